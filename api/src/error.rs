@@ -1,0 +1,215 @@
+//! What a client is told when something is wrong: `application/problem+json` (RFC 9457).
+//!
+//! The detail of a fault on our side never reaches the client: it goes to one log line, written
+//! here, inside the span that carries the request id.
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::json;
+
+/// One thing that is wrong with an event or a parameter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// The event's place in the batch, from 0; absent for parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// The event's id as far as it could be read; absent for parameters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<Option<String>>,
+    /// The field as the client named it, with the path inside it.
+    pub field: String,
+    /// Stable, for programs.
+    pub code: &'static str,
+    /// For people.
+    pub message: String,
+}
+
+/// Why a request is not answered as asked. Each variant's documentation names the status.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// 400: the body is not JSON, not UTF-8, or breaks off.
+    #[error("{0}")]
+    Body(String),
+    /// 400: one or more query parameters or headers are wrong.
+    #[error("{}", summary(.0.len(), "parameter"))]
+    Parameters(Vec<Problem>),
+    /// 401: no key, or one that nobody has.
+    #[error("send a valid API key in X-API-Key, or in Authorization as a Bearer token")]
+    Unauthorized,
+    /// 403: the key is right but may not do this.
+    #[error("this key lacks the scope {0}")]
+    Forbidden(&'static str),
+    /// 404: no such path.
+    #[error("there is nothing at this path")]
+    NotFound,
+    /// 405: the path knows other methods.
+    #[error("this path does not take that method")]
+    MethodNotAllowed,
+    /// 413: more bytes than a request may hold, counted after decompression.
+    #[error("the body is larger than {limit} bytes after decompression; send it in parts")]
+    BodyTooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// 413: more events than a request may hold.
+    #[error("the batch holds more than {limit} events; send it in parts")]
+    TooManyEvents {
+        /// The limit.
+        limit: usize,
+    },
+    /// 415: a content type or encoding that is not read.
+    #[error("{0}")]
+    Unsupported(String),
+    /// 422: the batch holds no event.
+    #[error("the batch holds no event; send at least one")]
+    EmptyBatch,
+    /// 422: events that are not valid; none of the batch was queued.
+    #[error("{}", summary(*.events, "event"))]
+    InvalidEvents {
+        /// How many events are bad.
+        events: usize,
+        /// What is wrong with the first hundred of them.
+        problems: Vec<Problem>,
+    },
+    /// 503: the queue is full.
+    #[error("the event queue is full; resend the whole batch later")]
+    QueueFull,
+    /// 503: the queue did not confirm in time; some of the batch may be in it.
+    #[error("the event queue did not confirm in time; resend the whole batch, nothing will be doubled")]
+    QueueUnavailable,
+    /// 503: the database does not answer.
+    #[error("the database does not answer at the moment; try again")]
+    DatabaseUnavailable(#[source] sqlx::Error),
+    /// 503: the question took longer than it may.
+    #[error("the answer took longer than allowed; ask for a shorter period")]
+    TooSlow(#[source] sqlx::Error),
+    /// 500: a fault of ours.
+    #[error("something went wrong on our side; the log has the details under this request id")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ApiError {
+    /// A fault of ours, with its cause.
+    pub fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Internal(error.into())
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Body(_) | Self::Parameters(_) => StatusCode::BAD_REQUEST,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyTooLarge { .. } | Self::TooManyEvents { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::EmptyBatch | Self::InvalidEvents { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::QueueFull | Self::QueueUnavailable | Self::DatabaseUnavailable(_) | Self::TooSlow(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Body(_) => "invalid_body",
+            Self::Parameters(_) => "invalid_parameters",
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::BodyTooLarge { .. } => "body_too_large",
+            Self::TooManyEvents { .. } => "too_many_events",
+            Self::Unsupported(_) => "unsupported_media_type",
+            Self::EmptyBatch => "empty_batch",
+            Self::InvalidEvents { .. } => "invalid_events",
+            Self::QueueFull => "queue_full",
+            Self::QueueUnavailable => "queue_unavailable",
+            Self::DatabaseUnavailable(_) => "database_unavailable",
+            Self::TooSlow(_) => "too_slow",
+            Self::Internal(_) => "internal_error",
+        }
+    }
+
+    /// Seconds after which trying again makes sense.
+    fn retry_after_secs(&self) -> Option<u32> {
+        match self {
+            Self::QueueFull => Some(10),
+            Self::QueueUnavailable | Self::DatabaseUnavailable(_) => Some(1),
+            _ => None,
+        }
+    }
+
+    fn body(&self) -> serde_json::Value {
+        let (status, detail) = (self.status(), self.to_string());
+        let mut body = json!({
+            "type": format!("urn:rollcall:problem:{}", self.code()),
+            "title": status.canonical_reason().unwrap_or_default(),
+            "status": status.as_u16(),
+            "detail": detail,
+            "code": self.code(),
+            "message": detail,
+        });
+        match self {
+            Self::BodyTooLarge { limit } => body["limit_bytes"] = json!(limit),
+            Self::TooManyEvents { limit } => body["limit_events"] = json!(limit),
+            Self::Parameters(problems) => body["errors"] = json!(problems),
+            Self::InvalidEvents { events, problems } => {
+                body["invalid_events"] = json!(events);
+                body["errors"] = json!(problems);
+            }
+            _ => {}
+        }
+        body
+    }
+
+    fn log(&self) {
+        match self {
+            Self::Internal(source) => tracing::error!(error = source.as_ref(), "request failed on our side"),
+            Self::DatabaseUnavailable(source) | Self::TooSlow(source) => {
+                tracing::warn!(error = source as &dyn std::error::Error, code = self.code(), "request failed at the database");
+            }
+            _ => tracing::debug!(code = self.code(), "request refused"),
+        }
+    }
+}
+
+impl From<sqlx::Error> for ApiError {
+    fn from(error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+        match (&error, code.as_deref()) {
+            // query_canceled: the statement timeout of the read pool.
+            (_, Some("57014")) => Self::TooSlow(error),
+            (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_), _) => Self::DatabaseUnavailable(error),
+            // Shutting down, starting up, out of connections.
+            (_, Some(code)) if code.starts_with("57P") || code.starts_with("53") => Self::DatabaseUnavailable(error),
+            _ => Self::internal(error),
+        }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        self.log();
+        let mut response = (self.status(), Json(self.body())).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if let Some(seconds) = self.retry_after_secs() {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if matches!(self, Self::Unauthorized) {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+fn summary(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun} is not valid; see errors"),
+        _ => format!("{count} {noun}s are not valid; see errors"),
+    }
+}

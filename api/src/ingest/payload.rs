@@ -1,0 +1,209 @@
+//! The payload: a body of one of four shapes, cut into events in one pass.
+//!
+//! JSON: one event, an array of events, or an envelope `{"events":[…]}`. NDJSON: one event a line.
+//! The events go to a callback as they are met, so that a body is never held twice.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+
+use super::wire::{Name, WireEvent};
+
+/// How the body separates events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    Json,
+    Ndjson,
+}
+
+impl Format {
+    /// The format that a `Content-Type` names; JSON where there is none.
+    pub(super) fn of_content_type(content_type: Option<&str>) -> Option<Self> {
+        let essence = content_type.unwrap_or("application/json").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => Some(Self::Ndjson),
+            "application/json" | "text/json" | "text/plain" => Some(Self::Json),
+            _ if essence.starts_with("application/") && essence.ends_with("+json") => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+/// Why a body cannot be cut into events.
+#[derive(Debug)]
+pub(super) enum PayloadError {
+    /// It is not JSON; the message says where.
+    Syntax(String),
+    /// `events` of the envelope is not an array.
+    EnvelopeNotArray,
+    /// The envelope holds this beside `events`.
+    EnvelopeField(String),
+    /// More events than allowed.
+    TooManyEvents,
+}
+
+/// Hands every event of the body to `sink`, or the reason why its line is not JSON.
+pub(super) fn read<'a>(
+    text: &'a str,
+    format: Format,
+    max_events: usize,
+    sink: &mut dyn FnMut(Result<WireEvent<'a>, String>),
+) -> Result<(), PayloadError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut cutter = Cutter { sink, events: 0, max_events, fault: None };
+    match format {
+        Format::Ndjson => cutter.lines(text),
+        Format::Json => cutter.document(text),
+    }
+}
+
+/// Counts the events on their way to the sink.
+struct Cutter<'s, 'a> {
+    sink: &'s mut dyn FnMut(Result<WireEvent<'a>, String>),
+    events: usize,
+    max_events: usize,
+    /// What ended the reading, where it was not the JSON itself.
+    fault: Option<PayloadError>,
+}
+
+impl<'a> Cutter<'_, 'a> {
+    fn lines(&mut self, text: &'a str) -> Result<(), PayloadError> {
+        for line in text.lines().filter(|line| !line.trim_ascii().is_empty()) {
+            if !self.count() {
+                return Err(PayloadError::TooManyEvents);
+            }
+            (self.sink)(serde_json::from_str(line).map_err(|error| error.to_string()));
+        }
+        Ok(())
+    }
+
+    fn document(&mut self, text: &'a str) -> Result<(), PayloadError> {
+        if text.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let result = Document(self).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+        match (self.fault.take(), result) {
+            (Some(fault), _) => Err(fault),
+            (None, result) => result.map_err(|error| PayloadError::Syntax(error.to_string())),
+        }
+    }
+
+    fn count(&mut self) -> bool {
+        self.events += 1;
+        self.events <= self.max_events
+    }
+
+    /// Notes the fault; the error only unwinds the parser.
+    fn fail<E: serde::de::Error>(&mut self, fault: PayloadError) -> E {
+        self.fault = Some(fault);
+        E::custom("stopped")
+    }
+}
+
+/// The whole body: an array, an envelope or a single event.
+struct Document<'c, 's, 'a>(&'c mut Cutter<'s, 'a>);
+
+impl<'a> DeserializeSeed<'a> for Document<'_, '_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Document<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event, an array of events, or an object with the array events")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, seq: A) -> Result<(), A::Error> {
+        Events(self.0).visit_seq(seq)
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut single = WireEvent::default();
+        let mut is_envelope = false;
+        while let Some(Name(name)) = map.next_key()? {
+            if name == "events" {
+                is_envelope = true;
+                map.next_value_seed(Events(self.0))?;
+            } else {
+                single.set(name, map.next_value()?);
+            }
+        }
+        match (is_envelope, single.any_name()) {
+            (true, None) => Ok(()),
+            // Dropping it would lose what the client sent; guessing where it belongs would be worse.
+            (true, Some(name)) => {
+                let name = name.to_owned();
+                Err(self.0.fail(PayloadError::EnvelopeField(name)))
+            }
+            (false, _) if !self.0.count() => Err(self.0.fail(PayloadError::TooManyEvents)),
+            (false, _) => {
+                (self.0.sink)(Ok(single));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// An array of events.
+struct Events<'c, 's, 'a>(&'c mut Cutter<'s, 'a>);
+
+impl<'a> DeserializeSeed<'a> for Events<'_, '_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        let cutter = self.0;
+        deserializer.deserialize_any(Events(cutter))
+    }
+}
+
+impl<'a> Visitor<'a> for Events<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of events")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(event) = seq.next_element()? {
+            if !self.0.count() {
+                return Err(self.0.fail(PayloadError::TooManyEvents));
+            }
+            (self.0.sink)(Ok(event));
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, _: A) -> Result<(), A::Error> {
+        Err(self.0.fail(PayloadError::EnvelopeNotArray))
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        Err(self.0.fail(PayloadError::EnvelopeNotArray))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
+        self.visit_unit()
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
+        self.visit_unit()
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
+        self.visit_unit()
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
+        self.visit_unit()
+    }
+
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<(), E> {
+        self.visit_unit()
+    }
+}

@@ -1,0 +1,308 @@
+//! Validation: from the raw fields of one event to a line of a chunk, or to what is wrong with it.
+//!
+//! Pure: no clock, no randomness but through [`Rules`], no input or output.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use rollcall_shared::event::{Event, Text, derived_id, parse_uuid};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::text;
+use super::time::{self, TimeError};
+use super::wire::{Field, Name, Named, WireEvent};
+use crate::error::Problem;
+
+/// Longest event type and longest id of a user, session or account, in characters.
+const MAX_CHARACTERS: usize = 200;
+/// Longest event id in bytes.
+const MAX_EVENT_ID_BYTES: usize = 200;
+/// Largest properties in bytes: half of what PostgreSQL would compress and move out of line badly,
+/// and a sixteenth of what one message can carry.
+const MAX_PROPERTIES_BYTES: usize = 64 * 1024;
+/// Deepest properties, the object itself being level 1.
+const MAX_PROPERTIES_DEPTH: usize = 32;
+
+/// What an event is judged by, beside its own fields.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules<'a> {
+    /// The server's clock when the request came, microseconds since 1970.
+    pub(super) received_at_us: i64,
+    /// Where ids come from for events that have none; else the server makes them.
+    pub(super) idempotency_key: Option<&'a str>,
+}
+
+/// Judges the event at `index` of its batch: appends its line to `lines` and returns its id, or
+/// returns everything that is wrong with it.
+pub(super) fn validate(wire: &WireEvent<'_>, index: usize, rules: Rules<'_>, lines: &mut Vec<u8>) -> Result<String, Vec<Problem>> {
+    let mut judge = Judge { problems: Vec::new(), rules };
+    if wire.is_no_object || wire.is_empty() {
+        judge.report("", "not_an_object", "an event is a JSON object with at least event_type and one of user_id, anonymous_id, session_id");
+        return Err(judge.verdict(index, None));
+    }
+    for conflict in &wire.conflicts {
+        let message = format!("{} and {} are names of one field and disagree; send one of them", conflict.first, conflict.second);
+        judge.report(conflict.second, "conflicting_fields", &message);
+    }
+    let event_id = wire.get(Field::EventId).and_then(|named| judge.event_id(named));
+    let event_type = judge.event_type(wire);
+    let [user_id, anonymous_id, session_id, account_id] =
+        [Field::UserId, Field::AnonymousId, Field::SessionId, Field::AccountId].map(|field| judge.id(wire.get(field)));
+    if [Field::UserId, Field::AnonymousId, Field::SessionId].iter().all(|field| wire.get(*field).is_none()) {
+        judge.report("user_id", "required", "at least one of user_id, anonymous_id and session_id is required");
+    }
+    let sent_time_us = wire.get(Field::OccurredAt).map(|named| judge.time(named));
+    let properties = judge.properties(wire);
+
+    let client_id = event_id.as_ref().map(|id| id.to_string());
+    let (Some(event_type), Some(properties), true) = (event_type, properties, judge.problems.is_empty()) else {
+        return Err(judge.verdict(index, client_id));
+    };
+    let (id, chosen_by_client) = match (client_id, rules.idempotency_key) {
+        (Some(id), _) => (id, true),
+        (None, Some(key)) => (derived_id(key, index).to_string(), true),
+        (None, None) => (Uuid::now_v7().to_string(), false),
+    };
+    let event = Event {
+        id: Text(Cow::Borrowed(&id)),
+        event_type: Text(event_type),
+        user_id: user_id.map(Text),
+        anonymous_id: anonymous_id.map(Text),
+        session_id: session_id.map(Text),
+        account_id: account_id.map(Text),
+        occurred_at_us: sent_time_us.unwrap_or(rules.received_at_us),
+        received_at_us: rules.received_at_us,
+        undated: chosen_by_client && sent_time_us.is_none(),
+        properties: &properties,
+    };
+    if serde_json::to_writer(&mut *lines, &event).is_err() {
+        // Writing texts and numbers into memory cannot fail.
+        judge.report("", "unwritable", "the event cannot be written");
+        return Err(judge.verdict(index, Some(id)));
+    }
+    lines.push(b'\n');
+    Ok(id)
+}
+
+/// Gathers what is wrong while the fields are read.
+struct Judge<'r> {
+    problems: Vec<Problem>,
+    rules: Rules<'r>,
+}
+
+impl Judge<'_> {
+    fn report(&mut self, field: &str, code: &'static str, message: &str) {
+        self.problems.push(Problem {
+            index: None,
+            event_id: None,
+            field: field.to_owned(),
+            code,
+            message: message.to_owned(),
+        });
+    }
+
+    fn verdict(self, index: usize, event_id: Option<String>) -> Vec<Problem> {
+        let place = |problem| Problem { index: Some(index), event_id: Some(event_id.clone()), ..problem };
+        self.problems.into_iter().map(place).collect()
+    }
+
+    /// A string that PostgreSQL can hold.
+    fn string<'a>(&mut self, named: Named<'a>, expected: &str) -> Option<Cow<'a, str>> {
+        let json = named.value.get();
+        if !json.starts_with('"') {
+            self.report(named.name, "wrong_type", &format!("must be {expected}"));
+            return None;
+        }
+        let storable = text::decode(json).filter(|text| !text.contains('\0'));
+        if storable.is_none() {
+            self.report(named.name, "invalid_text", "holds \\u0000 or half of a surrogate pair, which no text can");
+        }
+        storable
+    }
+
+    fn event_id<'a>(&mut self, named: Named<'a>) -> Option<Cow<'a, str>> {
+        let id = self.string(named, "a string of 1 to 200 bytes")?;
+        if id.is_empty() || id.len() > MAX_EVENT_ID_BYTES {
+            self.report(named.name, "wrong_length", &format!("must be 1 to {MAX_EVENT_ID_BYTES} bytes, is {}", id.len()));
+            return None;
+        }
+        if id.chars().any(char::is_control) {
+            self.report(named.name, "invalid_text", "must not hold control characters");
+            return None;
+        }
+        // A UUID in any case is one id, so it is always written in the same one.
+        Some(parse_uuid(&id).map_or(id, |uuid| Cow::Owned(uuid.to_string())))
+    }
+
+    fn event_type<'a>(&mut self, wire: &WireEvent<'a>) -> Option<Cow<'a, str>> {
+        if let Some(named) = wire.get(Field::EventType) {
+            let event_type = self.string(named, "a string of 1 to 200 characters")?;
+            return self.bounded(named.name, event_type);
+        }
+        let action = wire.get(Field::Properties).and_then(|properties| string_entry(properties.value, "action"));
+        match action {
+            Some(action) => self.bounded("properties.action", action),
+            None => {
+                self.report("event_type", "required", "is required, unless properties.action is a string to take its place");
+                None
+            }
+        }
+    }
+
+    /// A string, or an integer as its decimal text.
+    fn id<'a>(&mut self, named: Option<Named<'a>>) -> Option<Cow<'a, str>> {
+        let named = named?;
+        let json = named.value.get();
+        let digits = json.strip_prefix('-').unwrap_or(json);
+        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            // The digits themselves, so integers beyond 2^53 keep their last ones.
+            return self.bounded(named.name, Cow::Borrowed(if digits == "0" { "0" } else { json }));
+        }
+        let id = self.string(named, "a string of 1 to 200 characters or an integer")?;
+        self.bounded(named.name, id)
+    }
+
+    fn bounded<'a>(&mut self, name: &str, text: Cow<'a, str>) -> Option<Cow<'a, str>> {
+        // A text has at least as many bytes as characters, so most need not be counted.
+        let characters = if text.len() <= MAX_CHARACTERS { text.len() } else { text.chars().count() };
+        if (1..=MAX_CHARACTERS).contains(&characters) {
+            return Some(text);
+        }
+        self.report(name, "wrong_length", &format!("must be 1 to {MAX_CHARACTERS} characters, is {characters}"));
+        None
+    }
+
+    /// The instant in microseconds; 0 stands for one that was reported as wrong.
+    fn time(&mut self, named: Named<'_>) -> i64 {
+        let json = named.value.get();
+        let result = match json.as_bytes().first() {
+            Some(b'"') => text::decode(json).map_or(Err(TimeError::Syntax), |text| time::of_text(&text, self.rules.received_at_us)),
+            Some(b'-' | b'0'..=b'9') => time::of_number(json, self.rules.received_at_us),
+            _ => Err(TimeError::Syntax),
+        };
+        match result {
+            Ok(instant_us) => instant_us,
+            Err(TimeError::Syntax) => {
+                self.report(named.name, "invalid_time", "must be RFC 3339, such as 2025-10-01T10:00:00Z, or Unix seconds or milliseconds as a number");
+                0
+            }
+            Err(TimeError::OutOfRange) => {
+                self.report(named.name, "out_of_range", "must lie between 1970-01-01 and 24 hours ahead of now");
+                0
+            }
+        }
+    }
+
+    /// The properties with every unknown field of the event in them.
+    fn properties<'a>(&mut self, wire: &WireEvent<'a>) -> Option<Cow<'a, RawValue>> {
+        let named = wire.get(Field::Properties);
+        let name = named.map_or(Field::Properties.name(), |named| named.name);
+        let raw = named.map_or("{}", |named| named.value.get());
+        if !raw.starts_with('{') {
+            self.report(name, "wrong_type", "must be a JSON object");
+            return None;
+        }
+        let problems_before = self.problems.len();
+        self.storable(name, raw);
+        for (name, value) in &wire.extra {
+            self.storable_extra(name, value.get());
+        }
+        if self.problems.len() > problems_before {
+            return None;
+        }
+        let merged = match named {
+            Some(named) if wire.extra.is_empty() => without_line_breaks(named.value),
+            _ => merge(raw, &wire.extra),
+        };
+        let bytes = merged.get().len();
+        if bytes > MAX_PROPERTIES_BYTES {
+            self.report(name, "too_large", &format!("must be at most {MAX_PROPERTIES_BYTES} bytes with all unknown fields, is {bytes}"));
+            return None;
+        }
+        if text::depth(merged.get()) > MAX_PROPERTIES_DEPTH {
+            self.report(name, "too_deep", &format!("must be nested at most {MAX_PROPERTIES_DEPTH} levels deep"));
+            return None;
+        }
+        Some(merged)
+    }
+
+    fn storable_extra(&mut self, name: &str, json: &str) {
+        if name.contains('\0') {
+            self.report(&name.escape_debug().to_string(), "invalid_text", "the name holds \\u0000, which no text can");
+        }
+        self.storable(name, json);
+    }
+
+    fn storable(&mut self, name: &str, json: &str) {
+        if let Some(path) = text::unstorable_path(name, json) {
+            self.report(&path, "invalid_text", "holds \\u0000 or half of a surrogate pair, which no text can");
+        }
+    }
+}
+
+/// The entry of this name in a JSON object, where it is a string.
+fn string_entry<'a>(object: &'a RawValue, wanted: &str) -> Option<Cow<'a, str>> {
+    let entries = entries(object.get())?;
+    let (_, value) = entries.into_iter().find(|(name, _)| name == wanted)?;
+    text::decode(value.get()).filter(|text| value.get().starts_with('"') && !text.contains('\0'))
+}
+
+/// The entries of a JSON object, in order.
+fn entries(object: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    struct Entries;
+    impl<'de> serde::de::Visitor<'de> for Entries {
+        type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some((Name(name), value)) = map.next_entry()? {
+                entries.push((name, value));
+            }
+            Ok(entries)
+        }
+    }
+    serde::Deserializer::deserialize_map(&mut serde_json::Deserializer::from_str(object), Entries).ok()
+}
+
+/// The object with the unknown fields added, but for those whose name it has already.
+fn merge<'a>(object: &str, extra: &[(Cow<'_, str>, &RawValue)]) -> Cow<'a, RawValue> {
+    let present = entries(object).unwrap_or_default();
+    let mut names: HashSet<&str> = present.iter().map(|(name, _)| name.as_ref()).collect();
+    let mut merged = object.trim_end().strip_suffix('}').unwrap_or(object).trim_end().to_owned();
+    if present.is_empty() {
+        merged = "{".to_owned();
+    }
+    for (name, value) in extra {
+        if !names.insert(name) {
+            continue;
+        }
+        if merged.len() > 1 {
+            merged.push(',');
+        }
+        merged.push_str(&serde_json::Value::from(name.as_ref()).to_string());
+        merged.push(':');
+        merged.push_str(value.get());
+    }
+    merged.push('}');
+    owned(merged)
+}
+
+/// The value with a space for every line break between its tokens: a line of a chunk must not
+/// hold one, and inside strings JSON has none.
+fn without_line_breaks(value: &RawValue) -> Cow<'_, RawValue> {
+    if memchr::memchr2(b'\n', b'\r', value.get().as_bytes()).is_none() {
+        return Cow::Borrowed(value);
+    }
+    owned(value.get().to_owned())
+}
+
+fn owned<'a>(json: String) -> Cow<'a, RawValue> {
+    let line = json.replace(['\n', '\r'], " ");
+    // It was JSON before and still is; null would only ever show a fault of ours.
+    RawValue::from_string(line).map_or_else(|_| Cow::Borrowed(RawValue::NULL), Cow::Owned)
+}

@@ -1,0 +1,77 @@
+//! The settings of the API.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rollcall_shared::database::DatabaseSettings;
+use rollcall_shared::settings::{Environment, Secret};
+use rollcall_shared::topology::NatsSettings;
+
+/// Everything the API can be told.
+#[derive(Debug, Clone)]
+pub struct ApiSettings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// The key with all scopes on the project `default`, for a first run.
+    pub api_key: Option<Secret>,
+    /// What one request may hold.
+    pub limits: RequestLimits,
+    /// How long a request waits for the queue to confirm its chunks.
+    pub publish_deadline: Duration,
+    /// How long one question may take in PostgreSQL.
+    pub read_timeout: Duration,
+    /// PostgreSQL.
+    pub database: DatabaseSettings,
+    /// NATS.
+    pub nats: NatsSettings,
+}
+
+/// What one request may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestLimits {
+    /// Events in a batch.
+    pub max_events: usize,
+    /// Bytes of the body after decompression.
+    pub max_body_bytes: usize,
+}
+
+impl ApiSettings {
+    /// Reads every variable of the API.
+    pub fn from_env(environment: &mut Environment) -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8000));
+        Self {
+            listen: environment.read("API_LISTEN", listen, "address and port of the API"),
+            api_key: environment
+                .read_optional_secret("API_KEY", "a key with all scopes on the project default, for a first run; none when empty"),
+            limits: RequestLimits::from_env(environment),
+            publish_deadline: Duration::from_millis(environment.read_in(
+                "PUBLISH_DEADLINE_MS",
+                10_000,
+                100..=60_000,
+                "milliseconds a request waits for the queue to confirm its events before it answers 503",
+            )),
+            read_timeout: Duration::from_millis(environment.read_in(
+                "READ_TIMEOUT_MS",
+                30_000,
+                100..=600_000,
+                "milliseconds one question may take in PostgreSQL",
+            )),
+            database: DatabaseSettings::from_env(environment),
+            nats: NatsSettings::from_env(environment),
+        }
+    }
+}
+
+impl RequestLimits {
+    fn from_env(environment: &mut Environment) -> Self {
+        Self {
+            max_events: environment.read_in("MAX_EVENTS_PER_REQUEST", 100_000, 1..=1_000_000, "events in one request") as usize,
+            max_body_bytes: environment.read_in(
+                "MAX_BODY_BYTES",
+                64 << 20,
+                1 << 10..=1 << 30,
+                "bytes of one request after decompression",
+            ) as usize,
+        }
+    }
+}

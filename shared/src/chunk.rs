@@ -1,0 +1,222 @@
+//! A chunk: the part of a batch that travels as one JetStream message.
+//!
+//! The payload is one JSON event a line, compressed with zstd, so that the nats and zstd command
+//! line tools can read it. On one node every stored message costs one fsync, so a chunk should be
+//! large; it must also fit the server's `max_payload`, and its lines must fit the memory of a
+//! worker once decompressed. [`ChunkWriter`] keeps all three.
+
+use std::io::{Read, Write};
+
+use async_nats::HeaderMap;
+use bytes::Bytes;
+use zstd::stream::write::Encoder;
+
+use crate::event::Event;
+
+/// Header: the version of the line format, [`SCHEMA`].
+pub const SCHEMA_HEADER: &str = "Rollcall-Schema";
+/// Header: how many events the chunk holds.
+pub const EVENTS_HEADER: &str = "Rollcall-Events";
+/// Header: the ids of the requests whose events it holds, separated by commas, the first 32.
+pub const REQUEST_HEADER: &str = "Rollcall-Request";
+/// Header: the W3C trace context of the request, when it came with one.
+pub const TRACE_HEADER: &str = "traceparent";
+/// Header: how the payload is compressed, [`ENCODING`].
+pub const ENCODING_HEADER: &str = "Content-Encoding";
+
+/// The version of the line format that this build writes and reads.
+pub const SCHEMA: &str = "1";
+/// The compression of every payload.
+pub const ENCODING: &str = "zstd";
+
+/// Cut once this many compressed bytes are out. The encoder holds back at most two blocks of
+/// 128 KiB, so a payload of random bytes ends below 512 KiB, well under `max_payload` of 1 MB.
+const TARGET_PAYLOAD_BYTES: usize = 192 * 1024;
+
+/// Cut once this many bytes of lines are in, however well they compress: the memory that a worker
+/// needs for one message.
+const MAX_LINES_BYTES: usize = 4 * 1024 * 1024;
+
+/// Cut once this many events are in: one worker batch.
+const MAX_EVENTS: u32 = 20_000;
+
+/// A reader refuses payloads that unfold to more than this: room for one event past the limit.
+const MAX_DECODED_BYTES: u64 = 2 * MAX_LINES_BYTES as u64;
+
+/// A finished chunk, ready to be published.
+#[derive(Debug, Clone)]
+pub struct Chunk {
+    /// The compressed lines.
+    pub payload: Bytes,
+    /// How many lines.
+    pub events: u32,
+}
+
+impl Chunk {
+    /// The headers that describe the chunk, without those of the request.
+    #[must_use]
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(SCHEMA_HEADER, SCHEMA);
+        headers.insert(ENCODING_HEADER, ENCODING);
+        headers.insert(EVENTS_HEADER, self.events.to_string().as_str());
+        headers
+    }
+}
+
+/// Compresses lines into a chunk until it is full.
+pub struct ChunkWriter {
+    encoder: Encoder<'static, Vec<u8>>,
+    lines_bytes: usize,
+    events: u32,
+}
+
+impl ChunkWriter {
+    /// An empty chunk.
+    ///
+    /// # Errors
+    /// Only if the compressor has no memory.
+    pub fn new() -> std::io::Result<Self> {
+        let encoder = Encoder::new(Vec::with_capacity(TARGET_PAYLOAD_BYTES + 128 * 1024), 1)?;
+        Ok(Self { encoder, lines_bytes: 0, events: 0 })
+    }
+
+    /// Adds whole lines, each ended by a line feed.
+    ///
+    /// # Errors
+    /// Only if the compressor has no memory.
+    pub fn push(&mut self, lines: &[u8], events: u32) -> std::io::Result<()> {
+        self.encoder.write_all(lines)?;
+        self.lines_bytes += lines.len();
+        self.events += events;
+        Ok(())
+    }
+
+    /// Whether the chunk should be finished before more is added.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.encoder.get_ref().len() >= TARGET_PAYLOAD_BYTES
+            || self.lines_bytes >= MAX_LINES_BYTES
+            || self.events >= MAX_EVENTS
+    }
+
+    /// Whether nothing was added yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events == 0
+    }
+
+    /// Ends the compression.
+    ///
+    /// # Errors
+    /// Only if the compressor has no memory.
+    pub fn finish(self) -> std::io::Result<Chunk> {
+        let payload = Bytes::from(self.encoder.finish()?);
+        Ok(Chunk { payload, events: self.events })
+    }
+}
+
+/// Why a payload is not a chunk. None of these passes by itself: the message is poison.
+#[derive(Debug, thiserror::Error)]
+pub enum ChunkError {
+    /// The schema header is missing or names a version that this build cannot read.
+    #[error("schema {found:?} is not the schema {SCHEMA} that this worker reads")]
+    Schema {
+        /// The header's value, if any.
+        found: Option<String>,
+    },
+    /// The payload is not zstd.
+    #[error("the payload is not zstd")]
+    Compression(#[source] std::io::Error),
+    /// The payload unfolds to more than a worker takes.
+    #[error("the payload unfolds to more than {MAX_DECODED_BYTES} bytes")]
+    TooLarge,
+    /// A line is not an event.
+    #[error("line {line} is not an event")]
+    Line {
+        /// Counted from 0.
+        line: usize,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// Checks the headers and decompresses the payload into its lines.
+///
+/// # Errors
+/// [`ChunkError::Schema`], [`ChunkError::Compression`] or [`ChunkError::TooLarge`].
+pub fn decompress(headers: Option<&HeaderMap>, payload: &[u8]) -> Result<Vec<u8>, ChunkError> {
+    let found = headers.and_then(|headers| headers.get(SCHEMA_HEADER)).map(|value| value.to_string());
+    if found.as_deref() != Some(SCHEMA) {
+        return Err(ChunkError::Schema { found });
+    }
+    let decoder = zstd::stream::read::Decoder::new(payload).map_err(ChunkError::Compression)?;
+    let mut lines = Vec::with_capacity(payload.len() * 6);
+    decoder.take(MAX_DECODED_BYTES + 1).read_to_end(&mut lines).map_err(ChunkError::Compression)?;
+    if lines.len() as u64 > MAX_DECODED_BYTES {
+        return Err(ChunkError::TooLarge);
+    }
+    Ok(lines)
+}
+
+/// Reads the events of decompressed lines, borrowing their texts.
+///
+/// # Errors
+/// Each item is [`ChunkError::Line`] where the line is not an event.
+pub fn events(lines: &[u8]) -> impl Iterator<Item = Result<Event<'_>, ChunkError>> {
+    let mut rest = lines;
+    let mut line = 0;
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let event = serde_json::from_slice(&rest[..end]).map_err(|source| ChunkError::Line { line, source });
+        rest = rest.get(end + 1..).unwrap_or_default();
+        line += 1;
+        Some(event)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str =
+        r#"{"id":"e1","type":"login","user":"42","occurred_us":5,"received_us":6,"undated":true,"properties":{"a":1}}"#;
+
+    #[test]
+    fn what_was_pushed_comes_back() {
+        let mut writer = ChunkWriter::new().unwrap();
+        writer.push(format!("{LINE}\n{LINE}\n").as_bytes(), 2).unwrap();
+        let chunk = writer.finish().unwrap();
+        let lines = decompress(Some(&chunk.headers()), &chunk.payload).unwrap();
+        let read: Vec<_> = events(&lines).map(|event| serde_json::to_string(&event.unwrap()).unwrap()).collect();
+        assert_eq!(read, [LINE, LINE]);
+        assert_eq!(chunk.events, 2);
+    }
+
+    #[test]
+    fn a_chunk_of_random_bytes_still_fits_a_message() {
+        let mut writer = ChunkWriter::new().unwrap();
+        while !writer.is_full() {
+            let noise: Vec<u8> = (0..2048).flat_map(|_| *uuid::Uuid::new_v4().as_bytes()).collect();
+            writer.push(&noise, 1).unwrap();
+        }
+        assert!(writer.finish().unwrap().payload.len() < 768 * 1024);
+    }
+
+    #[test]
+    fn a_payload_that_unfolds_without_end_is_refused() {
+        let bomb = zstd::encode_all(std::io::repeat(b'\n').take(64 << 20), 1).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert(SCHEMA_HEADER, SCHEMA);
+        assert!(matches!(decompress(Some(&headers), &bomb), Err(ChunkError::TooLarge)));
+    }
+
+    #[test]
+    fn a_payload_of_another_schema_is_refused() {
+        assert!(matches!(decompress(None, b""), Err(ChunkError::Schema { found: None })));
+    }
+}

@@ -1,0 +1,116 @@
+//! Days: how instants are cut into the calendar of a project.
+//!
+//! Instants are microseconds since 1970-01-01T00:00:00Z, as PostgreSQL stores them. A [`Day`]
+//! counts days since the same date. A [`Calendar`] knows in which day of its time zone an instant
+//! falls; two events of one user on one such day count as one active user.
+
+use std::fmt;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+
+/// Microseconds in a day without a clock change.
+pub const DAY_US: i64 = 86_400_000_000;
+
+const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+
+/// A calendar day as the number of days since 1970-01-01.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Day(pub i32);
+
+impl Day {
+    /// The identity day of events sent with an id of their own and without a time: before every
+    /// day that a dated event can have, so that one partition holds them all.
+    pub const UNDATED: Self = Self(-719_162);
+
+    /// The UTC day of an instant in microseconds.
+    #[must_use]
+    pub fn utc_of(instant_us: i64) -> Self {
+        // Instants are bounded by the years 1970 and 9999, so the quotient fits.
+        Self(i32::try_from(instant_us.div_euclid(DAY_US)).unwrap_or(i32::MAX))
+    }
+
+    /// The civil date of this day.
+    #[must_use]
+    pub fn date(self) -> Date {
+        EPOCH.saturating_add(self.0.days())
+    }
+}
+
+impl From<Date> for Day {
+    fn from(date: Date) -> Self {
+        let days = date.duration_since(EPOCH).as_hours() / 24;
+        Self(i32::try_from(days).unwrap_or(i32::MAX))
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.date().fmt(f)
+    }
+}
+
+/// The calendar of a project: its IANA time zone, with a short way for UTC.
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    zone: TimeZone,
+    is_utc: bool,
+}
+
+impl Calendar {
+    /// The calendar of the zone with this IANA name.
+    ///
+    /// # Errors
+    /// Only if the name is in no zone database on this machine.
+    pub fn of_zone(name: &str) -> Result<Self, jiff::Error> {
+        let zone = TimeZone::get(name)?;
+        Ok(Self { is_utc: matches!(name, "UTC" | "Etc/UTC"), zone })
+    }
+
+    /// The day in which an instant, in microseconds, falls.
+    #[must_use]
+    pub fn day_of(&self, instant_us: i64) -> Day {
+        if self.is_utc {
+            return Day::utc_of(instant_us);
+        }
+        match Timestamp::from_microsecond(instant_us) {
+            Ok(instant) => self.zone.to_datetime(instant).date().into(),
+            Err(_) => Day::utc_of(instant_us),
+        }
+    }
+
+    /// Today in this calendar.
+    #[must_use]
+    pub fn today(&self) -> Date {
+        self.zone.to_datetime(Timestamp::now()).date()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_dates_are_the_same_thing() {
+        for (number, text) in [(0, "1970-01-01"), (20_362, "2025-10-01"), (-719_162, "0001-01-01")] {
+            assert_eq!(Day(number).to_string(), text);
+            assert_eq!(Day::from(Day(number).date()), Day(number));
+        }
+    }
+
+    #[test]
+    fn the_day_of_an_instant_depends_on_the_zone() {
+        // 2025-10-01T23:30:00Z is already the second of October in Berlin.
+        let instant_us = 1_759_361_400_000_000;
+        let utc = Calendar::of_zone("UTC").unwrap();
+        let berlin = Calendar::of_zone("Europe/Berlin").unwrap();
+        assert_eq!(utc.day_of(instant_us).to_string(), "2025-10-01");
+        assert_eq!(berlin.day_of(instant_us).to_string(), "2025-10-02");
+    }
+
+    #[test]
+    fn a_zone_nobody_knows_is_refused() {
+        assert!(Calendar::of_zone("Mars/Olympus").is_err());
+    }
+}

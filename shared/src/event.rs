@@ -1,0 +1,157 @@
+//! One event as it travels: validated, with every alias resolved and every default filled in.
+//!
+//! The JSON of an [`Event`] is one line of a chunk. It is neither what clients send (the API's
+//! `ingest` reads that) nor what a row holds (the worker's `store` writes that).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer, Visitor};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::day::Day;
+
+/// A validated event. Texts are borrowed from the buffer it was read from where they can be.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Event<'a> {
+    /// The id as the client wrote it; a UUID in lower case with hyphens.
+    #[serde(borrow)]
+    pub id: Text<'a>,
+    /// What happened: 1 to 200 characters.
+    #[serde(rename = "type", borrow)]
+    pub event_type: Text<'a>,
+    /// Who did it: a signed-in user.
+    #[serde(rename = "user", borrow, default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<Text<'a>>,
+    /// Who did it: a device or browser not signed in.
+    #[serde(rename = "anonymous", borrow, default, skip_serializing_if = "Option::is_none")]
+    pub anonymous_id: Option<Text<'a>>,
+    /// The visit during which it happened.
+    #[serde(rename = "session", borrow, default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<Text<'a>>,
+    /// The organisation on whose behalf it happened.
+    #[serde(rename = "account", borrow, default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<Text<'a>>,
+    /// When it happened by the client's clock, microseconds since 1970.
+    #[serde(rename = "occurred_us")]
+    pub occurred_at_us: i64,
+    /// When the API received it, microseconds since 1970.
+    #[serde(rename = "received_us")]
+    pub received_at_us: i64,
+    /// The client chose the id and sent no time, so the id stands for all days.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub undated: bool,
+    /// A JSON object, byte for byte as the client sent it but for line breaks between tokens.
+    #[serde(borrow)]
+    pub properties: &'a RawValue,
+}
+
+impl Event<'_> {
+    /// The one who is counted: the user, else the anonymous id, else the session.
+    #[must_use]
+    pub fn actor(&self) -> &str {
+        let actor = self.user_id.as_ref().or(self.anonymous_id.as_ref()).or(self.session_id.as_ref());
+        actor.map_or("", |text| &text.0)
+    }
+
+    /// The day that makes the event's identity together with its id and project.
+    #[must_use]
+    pub fn identity_day(&self) -> Day {
+        if self.undated { Day::UNDATED } else { Day::utc_of(self.occurred_at_us) }
+    }
+}
+
+/// A text of an event, borrowed when its JSON holds no escapes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Text<'a>(pub Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // serde's own Cow always copies inside an Option; this visitor borrows there too.
+        deserializer.deserialize_str(TextVisitor).map(Text)
+    }
+}
+
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// The identity of an event id: a UUID is itself, in any case; any other text is its hash.
+///
+/// Hashes are version 8 UUIDs made of the first 122 free bits of SHA-256, so they never meet the
+/// versions that clients generate.
+#[must_use]
+pub fn identity(id: &str) -> Uuid {
+    parse_uuid(id).unwrap_or_else(|| hashed(&[b"text", id.as_bytes()]))
+}
+
+/// The id of the event at `index` of a batch sent with an idempotency key.
+#[must_use]
+pub fn derived_id(idempotency_key: &str, index: usize) -> Uuid {
+    hashed(&[b"idempotency", idempotency_key.as_bytes(), &(index as u64).to_be_bytes()])
+}
+
+/// Reads a UUID in its usual form of 36 characters, in any case; other forms are plain text.
+#[must_use]
+pub fn parse_uuid(id: &str) -> Option<Uuid> {
+    // The length decides between the hyphenated form and the others that the parser would take.
+    if id.len() == 36 { Uuid::try_parse(id).ok() } else { None }
+}
+
+fn hashed(parts: &[&[u8]]) -> Uuid {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    let digest = hasher.finalize();
+    let mut bytes = [0_u8; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_in_any_case_is_one_identity() {
+        let lower = "7b0e4a52-6a0f-4c43-9d0b-1f3f5f0f7a11";
+        assert_eq!(identity(lower), identity(&lower.to_uppercase()));
+        assert_eq!(identity(lower).to_string(), lower);
+    }
+
+    #[test]
+    fn any_other_text_is_its_hash() {
+        let identities = ["evt_001", "evt_002", "EVT_001", "7b0e4a526a0f4c439d0b1f3f5f0f7a11"].map(identity);
+        for (i, a) in identities.iter().enumerate() {
+            assert_eq!(a.get_version_num(), 8);
+            assert!(identities[i + 1..].iter().all(|b| a != b));
+        }
+    }
+
+    #[test]
+    fn ids_derived_from_a_key_differ_by_index_and_repeat_by_key() {
+        assert_eq!(derived_id("k", 3), derived_id("k", 3));
+        assert_ne!(derived_id("k", 3), derived_id("k", 4));
+        assert_ne!(derived_id("k", 3), derived_id("l", 3));
+    }
+}

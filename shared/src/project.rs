@@ -1,0 +1,21 @@
+//! A project: the tenant that every row, key and number belongs to.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The number of a project in the table `projects`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProjectId(pub i32);
+
+impl ProjectId {
+    /// The project that the first migration makes, named `default`.
+    pub const DEFAULT: Self = Self(1);
+}
+
+impl fmt::Display for ProjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

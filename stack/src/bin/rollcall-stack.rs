@@ -1,0 +1,28 @@
+//! Runs a private PostgreSQL and nats-server in a folder until standard input ends:
+//! `rollcall-stack FOLDER`. For scripts and tests that want the servers and no Rust.
+//!
+//! When both are ready it prints where they are, one `NAME=value` a line, then `READY`.
+
+use std::error::Error;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use rollcall_stack::{NatsUser, Stack};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let folder = std::env::args_os().nth(1).ok_or("usage: rollcall-stack FOLDER")?;
+    let stack = Stack::start(Path::new(&folder))?;
+    let mut out = io::stdout().lock();
+    writeln!(out, "DATABASE_URL={}", stack.postgres.url("rollcall"))?;
+    for user in [NatsUser::Api, NatsUser::Worker, NatsUser::Admin] {
+        writeln!(out, "NATS_URL_{}={}", user.name().to_uppercase(), stack.nats.url(user))?;
+    }
+    writeln!(out, "NATS_MONITOR_URL={}", stack.nats.monitor_url())?;
+    writeln!(out, "POSTGRES_PID={}", stack.postgres.pid())?;
+    writeln!(out, "NATS_PID={}", stack.nats.pid())?;
+    writeln!(out, "READY")?;
+    out.flush()?;
+    io::stdin().read_to_end(&mut Vec::new())?;
+    stack.stop();
+    Ok(())
+}

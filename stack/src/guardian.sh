@@ -1,0 +1,25 @@
+# Stops a server when the process that started it is gone, however it went: by kill -9 too.
+#
+#   sh -c "$(cat guardian.sh)" rollcall-guardian PID SIGNAL SECONDS [SIGNAL SECONDS]...
+#
+# Standard input is a pipe whose other end only the starting process has. A line means that the
+# server was stopped in order, and there is nothing left to do. The end of the pipe without a line
+# means that the process died: the server gets each SIGNAL in turn, with SECONDS to end after each.
+
+# What is sent to a terminal's programs is not for the guardian: it must outlive them.
+trap '' HUP INT TERM
+
+read -r _ && exit 0
+
+pid=$1
+shift
+while [ $# -ge 2 ]; do
+    kill -s "$1" "$pid" 2>/dev/null || exit 0
+    tenths=$(($2 * 10))
+    while [ "$tenths" -gt 0 ]; do
+        kill -0 "$pid" 2>/dev/null || exit 0
+        sleep 0.1
+        tenths=$((tenths - 1))
+    done
+    shift 2
+done

@@ -1,0 +1,39 @@
+//! Private PostgreSQL and nats-server processes in a data folder, for `rollcall dev`, tests and
+//! benchmarks: real servers, on free ports of 127.0.0.1, with passwords of their own, that never
+//! outlive the process that started them.
+//!
+//! It knows nothing of Rollcall's tables and streams, and it is not for production: there the
+//! servers belong to an operator. Everything blocks; from async code call it on a blocking thread.
+//!
+//! - [`Stack`] is both servers in one folder; [`Postgres`] and [`NatsServer`] are each alone.
+//! - [`Search`] says where their programs are looked for.
+//! - `folder` locks a data folder and makes it reachable, `account` drops root, `orphan` ends what
+//!   a killed run left behind.
+//! - `process` runs one server under its `guardian`, the shell that stops the server when this
+//!   process is killed; `plan` is how a server is told to stop.
+//! - `log`, `port`, `secret` and `patience` are what their names say.
+
+mod account;
+mod cluster;
+mod error;
+mod folder;
+mod guardian;
+mod log;
+mod nats;
+mod nats_program;
+mod orphan;
+mod patience;
+mod plan;
+mod port;
+mod postgres;
+mod postgres_program;
+mod process;
+mod search;
+mod secret;
+mod stack;
+
+pub use error::StackError;
+pub use nats::{NatsServer, NatsUser};
+pub use postgres::Postgres;
+pub use search::Search;
+pub use stack::Stack;

@@ -1,0 +1,63 @@
+//! Servers that a killed run left behind.
+//!
+//! Usually the guardian has stopped them; it may still be at it, or have been killed too. The lock
+//! on the data folder says that no living run owns them.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::process::Command;
+
+use nix::sys::signal;
+use nix::unistd::Pid;
+
+use crate::StackError;
+use crate::folder::Folder;
+use crate::patience::wait_for;
+use crate::plan::Step;
+
+/// The file that names the server's process.
+const PID_FILE: &str = "pid";
+
+/// Writes down the process of the folder's server, before the server begins.
+///
+/// # Errors
+/// Only if the file cannot be written.
+pub(crate) fn write_pid(folder: &Folder, pid: u32) -> Result<(), StackError> {
+    let path = folder.path().join(PID_FILE);
+    fs::write(&path, format!("{pid}\n")).map_err(StackError::file("write", &path))
+}
+
+/// Stops the server that an earlier run left in this folder, if there is one.
+pub(crate) fn stop(folder: &Folder, plan: &[Step]) {
+    let written = fs::read_to_string(folder.path().join(PID_FILE)).unwrap_or_default();
+    let Ok(pid) = written.trim().parse() else { return };
+    if !belongs_to(pid, folder) {
+        return;
+    }
+    tracing::info!(pid, folder = %folder.path().display(), "stopping a server that an earlier run left behind");
+    for step in plan {
+        // It fails only if the process is gone, which is what was wanted.
+        let _ = signal::kill(Pid::from_raw(pid), step.signal);
+        if wait_for(step.patience, || (!belongs_to(pid, folder)).then_some(())).is_some() {
+            return;
+        }
+    }
+}
+
+/// True if the process lives and its command line names this folder: its id may have been given to
+/// a stranger since.
+pub(crate) fn belongs_to(pid: i32, folder: &Folder) -> bool {
+    let wanted = folder.path().as_os_str().as_bytes();
+    command_line(pid).windows(wanted.len()).any(|part| part == wanted)
+}
+
+/// The command line of a process; empty if it has ended, even if its parent has not noticed.
+fn command_line(pid: i32) -> Vec<u8> {
+    if fs::exists("/proc/self/cmdline").unwrap_or(false) {
+        return fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    }
+    // macOS has no /proc and always has ps.
+    let arguments = ["-o", "args=", "-p", &pid.to_string()].map(OsStr::new).map(OsStr::to_owned);
+    Command::new("ps").args(arguments).output().map(|output| output.stdout).unwrap_or_default()
+}

@@ -1,0 +1,66 @@
+//! The server programs of one installed PostgreSQL.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::{Search, StackError};
+
+/// What Debian 12 has, and the oldest that Rollcall's statements are written for.
+const OLDEST_MAJOR: u32 = 15;
+
+/// A folder with `postgres` and `initdb` of a PostgreSQL that is new enough.
+#[derive(Debug)]
+pub(crate) struct PostgresPrograms {
+    folder: PathBuf,
+}
+
+impl PostgresPrograms {
+    /// Finds the best installed PostgreSQL, or exactly major version `wanted` where a database of
+    /// that version is there already.
+    ///
+    /// # Errors
+    /// [`StackError::PostgresMissing`] if none is new enough. Not finding `wanted` is `Ok(None)`.
+    pub(crate) fn find(search: &Search, wanted: Option<u32>) -> Result<Option<Self>, StackError> {
+        let mut is_any_new_enough = false;
+        for folder in search.postgres_folders() {
+            let Some(major) = major(&folder.join("postgres")) else { continue };
+            is_any_new_enough |= major >= OLDEST_MAJOR;
+            if wanted.map_or(major >= OLDEST_MAJOR, |wanted| major == wanted) {
+                return Ok(Some(Self { folder }));
+            }
+        }
+        if is_any_new_enough { Ok(None) } else { Err(StackError::PostgresMissing) }
+    }
+
+    pub(crate) fn postgres(&self) -> PathBuf {
+        self.folder.join("postgres")
+    }
+
+    pub(crate) fn initdb(&self) -> PathBuf {
+        self.folder.join("initdb")
+    }
+}
+
+fn major(program: &Path) -> Option<u32> {
+    let output = Command::new(program).arg("--version").output().ok()?;
+    parse_major(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// Reads `postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)`, and `18beta1` too.
+fn parse_major(version: &str) -> Option<u32> {
+    let number = version.split_once("(PostgreSQL) ")?.1;
+    let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());
+    number[..end].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_major;
+
+    #[test]
+    fn the_major_version_is_read_from_releases_and_betas() {
+        assert_eq!(parse_major("postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)"), Some(15));
+        assert_eq!(parse_major("postgres (PostgreSQL) 18beta1\n"), Some(18));
+        assert_eq!(parse_major("postgres: not found"), None);
+    }
+}

@@ -1,0 +1,94 @@
+//! Who the servers run as: never root, and an ordinary user's as that user.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::unistd::{User, geteuid};
+use rollcall_stack::{NatsServer, Postgres, Stack};
+
+use crate::owner::Owner;
+use crate::wire;
+
+/// The account that a process runs as.
+fn account_of(pid: u32) -> u32 {
+    if cfg!(target_os = "linux") {
+        return fs::metadata(format!("/proc/{pid}")).expect("the process runs").uid();
+    }
+    let output = Command::new("ps").args(["-o", "uid=", "-p", &pid.to_string()]).output().expect("ps runs");
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a user id")
+}
+
+#[test]
+fn no_server_runs_as_root() {
+    let stack = Stack::ephemeral().expect("the stack starts");
+
+    assert_ne!(account_of(stack.postgres.pid()), 0);
+    assert_ne!(account_of(stack.nats.pid()), 0);
+}
+
+/// As root the program is run as `nobody`; otherwise it is run as whoever runs the test.
+#[test]
+fn an_ordinary_user_runs_the_servers_as_itself() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    fs::create_dir(&data).expect("the folder is ours");
+    let mut command = Owner::command();
+    let mut user = geteuid().as_raw();
+    if geteuid().is_root() {
+        let nobody = User::from_name("nobody").expect("accounts can be read").expect("nobody exists");
+        user = nobody.uid.as_raw();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("the folder is ours");
+        chown(&data, Some(user), Some(nobody.gid.as_raw())).expect("root may");
+        // The programs may lie where only root can go.
+        let program = copy_of(Path::new(command.get_program()), folder.path());
+        let nats = NatsServer::start(&folder.path().join("nats")).expect("nats-server starts");
+        let nats_server = copy_of(nats.program(), folder.path());
+        command = Command::new(program);
+        command.env("NATS_SERVER", nats_server).current_dir("/").uid(user).gid(nobody.gid.as_raw());
+    }
+
+    let owner = Owner::start(command.arg(&data));
+
+    for server in owner.servers() {
+        assert_eq!(account_of(server), user);
+    }
+    owner.stop();
+}
+
+/// Copies a program by `cp`: a file that this process wrote could still be open in a child that
+/// another test starts, and then not be run.
+fn copy_of(program: &Path, folder: &Path) -> PathBuf {
+    let copy = folder.join(program.file_name().expect("a program has a name"));
+    assert!(Command::new("cp").arg(program).arg(&copy).status().expect("cp runs").success());
+    copy
+}
+
+/// As root: the servers' account cannot enter, so a folder in /var/tmp is used, each time the same.
+/// As an ordinary user: the folder itself is.
+#[test]
+fn a_folder_that_the_servers_cannot_enter_is_replaced_by_one_they_can() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("closed/data");
+    fs::create_dir_all(&data).expect("the folder is ours");
+    fs::set_permissions(folder.path().join("closed"), Permissions::from_mode(0o700)).expect("the folder is ours");
+
+    let first = Postgres::start(&data).expect("PostgreSQL starts");
+    let used = first.log_path().parent().expect("a log is in a folder").to_owned();
+    let url = first.url("rollcall");
+    assert!(wire::postgres_asks_for_a_scram_password(first.port()));
+    drop(first);
+    let again = Postgres::start(&data).expect("PostgreSQL starts again");
+
+    assert_eq!(used.starts_with("/var/tmp"), geteuid().is_root());
+    assert_eq!(again.log_path().parent(), Some(used.as_path()));
+    assert_eq!(password(&again.url("rollcall")), password(&url));
+    drop(again);
+    fs::remove_dir_all(used).expect("the folder is ours");
+}
+
+fn password(url: &str) -> Option<&str> {
+    url.split([':', '@']).nth(2)
+}

@@ -1,0 +1,95 @@
+//! What happens when the process that started the servers is killed.
+
+use std::fs;
+
+use rollcall_stack::{NatsServer, Postgres, Stack};
+
+use crate::owner::Owner;
+use crate::process::{is_running, kill_nine, wait_until};
+use crate::wire;
+
+#[test]
+fn kill_nine_of_their_owner_stops_the_servers_and_the_folder_starts_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let owner = Owner::start(Owner::command().arg(folder.path()));
+    let servers = owner.servers();
+
+    kill_nine(owner.pid());
+
+    wait_until("the guardians stop the servers", || !servers.iter().any(|pid| is_running(*pid)));
+    Stack::start(folder.path()).expect("the stack starts again").stop();
+}
+
+#[test]
+fn a_start_takes_over_from_guardians_that_are_still_at_work() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let owner = Owner::start(Owner::command().arg(folder.path()));
+    let servers = owner.servers();
+
+    kill_nine(owner.pid());
+    drop(owner);
+    let stack = Stack::start(folder.path()).expect("the stack starts again");
+
+    assert!(!servers.iter().any(|pid| is_running(*pid)));
+    assert!(wire::postgres_asks_for_a_scram_password(stack.postgres.port()));
+}
+
+/// Needs `/proc` to tell a guardian from other processes.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_start_stops_the_orphans_of_a_run_whose_guardians_were_killed_too() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let owner = Owner::start(Owner::command().arg(folder.path()));
+    let servers = owner.servers();
+    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", owner.pid())).expect("it runs");
+    for child in children.split_whitespace().map(|pid| pid.parse().expect("a process id")) {
+        if !servers.contains(&child) {
+            kill_nine(child);
+        }
+    }
+    kill_nine(owner.pid());
+    drop(owner);
+    assert!(servers.iter().all(|pid| is_running(*pid)));
+
+    let stack = Stack::start(folder.path()).expect("the stack starts again");
+
+    assert!(!servers.iter().any(|pid| is_running(*pid)));
+    assert!(wire::postgres_asks_for_a_scram_password(stack.postgres.port()));
+}
+
+#[test]
+fn a_pid_file_that_names_a_stranger_neither_harms_it_nor_hinders_the_start() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    Postgres::start(folder.path()).expect("PostgreSQL starts").stop();
+    // This process lives and is no server: its id stands for one that was given away again.
+    let stranger = std::process::id();
+    fs::write(folder.path().join("pid"), format!("{stranger}\n")).expect("the folder is ours");
+    let postmaster_pid = format!("{stranger}\n{}\n0\n1\n\n127.0.0.1\n0 0\nready\n", folder.path().join("data").display());
+    fs::write(folder.path().join("data/postmaster.pid"), postmaster_pid).expect("the folder is ours");
+
+    let postgres = Postgres::start(folder.path()).expect("PostgreSQL starts again");
+
+    assert!(wire::postgres_asks_for_a_scram_password(postgres.port()));
+}
+
+#[test]
+fn a_half_made_database_is_made_anew() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::create_dir(folder.path().join("data.unfinished")).expect("the folder is ours");
+    fs::write(folder.path().join("data.unfinished/PG_VERSION"), "15\n").expect("the folder is ours");
+
+    let postgres = Postgres::start(folder.path()).expect("PostgreSQL starts");
+
+    assert!(wire::postgres_asks_for_a_scram_password(postgres.port()));
+}
+
+#[test]
+fn a_dropped_server_is_gone_when_drop_returns() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let nats = NatsServer::start(folder.path()).expect("nats-server starts");
+    let pid = nats.pid();
+
+    drop(nats);
+
+    assert!(!is_running(pid));
+}
