@@ -26,6 +26,13 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// A problem with something that belongs to no event.
+    pub fn of_parameter(field: &str, code: &'static str, message: impl Into<String>) -> Self {
+        Self { index: None, event_id: None, field: field.to_owned(), code, message: message.into() }
+    }
+}
+
 /// Why a request is not answered as asked. Each variant's documentation names the status.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {

@@ -100,6 +100,12 @@ impl ChunkWriter {
             || self.events >= MAX_EVENTS
     }
 
+    /// How many events were added.
+    #[must_use]
+    pub fn events(&self) -> u32 {
+        self.events
+    }
+
     /// Whether nothing was added yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -13,11 +13,20 @@ read -r _ && exit 0
 
 pid=$1
 shift
+
+is_running() {
+    kill -0 "$pid" 2>/dev/null || return 1
+    # One that has ended and that nobody waits for is still listed, in a container without an init
+    # for ever; Linux says so with a Z behind the name. Elsewhere there is no such file.
+    read -r stat <"/proc/$pid/stat" || return 0
+    case $stat in *") Z "*) return 1 ;; esac
+}
+
 while [ $# -ge 2 ]; do
     kill -s "$1" "$pid" 2>/dev/null || exit 0
     tenths=$(($2 * 10))
     while [ "$tenths" -gt 0 ]; do
-        kill -0 "$pid" 2>/dev/null || exit 0
+        is_running || exit 0
         sleep 0.1
         tenths=$((tenths - 1))
     done

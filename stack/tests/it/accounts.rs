@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::unistd::{User, geteuid};
-use rollcall_stack::{NatsServer, Postgres, Stack};
+use rollcall_stack::{NatsServer, NatsUser, Postgres, Search, Stack};
 
 use crate::owner::Owner;
 use crate::wire;
@@ -56,6 +56,22 @@ fn an_ordinary_user_runs_the_servers_as_itself() {
         assert_eq!(account_of(server), user);
     }
     owner.stop();
+}
+
+/// As root: the servers' account cannot run the program where it is, so a copy is run. As an ordinary
+/// user: the program itself is.
+#[test]
+fn a_nats_server_that_only_root_can_reach_is_run_from_a_copy() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let found = NatsServer::start(&folder.path().join("first")).expect("nats-server starts").program().to_owned();
+    let private = tempfile::tempdir().expect("a temporary folder");
+    fs::set_permissions(private.path(), Permissions::from_mode(0o700)).expect("the folder is ours");
+    let search = Search { nats_server: Some(copy_of(&found, private.path())), ..Search::default() };
+
+    let nats = NatsServer::start_with(&folder.path().join("second"), &search).expect("nats-server starts");
+
+    assert!(wire::nats(&nats, NatsUser::Api, "").ends_with("PONG\n"));
+    assert_eq!(search.nats_server.as_deref() != Some(nats.program()), geteuid().is_root());
 }
 
 /// Copies a program by `cp`: a file that this process wrote could still be open in a child that

@@ -1,0 +1,29 @@
+# syntax=docker/dockerfile:1
+
+# One image with the three programs: api, worker and rollcall. The command chooses.
+
+FROM rust:1.95-bookworm AS builder
+WORKDIR /src
+# The image's own toolchain, whatever rust-toolchain.toml asks for: that also wants components which
+# a build does not need.
+ENV RUSTUP_TOOLCHAIN=${RUST_VERSION}
+# Statements are checked against the committed .sqlx folder; there is no database here.
+ENV SQLX_OFFLINE=true
+COPY . .
+# The caches keep downloaded and compiled crates from one build to the next. They are not part of
+# the image, so the programs are copied out of them.
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --locked --release --bin api --bin worker --bin rollcall \
+    && install -D -t /out target/release/api target/release/worker target/release/rollcall
+
+FROM debian:bookworm-slim
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin rollcall
+COPY --from=builder /out/ /usr/local/bin/
+# By number, so that an orchestrator can see that it is not root.
+USER 10001
+EXPOSE 8000 8001
+CMD ["api"]

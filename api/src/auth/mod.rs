@@ -1,0 +1,66 @@
+//! Who is asking, and what they may do.
+//!
+//! A request carries a key; [`KeyRing`] finds what it grants; [`Access`] lets a handler run only
+//! with the scope that it names in its arguments.
+
+mod grant;
+mod key_ring;
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+
+use self::grant::Scope;
+pub(crate) use self::grant::{Grant, Project};
+pub(crate) use self::key_ring::KeyRing;
+use crate::error::ApiError;
+use crate::state::AppState;
+
+/// The scope to send events.
+pub(crate) struct Ingest;
+/// The scope to ask questions.
+pub(crate) struct Read;
+
+/// A scope as a type.
+pub(crate) trait RequiredScope {
+    const SCOPE: Scope;
+}
+
+impl RequiredScope for Ingest {
+    const SCOPE: Scope = Scope::Ingest;
+}
+
+impl RequiredScope for Read {
+    const SCOPE: Scope = Scope::Read;
+}
+
+/// Proof that the request's key has the scope `S` on `project`.
+pub(crate) struct Access<S> {
+    pub(crate) project: Arc<Project>,
+    scope: PhantomData<S>,
+}
+
+impl<S: RequiredScope> FromRequestParts<AppState> for Access<S> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
+        let key = key(&parts.headers).ok_or(ApiError::Unauthorized)?;
+        let grant = app.keys.grant_of(key).await?.ok_or(ApiError::Unauthorized)?;
+        if !grant.allows(S::SCOPE) {
+            return Err(ApiError::Forbidden(S::SCOPE.name()));
+        }
+        Ok(Self { project: grant.project.clone(), scope: PhantomData })
+    }
+}
+
+/// The key of a request: `X-API-Key`, or `Authorization: Bearer`.
+fn key(headers: &HeaderMap) -> Option<&str> {
+    if let Some(key) = headers.get("x-api-key") {
+        return key.to_str().ok();
+    }
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}

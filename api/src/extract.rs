@@ -1,0 +1,105 @@
+//! Extractors: request parts as types that handlers can trust.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Query};
+use axum::http::request::Parts;
+
+use crate::error::{ApiError, Problem};
+
+/// The id of this request, for log lines and messages; see [`crate::router`].
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(|| ApiError::internal("the request has no id"))
+    }
+}
+
+/// The query string, taken apart one parameter at a time.
+///
+/// Every getter notes what is wrong and hands out the default; [`Parameters::finish`] then refuses
+/// the request with all of it, and with every parameter that nobody asked for: a misspelt filter
+/// that is passed over in silence gives a wrong number that looks right.
+#[derive(Debug)]
+pub(crate) struct Parameters {
+    pairs: Vec<(String, String)>,
+    problems: Vec<Problem>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Parameters {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|error| {
+            ApiError::Parameters(vec![Problem::of_parameter("", "invalid_query", error.body_text())])
+        })?;
+        Ok(Self { pairs: query.0, problems: Vec::new() })
+    }
+}
+
+impl Parameters {
+    /// The value of a parameter under any of its names; the last one sent wins nothing: twice is a problem.
+    pub(crate) fn text(&mut self, names: &[&'static str]) -> Option<String> {
+        let mut found: Option<(String, String)> = None;
+        let (mine, rest) = std::mem::take(&mut self.pairs).into_iter().partition(|(name, _)| names.contains(&name.as_str()));
+        self.pairs = rest;
+        let mine: Vec<(String, String)> = mine;
+        for (name, value) in mine {
+            if found.is_some() {
+                self.problem(&name, "repeated", "must be sent once");
+            }
+            found = Some((name, value));
+        }
+        found.map(|(_, value)| value).filter(|value| !value.is_empty())
+    }
+
+    /// A parameter that can be parsed.
+    pub(crate) fn parsed<T: FromStr>(&mut self, names: &[&'static str], expected: &str) -> Option<T> {
+        let text = self.text(names)?;
+        let parsed = text.parse().ok();
+        if parsed.is_none() {
+            self.problem(names[0], "invalid", format!("must be {expected}"));
+        }
+        parsed
+    }
+
+    /// A whole number within a range, or its default.
+    pub(crate) fn number(&mut self, name: &'static str, default: u32, range: std::ops::RangeInclusive<u32>) -> u32 {
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        let number = self.parsed(&[name], &expected).unwrap_or(default);
+        if range.contains(&number) {
+            return number;
+        }
+        self.problem(name, "out_of_range", format!("must be {expected}"));
+        default
+    }
+
+    /// `true` or `false`; false when absent.
+    pub(crate) fn flag(&mut self, name: &'static str) -> bool {
+        self.parsed(&[name], "true or false").unwrap_or(false)
+    }
+
+    /// Notes something that is wrong.
+    pub(crate) fn problem<'m>(&mut self, field: &str, code: &'static str, message: impl Into<Cow<'m, str>>) {
+        self.problems.push(Problem::of_parameter(field, code, message.into()));
+    }
+
+    /// Ends the taking apart.
+    pub(crate) fn finish(mut self) -> Result<(), ApiError> {
+        for (name, _) in std::mem::take(&mut self.pairs) {
+            self.problem(&name, "unknown", "this request takes no such parameter");
+        }
+        if self.problems.is_empty() { Ok(()) } else { Err(ApiError::Parameters(self.problems)) }
+    }
+}
+
+/// A choice among names, for parameters and their documentation.
+pub(crate) fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, impl Display> {
+    choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or("not one of the choices")
+}

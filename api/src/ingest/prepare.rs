@@ -1,0 +1,152 @@
+//! Preparation: a body becomes validated lines, cut into chunks as they grow.
+//!
+//! Pure computation, for a thread that may block: a large body keeps a core busy for a while.
+
+use rollcall_shared::chunk::{Chunk, ChunkWriter};
+
+use super::payload::{self, Format, PayloadError};
+use super::validate::{Rules, validate};
+use super::wire::WireEvent;
+use crate::error::{ApiError, Problem};
+use crate::settings::RequestLimits;
+
+/// Ids are listed in the answer for batches of up to this many events.
+pub(super) const MAX_LISTED_IDS: usize = 100;
+/// Problems are listed for this many bad events.
+const MAX_LISTED_EVENTS: usize = 100;
+/// Lines up to this size wait for company and share a message; more leave as chunks of their own.
+const MAX_SHARED_BYTES: usize = 64 * 1024;
+
+/// How the events of a request travel.
+#[derive(Debug)]
+pub(super) enum Lines {
+    /// Few enough to share a message with other requests.
+    Few(Vec<u8>),
+    /// Compressed into messages of their own.
+    Chunks(Vec<Chunk>),
+}
+
+/// A batch that can be published, and what was wrong with the rest of it.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) lines: Lines,
+    /// Good events.
+    pub(super) events: usize,
+    /// The ids of the good events, where there are few.
+    pub(super) event_ids: Vec<String>,
+    /// Bad events.
+    pub(super) invalid_events: usize,
+    /// What is wrong with the first of them.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Reads and judges a whole body.
+///
+/// # Errors
+/// Only if the body as such cannot be read; bad events are counted in the result.
+pub(super) fn prepare(body: &[u8], format: Format, limits: RequestLimits, rules: Rules<'_>) -> Result<Prepared, ApiError> {
+    let text = std::str::from_utf8(body)
+        .map_err(|error| ApiError::Body(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))?;
+    let mut batch = Batch::new(rules);
+    let read = payload::read(text, format, limits.max_events, &mut |event| batch.take(event));
+    match read {
+        Ok(()) => batch.finish(),
+        Err(PayloadError::TooManyEvents) => Err(ApiError::TooManyEvents { limit: limits.max_events }),
+        Err(PayloadError::Syntax(message)) => Err(ApiError::Body(format!("the body is not JSON: {message}"))),
+        Err(PayloadError::EnvelopeNotArray) => Err(invalid_envelope("events", "wrong_type", "must be an array of events")),
+        Err(PayloadError::EnvelopeField(field)) => {
+            Err(invalid_envelope(&field, "unknown_field", "nothing may stand beside events; move it into each event's properties"))
+        }
+    }
+}
+
+fn invalid_envelope(field: &str, code: &'static str, message: &str) -> ApiError {
+    ApiError::InvalidEvents { events: 0, problems: vec![Problem::of_parameter(field, code, message)] }
+}
+
+/// A batch while it is read.
+struct Batch<'r> {
+    rules: Rules<'r>,
+    index: usize,
+    lines: Vec<u8>,
+    writer: Option<ChunkWriter>,
+    chunks: Vec<Chunk>,
+    /// The compressor ran out of memory.
+    fault: Option<std::io::Error>,
+    prepared: Prepared,
+}
+
+impl<'r> Batch<'r> {
+    fn new(rules: Rules<'r>) -> Self {
+        let prepared =
+            Prepared { lines: Lines::Few(Vec::new()), events: 0, event_ids: Vec::new(), invalid_events: 0, problems: Vec::new() };
+        Self { rules, index: 0, lines: Vec::new(), writer: None, chunks: Vec::new(), fault: None, prepared }
+    }
+
+    fn take(&mut self, event: Result<WireEvent<'_>, String>) {
+        let index = self.index;
+        self.index += 1;
+        let judged = match event {
+            Ok(wire) => validate(&wire, index, self.rules, &mut self.lines),
+            Err(message) => Err(vec![Problem {
+                index: Some(index),
+                event_id: Some(None),
+                field: String::new(),
+                code: "invalid_json",
+                message: format!("the line is not JSON: {message}"),
+            }]),
+        };
+        match judged {
+            Ok(id) => self.accept(id),
+            Err(problems) => {
+                self.prepared.invalid_events += 1;
+                if self.prepared.invalid_events <= MAX_LISTED_EVENTS {
+                    self.prepared.problems.extend(problems);
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, id: String) {
+        self.prepared.events += 1;
+        // One more than is listed tells that there are too many.
+        if self.prepared.event_ids.len() <= MAX_LISTED_IDS {
+            self.prepared.event_ids.push(id);
+        }
+        if self.writer.is_some() || self.lines.len() > MAX_SHARED_BYTES {
+            let compressed = self.compress();
+            self.fault = self.fault.take().or(compressed.err());
+        }
+    }
+
+    /// Moves the lines so far into the open chunk.
+    fn compress(&mut self) -> std::io::Result<()> {
+        let mut writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => ChunkWriter::new()?,
+        };
+        let before: u32 = self.chunks.iter().map(|chunk| chunk.events).sum::<u32>() + writer.events();
+        writer.push(&self.lines, self.prepared.events as u32 - before)?;
+        self.lines.clear();
+        if writer.is_full() {
+            self.chunks.push(writer.finish()?);
+            writer = ChunkWriter::new()?;
+        }
+        self.writer = Some(writer);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Prepared, ApiError> {
+        if self.index == 0 {
+            return Err(ApiError::EmptyBatch);
+        }
+        if let Some(writer) = self.writer.take().filter(|writer| !writer.is_empty()) {
+            self.chunks.push(writer.finish().map_err(ApiError::internal)?);
+        }
+        if let Some(fault) = self.fault {
+            return Err(ApiError::internal(fault));
+        }
+        self.prepared.lines = if self.chunks.is_empty() { Lines::Few(self.lines) } else { Lines::Chunks(self.chunks) };
+        Ok(self.prepared)
+    }
+}
