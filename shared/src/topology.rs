@@ -184,6 +184,15 @@ pub async fn ensure(context: &Context, settings: &NatsSettings) -> Result<(), To
     Ok(())
 }
 
+/// [`ensure`] over a connection of its own, as the user who may.
+///
+/// # Errors
+/// Those of [`connect`] and [`ensure`].
+pub async fn ensure_as_admin(settings: &NatsSettings) -> Result<(), TopologyError> {
+    let client = connect(&settings.admin_url, Role::Admin).await?;
+    ensure(&jetstream::new(client), settings).await
+}
+
 /// Whether the connection is up at this moment.
 #[must_use]
 pub fn is_connected(client: &Client) -> bool {

@@ -1,0 +1,81 @@
+//! The router: every path, and what happens around every request.
+//!
+//! Around a request: it gets an id, a log span that carries it, a count and a duration by route,
+//! decompression, and an answer even when a handler panics.
+
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use metrics::{counter, histogram};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::decompression::RequestDecompressionLayer;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::error::ApiError;
+use crate::extract::RequestId;
+use crate::state::AppState;
+use crate::{health, ingest, query};
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// Every path of the API.
+pub(crate) fn router(app: AppState) -> Router {
+    // Handlers count bytes themselves, after decompression; axum's own limit would count before.
+    let ingest = Router::new()
+        .route("/events", post(ingest::post_events))
+        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
+        .layer(DefaultBodyLimit::disable());
+    Router::new()
+        .route("/stats/dau", get(query::dau))
+        .route("/stats/top-events", get(query::top_events))
+        .route("/stats/retention", get(query::retention))
+        .route("/health", get(health::live))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(|State(app): State<AppState>| async move { app.metrics.render() }))
+        .merge(ingest)
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
+        .fallback(async || ApiError::NotFound)
+        .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| panicked(panic.as_ref()).into_response()))
+        .layer(from_fn(observe))
+        .with_state(app)
+}
+
+/// Gives the request its id and measures it.
+async fn observe(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let id = request_id(request.headers());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    // The pattern, not the path: paths of users must not become labels.
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
+    let method = request.method().as_str().to_owned();
+    let span = tracing::info_span!("request", request_id = %id, method, route);
+    let mut response = next.run(request).instrument(span).await;
+    let status = response.status().as_u16().to_string();
+    counter!("rollcall_http_requests_total", "method" => method.clone(), "route" => route.clone(), "status" => status).increment(1);
+    histogram!("rollcall_http_request_duration_seconds", "method" => method, "route" => route).record(started.elapsed());
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+/// The client's own id where it is a short plain word, else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    let sent = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
+    let plain = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+    };
+    sent.filter(plain).map_or_else(|| Uuid::now_v7().to_string(), str::to_owned)
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> ApiError {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    ApiError::internal(format!("a handler panicked: {}", text.unwrap_or("no message")))
+}

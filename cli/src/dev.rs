@@ -1,0 +1,111 @@
+//! `rollcall dev`: the whole service in one process, on private servers.
+//!
+//! It starts PostgreSQL and nats-server in a data folder, migrates, runs the API and its workers,
+//! loads sample data if asked to, says how to try it, and stops everything in the opposite order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use rollcall_api::ApiSettings;
+use rollcall_shared::settings::Environment;
+use rollcall_shared::shutdown;
+use rollcall_shared::telemetry::LogSettings;
+use rollcall_stack::{NatsUser, Stack};
+use rollcall_worker::WorkerSettings;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::{demo, migrate};
+
+/// How the service is run.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Load sample data once the service runs
+    #[arg(long)]
+    demo: bool,
+    /// Address and port of the API
+    #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDR")]
+    listen: SocketAddr,
+    /// Folder in which the data is kept
+    #[arg(long, default_value = ".rollcall", value_name = "DIR")]
+    data: PathBuf,
+    /// Keep the data in a temporary folder and remove it at the end
+    #[arg(long, conflicts_with = "data")]
+    ephemeral: bool,
+    /// How many workers
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: u16,
+}
+
+/// Runs until told to stop.
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    // Before the servers start, so that a second copy is told at once that the port is taken.
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; is another rollcall running? choose another with --listen", arguments.listen))?;
+    let stop = shutdown::on_signal()?;
+    let (ephemeral, data) = (arguments.ephemeral, arguments.data.clone());
+    eprintln!("starting PostgreSQL and nats-server ...");
+    let stack = tokio::task::spawn_blocking(move || if ephemeral { Stack::ephemeral() } else { Stack::start(&data) }).await??;
+    let outcome = serve(&arguments, &stack, listener, stop).await;
+    tokio::task::spawn_blocking(move || stack.stop()).await?;
+    outcome
+}
+
+async fn serve(arguments: &Arguments, stack: &Stack, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    let (api, worker) = settings(stack)?;
+    migrate::migrate(&api.database, &api.nats).await?;
+    let key = api.api_key.as_ref().map(|key| key.expose().to_owned()).unwrap_or_default();
+    let url = format!("http://{}", listener.local_addr()?);
+    let mut services = JoinSet::new();
+    services.spawn(rollcall_api::run(api, listener, stop.clone()));
+    for _ in 0..arguments.workers {
+        // Workers share the process, so each takes any free port for its health and metrics.
+        let health = TcpListener::bind("127.0.0.1:0").await?;
+        services.spawn(rollcall_worker::run(worker.clone(), health, stop.clone()));
+    }
+    let (demo, stack_url) = (arguments.demo, stack.postgres.url("rollcall"));
+    let greeting = async {
+        if demo {
+            demo::load(&url, &key).await?;
+        }
+        demo::greet(&url, &key, &stack_url);
+        std::future::pending::<anyhow::Result<()>>().await
+    };
+    let outcome = tokio::select! {
+        // A service that ends while nobody asked it to takes the others down with it.
+        ended = services.join_next() => ended.transpose()?.unwrap_or(Ok(())),
+        failed = greeting => failed,
+        () = stop.cancelled() => Ok(()),
+    };
+    stop.cancel();
+    while let Some(ended) = services.join_next().await {
+        ended??;
+    }
+    outcome
+}
+
+/// The settings of both services: the environment, but for where the private servers are.
+fn settings(stack: &Stack) -> anyhow::Result<(ApiSettings, WorkerSettings)> {
+    let read = |nats: NatsUser| {
+        let mut variables: Vec<(String, String)> = vec![("API_KEY".to_owned(), "secret-key".to_owned())];
+        variables.extend(std::env::vars());
+        variables.extend([
+            ("DATABASE_URL".to_owned(), stack.postgres.url("rollcall")),
+            ("NATS_URL".to_owned(), stack.nats.url(nats)),
+            ("NATS_ADMIN_URL".to_owned(), stack.nats.url(NatsUser::Admin)),
+            ("MIGRATE_ON_START".to_owned(), "false".to_owned()),
+        ]);
+        Environment::from_pairs(variables)
+    };
+    let (mut for_api, mut for_worker) = (read(NatsUser::Api), read(NatsUser::Worker));
+    let logs = LogSettings::from_env(&mut for_api);
+    let api = ApiSettings::from_env(&mut for_api);
+    let worker = WorkerSettings::from_env(&mut for_worker);
+    for_api.finish()?;
+    for_worker.finish()?;
+    logs.start();
+    Ok((api, worker))
+}

@@ -1,0 +1,25 @@
+//! `rollcall health`: for health checks in images that have no other HTTP client.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use crate::send;
+
+/// Which service to ask.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The address to ask
+    #[arg(long, default_value = "http://127.0.0.1:8000/health/ready")]
+    url: String,
+}
+
+/// Fails unless the service answers with a success.
+pub(crate) async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let request = send::client()?.get(&arguments.url).timeout(Duration::from_secs(5));
+    let response = request.send().await.with_context(|| format!("{} does not answer", arguments.url))?;
+    let status = response.status();
+    println!("{}", response.text().await?);
+    ensure!(status.is_success(), "{} answered {status}", arguments.url);
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The `rollcall` command: everything that people run.
+//!
+//! `dev` runs the whole service on private servers; `api` and `worker` are its two halves alone;
+//! `migrate`, `config` and `health` operate it; `generate` and `import` bring events in.
+
+mod config;
+mod demo;
+mod dev;
+mod generate;
+mod health;
+mod import;
+mod migrate;
+mod send;
+
+use clap::{Parser, Subcommand};
+use rollcall_api::ApiSettings;
+use rollcall_shared::settings::Environment;
+use rollcall_shared::shutdown;
+use rollcall_shared::telemetry::LogSettings;
+use rollcall_worker::WorkerSettings;
+use tokio::net::TcpListener;
+
+/// Self-hosted event analytics: send events over HTTP, ask who showed up.
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything in one process on private local PostgreSQL and NATS
+    Dev(dev::Arguments),
+    /// Serve HTTP: take events, answer questions
+    Api,
+    /// Store accepted events; run as many as you like
+    Worker,
+    /// Bring schema, stream and consumer up to date
+    Migrate,
+    /// List every setting with its value and meaning
+    Config,
+    /// Exit 0 if a service answers that it is ready
+    Health(health::Arguments),
+    /// Make realistic sample events, into a file or straight to the API
+    Generate(generate::Arguments),
+    /// Send a file of events through the API
+    Import(import::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let cli = Cli::parse();
+    // A missing .env is the usual case.
+    let _ = dotenvy::dotenv();
+    match cli.command {
+        Command::Dev(arguments) => dev::run(arguments).await,
+        Command::Api => {
+            let (settings, stop) = start(ApiSettings::from_env)?;
+            let listener = TcpListener::bind(settings.listen).await?;
+            rollcall_api::run(settings, listener, stop).await
+        }
+        Command::Worker => {
+            let (settings, stop) = start(WorkerSettings::from_env)?;
+            let listener = TcpListener::bind(settings.listen).await?;
+            rollcall_worker::run(settings, listener, stop).await
+        }
+        Command::Migrate => migrate::run().await,
+        Command::Config => config::run(),
+        Command::Health(arguments) => health::run(&arguments).await,
+        Command::Generate(arguments) => generate::run(arguments).await,
+        Command::Import(arguments) => import::run(arguments).await,
+    }
+}
+
+/// Reads the settings of a service, starts its logs and watches for signals.
+fn start<S>(from_env: impl FnOnce(&mut Environment) -> S) -> anyhow::Result<(S, tokio_util::sync::CancellationToken)> {
+    let mut environment = Environment::of_process();
+    let logs = LogSettings::from_env(&mut environment);
+    let settings = from_env(&mut environment);
+    environment.finish()?;
+    logs.start();
+    Ok((settings, shutdown::on_signal()?))
+}

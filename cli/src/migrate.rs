@@ -1,0 +1,33 @@
+//! `rollcall migrate`: schema, stream and consumer up to date, for installations whose services
+//! have no right to do it themselves.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use rollcall_shared::database::{self, DatabaseSettings};
+use rollcall_shared::settings::Environment;
+use rollcall_shared::telemetry::LogSettings;
+use rollcall_shared::topology::{self, NatsSettings};
+
+/// Migrates what the environment names.
+pub(crate) async fn run() -> anyhow::Result<()> {
+    let mut environment = Environment::of_process();
+    let logs = LogSettings::from_env(&mut environment);
+    let database = DatabaseSettings::from_env(&mut environment);
+    let nats = NatsSettings::from_env(&mut environment);
+    environment.finish()?;
+    logs.start();
+    migrate(&database, &nats).await?;
+    println!("schema, stream and consumer are up to date");
+    Ok(())
+}
+
+/// Migrates what the settings name.
+pub(crate) async fn migrate(database: &DatabaseSettings, nats: &NatsSettings) -> anyhow::Result<()> {
+    let pool = database::pool(database, "rollcall-migrate", Duration::ZERO).context("DATABASE_URL")?;
+    database::wait_until_reachable(&pool).await;
+    database::migrate(&pool).await.context("the schema cannot be brought up to date")?;
+    topology::ensure_as_admin(nats).await?;
+    pool.close().await;
+    Ok(())
+}

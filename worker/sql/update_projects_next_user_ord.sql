@@ -1,0 +1,5 @@
+-- Takes a run of numbers for new actors; returns the first one after it.
+update projects
+set next_user_ord = next_user_ord + $2
+where id = $1
+returning next_user_ord

@@ -1,0 +1,47 @@
+//! The settings of a worker.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rollcall_shared::database::DatabaseSettings;
+use rollcall_shared::settings::Environment;
+use rollcall_shared::topology::NatsSettings;
+
+/// Everything a worker can be told.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// Where it serves health and metrics.
+    pub listen: SocketAddr,
+    /// Events stored in one transaction, about: a message is never split.
+    pub batch_max_events: usize,
+    /// Time between two compactions of the rollups.
+    pub compact_interval: Duration,
+    /// PostgreSQL.
+    pub database: DatabaseSettings,
+    /// NATS.
+    pub nats: NatsSettings,
+}
+
+impl WorkerSettings {
+    /// Reads every variable of a worker.
+    pub fn from_env(environment: &mut Environment) -> Self {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 8001));
+        Self {
+            listen: environment.read("WORKER_LISTEN", listen, "address and port of a worker's health and metrics"),
+            batch_max_events: environment.read_in(
+                "BATCH_MAX_EVENTS",
+                20_000,
+                1..=200_000,
+                "events stored in one transaction, about: a message is never split",
+            ) as usize,
+            compact_interval: Duration::from_millis(environment.read_in(
+                "COMPACT_INTERVAL_MS",
+                5_000,
+                100..=3_600_000,
+                "milliseconds between two compactions of the rollups",
+            )),
+            database: DatabaseSettings::from_env(environment),
+            nats: NatsSettings::from_env(environment),
+        }
+    }
+}
