@@ -11,31 +11,31 @@ use serde_json::json;
 
 /// One thing that is wrong with an event or a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The event's place in the batch, from 0; absent for parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub index: Option<usize>,
+    pub(crate) index: Option<usize>,
     /// The event's id as far as it could be read; absent for parameters.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub event_id: Option<Option<String>>,
+    pub(crate) event_id: Option<Option<String>>,
     /// The field as the client named it, with the path inside it.
-    pub field: String,
+    pub(crate) field: String,
     /// Stable, for programs.
-    pub code: &'static str,
+    pub(crate) code: &'static str,
     /// For people.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Problem {
     /// A problem with something that belongs to no event.
-    pub fn of_parameter(field: &str, code: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn of_parameter(field: &str, code: &'static str, message: impl Into<String>) -> Self {
         Self { index: None, event_id: None, field: field.to_owned(), code, message: message.into() }
     }
 }
 
 /// Why a request is not answered as asked. Each variant's documentation names the status.
 #[derive(Debug, thiserror::Error)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// 400: the body is not JSON, not UTF-8, or breaks off.
     #[error("{0}")]
     Body(String),
@@ -99,7 +99,7 @@ pub enum ApiError {
 
 impl ApiError {
     /// A fault of ours, with its cause.
-    pub fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(crate) fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(error.into())
     }
 

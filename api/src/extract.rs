@@ -1,7 +1,6 @@
 //! Extractors: request parts as types that handlers can trust.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query};
@@ -44,7 +43,7 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
 }
 
 impl Parameters {
-    /// The value of a parameter under any of its names; the last one sent wins nothing: twice is a problem.
+    /// The value of a parameter under any of its names; sending it twice is a problem.
     pub(crate) fn text(&mut self, names: &[&'static str]) -> Option<String> {
         let mut found: Option<(String, String)> = None;
         let (mine, rest) = std::mem::take(&mut self.pairs).into_iter().partition(|(name, _)| names.contains(&name.as_str()));
@@ -85,6 +84,11 @@ impl Parameters {
         self.parsed(&[name], "true or false").unwrap_or(false)
     }
 
+    /// Whether something is wrong with this field already.
+    pub(crate) fn has_problem(&self, field: &str) -> bool {
+        self.problems.iter().any(|problem| problem.field == field)
+    }
+
     /// Notes something that is wrong.
     pub(crate) fn problem<'m>(&mut self, field: &str, code: &'static str, message: impl Into<Cow<'m, str>>) {
         self.problems.push(Problem::of_parameter(field, code, message.into()));
@@ -97,9 +101,4 @@ impl Parameters {
         }
         if self.problems.is_empty() { Ok(()) } else { Err(ApiError::Parameters(self.problems)) }
     }
-}
-
-/// A choice among names, for parameters and their documentation.
-pub(crate) fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, impl Display> {
-    choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value).ok_or("not one of the choices")
 }

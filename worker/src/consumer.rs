@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::consumer::{PullConsumer, pull};
+use async_nats::jetstream::consumer::{PullConsumer, StreamError, pull};
 use async_nats::jetstream::{self, AckKind, Context, Message};
 use backon::{ExponentialBuilder, Retryable};
 use futures::{FutureExt, StreamExt};
@@ -45,7 +45,7 @@ enum OpenError {
     #[error("the consumer {CONSUMER} is not there")]
     Consumer(#[from] jetstream::stream::ConsumerError),
     #[error("pulling failed")]
-    Pull(#[from] pull::StreamError),
+    Pull(#[from] StreamError),
 }
 
 impl Consumer {

@@ -4,7 +4,7 @@ use rollcall_shared::project::ProjectId;
 
 /// Why a batch was not stored.
 #[derive(Debug, thiserror::Error)]
-pub enum StoreError {
+pub(crate) enum StoreError {
     /// PostgreSQL refused or went away; see [`StoreError::is_transient`].
     #[error("PostgreSQL did not store the batch")]
     Database(#[from] sqlx::Error),
@@ -23,7 +23,7 @@ impl StoreError {
     /// Whether waiting cures it: the database is away, busy or not yet migrated. Nothing in the
     /// messages is at fault, so they are kept and the batch is tried again.
     #[must_use]
-    pub fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         let Self::Database(error) = self else { return false };
         match error {
             sqlx::Error::Io(_)

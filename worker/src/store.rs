@@ -19,7 +19,7 @@ use crate::rollup::{Deltas, NewEvent, sql_date};
 
 /// What became of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stored {
+pub(crate) struct Stored {
     /// Rows that are new.
     pub inserted: usize,
     /// Events that had been stored before, or stood twice in the batch.

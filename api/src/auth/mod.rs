@@ -14,7 +14,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 use self::grant::Scope;
-pub(crate) use self::grant::{Grant, Project};
+pub(crate) use self::grant::Project;
 pub(crate) use self::key_ring::KeyRing;
 use crate::error::ApiError;
 use crate::state::AppState;

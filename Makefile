@@ -1,0 +1,60 @@
+# Every command that people and CI run. `make` alone lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+# The statements in .sql files were checked against the schema and the result is kept in .sqlx,
+# so that building needs no database.
+export SQLX_OFFLINE ?= true
+
+.PHONY: help
+help: ## List all targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: prepare
+prepare: ## Make sure that PostgreSQL and nats-server are there; install them if not
+	@sh stack/prepare.sh
+
+.PHONY: run
+run: prepare ## Build and run everything on 127.0.0.1:8000 with sample data
+	$(CARGO) build --locked --release -p rollcall-cli
+	target/release/rollcall dev --demo
+
+.PHONY: build
+build: ## Build all binaries for use
+	$(CARGO) build --locked --release --bin rollcall --bin api --bin worker
+
+.PHONY: test
+test: prepare ## Run every test, against real servers
+	$(CARGO) build --locked --workspace
+	$(CARGO) test --locked --workspace
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+.PHONY: fmt-check
+fmt-check: ## Check the format
+	$(CARGO) fmt --all --check
+
+.PHONY: lint
+lint: ## Check the code with every warning an error
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: deny
+deny: ## Check licences and advisories of all dependencies (needs cargo-deny)
+	$(CARGO) deny check
+
+.PHONY: sqlx
+sqlx: prepare ## Check all statements against the schema anew and refresh .sqlx
+	sh stack/sqlx.sh
+
+.PHONY: compose-check
+compose-check: ## Check docker-compose.yml (needs docker compose or docker-compose)
+	@if docker compose version >/dev/null 2>&1; then docker compose --env-file .env.example config --quiet; \
+	else docker-compose --env-file .env.example config --quiet; fi
+
+.PHONY: clean
+clean: ## Remove what was built and the data of `make run`
+	$(CARGO) clean
+	rm -rf .rollcall

@@ -1,0 +1,19 @@
+-- The same answer as dau.sql from the rows themselves, without bitmaps or dictionary of users.
+with active as (
+    -- who was seen on which day of the project's calendar
+    select
+        (e.occurred_at at time zone $5)::date as day,
+        coalesce(e.user_id, e.anonymous_id, e.session_id) as actor
+    from events e
+    join event_types t on t.id = e.event_type_id
+    where e.project_id = $1
+      and e.occurred_at >= $2::date - interval '2 days'
+      and e.occurred_at < $3::date + interval '3 days'
+      and ($4::text is null or t.name = $4)
+)
+select
+    date_trunc($6, day::timestamp)::date as "bucket!: jiff_sqlx::Date",
+    count(distinct actor) as "users!"
+from active
+where day between $2 and $3
+group by 1

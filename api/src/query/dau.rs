@@ -1,0 +1,192 @@
+//! Active users: how many different users were seen in each day, week or month.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use axum::Json;
+use axum::extract::State;
+use jiff::ToSpan;
+use jiff::civil::Date;
+use jiff_sqlx::ToSqlx;
+use roaring::RoaringBitmap;
+use serde::Serialize;
+
+use super::bitmap::unite;
+use super::period::Period;
+use super::source::Source;
+use crate::auth::{Access, Project, Read};
+use crate::error::ApiError;
+use crate::extract::Parameters;
+use crate::state::AppState;
+
+/// How the period is cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Granularity {
+    Day,
+    /// ISO weeks, named by their Monday.
+    Week,
+    /// Named by its first day.
+    Month,
+}
+
+impl Granularity {
+    /// The bucket that a day falls in.
+    fn bucket(self, day: Date) -> Date {
+        match self {
+            Self::Day => day,
+            Self::Week => day.saturating_sub(i32::from(day.weekday().to_monday_zero_offset()).days()),
+            Self::Month => day.first_of_month(),
+        }
+    }
+
+    /// The bucket after this one.
+    fn next(self, bucket: Date) -> Date {
+        match self {
+            Self::Day => bucket.saturating_add(1.day()),
+            Self::Week => bucket.saturating_add(1.week()),
+            Self::Month => bucket.saturating_add(1.month()),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
+}
+
+impl FromStr for Granularity {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        [Self::Day, Self::Week, Self::Month].into_iter().find(|granularity| granularity.name() == text).ok_or(())
+    }
+}
+
+/// Whether buckets without anyone are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fill {
+    Zero,
+    None,
+}
+
+impl FromStr for Fill {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "zero" => Ok(Self::Zero),
+            "none" => Ok(Self::None),
+            _ => Err(()),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    data: Vec<Bucket>,
+    granularity: Granularity,
+}
+
+#[derive(Debug, Serialize)]
+struct Bucket {
+    date: Date,
+    unique_users: u64,
+}
+
+struct Question {
+    period: Period,
+    granularity: Granularity,
+    event_type: Option<String>,
+}
+
+/// `GET /stats/dau`
+pub(crate) async fn dau(
+    State(app): State<AppState>,
+    access: Access<Read>,
+    mut parameters: Parameters,
+) -> Result<Json<Answer>, ApiError> {
+    let question = Question {
+        period: Period::take(&mut parameters, access.project.calendar.today()),
+        granularity: parameters.parsed(&["granularity"], "day, week or month").unwrap_or(Granularity::Day),
+        event_type: parameters.text(&["event_type"]),
+    };
+    let fill = parameters.parsed(&["fill"], "zero or none").unwrap_or(Fill::Zero);
+    let source = Source::take(&mut parameters);
+    parameters.finish()?;
+    let counts = match source {
+        Source::Rollups => from_rollups(&app, &access.project, &question).await?,
+        Source::Events => from_events(&app, &access.project, &question).await?,
+    };
+    Ok(Json(Answer { data: buckets(&question, fill, &counts), granularity: question.granularity }))
+}
+
+fn buckets(question: &Question, fill: Fill, counts: &BTreeMap<Date, u64>) -> Vec<Bucket> {
+    let first = question.granularity.bucket(question.period.from);
+    std::iter::successors(Some(first), |bucket| Some(question.granularity.next(*bucket)))
+        .take_while(|bucket| *bucket <= question.period.to)
+        .map(|date| Bucket { date, unique_users: counts.get(&date).copied().unwrap_or(0) })
+        .filter(|bucket| fill == Fill::Zero || bucket.unique_users > 0)
+        .collect()
+}
+
+async fn from_rollups(app: &AppState, project: &Project, question: &Question) -> Result<BTreeMap<Date, u64>, ApiError> {
+    let Period { from, to } = question.period;
+    // The users of a week are no sum of its days, so only days can do with counts.
+    let want_bitmaps = question.granularity != Granularity::Day;
+    let rows = sqlx::query_file!(
+        "sql/dau.sql",
+        project.id.0,
+        from.to_sqlx() as _,
+        to.to_sqlx() as _,
+        question.event_type.as_deref(),
+        want_bitmaps
+    )
+    .fetch_all(&app.database)
+    .await?;
+    let mut counts = BTreeMap::new();
+    let mut unions: BTreeMap<Date, RoaringBitmap> = BTreeMap::new();
+    for row in rows {
+        let bucket = question.granularity.bucket(row.day.into());
+        if let Some(count) = row.users_count {
+            counts.insert(bucket, u64::try_from(count).unwrap_or(0));
+        }
+        if let Some(bitmap) = row.bitmap {
+            unite(unions.entry(bucket).or_default(), &bitmap)?;
+        }
+    }
+    counts.extend(unions.into_iter().map(|(bucket, union)| (bucket, union.len())));
+    Ok(counts)
+}
+
+async fn from_events(app: &AppState, project: &Project, question: &Question) -> Result<BTreeMap<Date, u64>, ApiError> {
+    let Period { from, to } = question.period;
+    let rows = sqlx::query_file!(
+        "sql/dau_events.sql",
+        project.id.0,
+        from.to_sqlx() as _,
+        to.to_sqlx() as _,
+        question.event_type.as_deref(),
+        project.time_zone,
+        question.granularity.name()
+    )
+    .fetch_all(&app.database)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.bucket.into(), u64::try_from(row.users).unwrap_or(0))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weeks_begin_on_monday_and_months_on_the_first() {
+        let wednesday = jiff::civil::date(2025, 10, 1);
+        assert_eq!(Granularity::Week.bucket(wednesday), jiff::civil::date(2025, 9, 29));
+        assert_eq!(Granularity::Month.bucket(wednesday), wednesday);
+        assert_eq!(Granularity::Day.bucket(wednesday), wednesday);
+    }
+}

@@ -1,0 +1,49 @@
+//! Top events: what happened most often.
+
+use axum::Json;
+use axum::extract::State;
+use jiff_sqlx::ToSqlx;
+use serde::Serialize;
+
+use super::period::Period;
+use super::source::Source;
+use crate::auth::{Access, Read};
+use crate::error::ApiError;
+use crate::extract::Parameters;
+use crate::state::AppState;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    data: Vec<Count>,
+}
+
+#[derive(Debug, Serialize)]
+struct Count {
+    event_type: String,
+    count: i64,
+}
+
+/// `GET /stats/top-events`
+pub(crate) async fn top_events(
+    State(app): State<AppState>,
+    access: Access<Read>,
+    mut parameters: Parameters,
+) -> Result<Json<Answer>, ApiError> {
+    let period = Period::take(&mut parameters, access.project.calendar.today());
+    let limit = i64::from(parameters.number("limit", 10, 1..=100));
+    let source = Source::take(&mut parameters);
+    parameters.finish()?;
+    let project = &access.project;
+    let (from, to) = (period.from.to_sqlx(), period.to.to_sqlx());
+    let data = match source {
+        Source::Rollups => {
+            sqlx::query_file_as!(Count, "sql/top_events.sql", project.id.0, from as _, to as _, limit).fetch_all(&app.database).await?
+        }
+        Source::Events => {
+            sqlx::query_file_as!(Count, "sql/top_events_events.sql", project.id.0, from as _, to as _, limit, project.time_zone)
+                .fetch_all(&app.database)
+                .await?
+        }
+    };
+    Ok(Json(Answer { data }))
+}
