@@ -1,1 +1,31 @@
-//! placeholder
+//! What the black-box tests stand on: the real service on real servers, one of each a test.
+//!
+//! [`App::start`] gives a test its own nats-server, its own database in a PostgreSQL that all tests
+//! share, an API on a free port, and workers. Everything ends with the test.
+
+mod app;
+mod postgres;
+
+pub use self::app::{App, AppOptions, KEY, event};
+pub use self::postgres::{fresh_database, postgres_log};
+
+use std::time::{Duration, Instant};
+
+/// Longest wait for anything in a test.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Asks until the answer is `Some`.
+///
+/// # Panics
+/// If it is not within [`DEADLINE`].
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let started = Instant::now();
+    let mut tick = tokio::time::interval(Duration::from_millis(20));
+    while started.elapsed() < DEADLINE {
+        tick.tick().await;
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+    }
+    panic!("{what}: not within {DEADLINE:?}");
+}

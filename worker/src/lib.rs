@@ -44,8 +44,7 @@ pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: Cancella
         topology::ensure_as_admin(&settings.nats).await?;
     }
     let nats = topology::connect(&settings.nats.url, Role::Worker).await?;
-    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    partition::make(&pool, today).await.context("the first partitions cannot be made")?;
+    make_partitions(&pool).await?;
     let consumer = consumer::Consumer::new(nats.clone(), pool.clone(), settings.batch_max_events);
     let health = health::Health { pool: pool.clone(), nats: nats.clone(), metrics: telemetry::metrics() };
     let served = axum::serve(listener, health::router(health)).with_graceful_shutdown(stop.clone().cancelled_owned());
@@ -59,6 +58,15 @@ pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: Cancella
     );
     nats.flush().await.context("the last acknowledgements may be lost; their messages come back")?;
     served.context("serving health and metrics ended")
+}
+
+/// Makes the partitions of the coming days. Workers do it by themselves at start and every hour.
+///
+/// # Errors
+/// Only if PostgreSQL does not answer or the schema is missing.
+pub async fn make_partitions(pool: &sqlx::PgPool) -> anyhow::Result<()> {
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    partition::make(pool, today).await.context("partitions cannot be made ahead")
 }
 
 fn describe_metrics() {

@@ -1,0 +1,199 @@
+//! The service under test, in this process, on a nats-server and database of its own.
+
+use std::time::Duration;
+
+use rollcall_api::ApiSettings;
+use rollcall_shared::database;
+use rollcall_shared::settings::Environment;
+use rollcall_shared::topology;
+use rollcall_stack::{NatsServer, NatsUser};
+use rollcall_worker::WorkerSettings;
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{eventually, fresh_database};
+
+/// The key that tests use.
+pub const KEY: &str = "test-key";
+
+/// How a test wants its service.
+#[derive(Debug, Clone)]
+pub struct AppOptions {
+    /// Workers in this process.
+    pub workers: usize,
+    /// Further variables.
+    pub variables: Vec<(&'static str, String)>,
+}
+
+impl Default for AppOptions {
+    fn default() -> Self {
+        Self { workers: 1, variables: Vec::new() }
+    }
+}
+
+/// A running service.
+pub struct App {
+    /// `http://127.0.0.1:port` of the API.
+    pub url: String,
+    /// Addresses of the workers' health and metrics.
+    pub worker_urls: Vec<String>,
+    /// For looking at what is really stored.
+    pub pool: PgPool,
+    /// `DATABASE_URL`.
+    pub database_url: String,
+    /// Its own queue.
+    pub nats: NatsServer,
+    /// An HTTP client.
+    pub http: reqwest::Client,
+    stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+impl App {
+    /// With one worker and default settings.
+    pub async fn start() -> Self {
+        Self::start_with(AppOptions::default()).await
+    }
+
+    /// With the given workers and settings.
+    ///
+    /// # Panics
+    /// If anything does not start.
+    pub async fn start_with(options: AppOptions) -> Self {
+        let database_url = fresh_database().await;
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("nats");
+        let nats = tokio::task::spawn_blocking(move || NatsServer::start(&path)).await.expect("no panic").expect("nats-server starts");
+        let read = |user| {
+            let mut variables = vec![
+                ("DATABASE_URL", database_url.clone()),
+                ("DATABASE_MAX_CONNECTIONS", "4".to_owned()),
+                ("NATS_URL", nats.url(user)),
+                ("NATS_ADMIN_URL", nats.url(NatsUser::Admin)),
+                ("MIGRATE_ON_START", "false".to_owned()),
+                ("API_KEY", KEY.to_owned()),
+                ("COMPACT_INTERVAL_MS", "100".to_owned()),
+            ];
+            variables.extend(options.variables.clone());
+            Environment::from_pairs(variables)
+        };
+        let api = ApiSettings::from_env(&mut read(NatsUser::Api));
+        let worker = WorkerSettings::from_env(&mut read(NatsUser::Worker));
+        topology::ensure_as_admin(&api.nats).await.expect("stream and consumer are made");
+        let pool = database::pool(&api.database, "test", Duration::ZERO).expect("a valid URL");
+
+        let stop = CancellationToken::new();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        tokio::spawn(rollcall_api::run(api, listener, stop.clone()));
+        let mut worker_urls = Vec::new();
+        for _ in 0..options.workers {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            worker_urls.push(format!("http://{}", listener.local_addr().expect("an address")));
+            tokio::spawn(rollcall_worker::run(worker.clone(), listener, stop.clone()));
+        }
+        // Two crates with a TLS provider each are in the tree; reqwest wants to be told which.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::new();
+        Self { url, worker_urls, pool, database_url, nats, http, stop, _folder: folder }
+    }
+
+    /// Sends a body and returns the status and the JSON of the answer.
+    ///
+    /// # Panics
+    /// If there is no answer or it is not JSON.
+    pub async fn post(&self, path_and_query: &str, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> (u16, Value) {
+        let mut request = self.http.post(format!("{}{path_and_query}", self.url)).header("X-API-Key", KEY).body(body);
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+            request = request.header("Content-Type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.expect("an answer");
+        (response.status().as_u16(), response.json().await.expect("JSON"))
+    }
+
+    /// Sends events that must be accepted; returns the answer.
+    ///
+    /// # Panics
+    /// If they are not.
+    pub async fn send(&self, body: &Value) -> Value {
+        let (status, answer) = self.post("/events", &[], body.to_string()).await;
+        assert_eq!(status, 202, "{answer}");
+        answer
+    }
+
+    /// Asks and returns the status and the JSON of the answer.
+    ///
+    /// # Panics
+    /// If there is no answer or it is not JSON.
+    pub async fn get(&self, path_and_query: &str) -> (u16, Value) {
+        let request = self.http.get(format!("{}{path_and_query}", self.url)).header("X-API-Key", KEY);
+        let response = request.send().await.expect("an answer");
+        (response.status().as_u16(), response.json().await.expect("JSON"))
+    }
+
+    /// Asks a question that must be answered, from the rollups and from the rows; both must agree.
+    ///
+    /// # Panics
+    /// If they do not.
+    pub async fn ask(&self, path_and_query: &str) -> Value {
+        let (status, rollups) = self.get(path_and_query).await;
+        assert_eq!(status, 200, "{path_and_query}: {rollups}");
+        let (_, rows) = self.get(&format!("{path_and_query}&source=events")).await;
+        assert_eq!(rollups, rows, "{path_and_query}: rollups and rows differ");
+        rollups
+    }
+
+    /// How many rows are stored.
+    ///
+    /// # Panics
+    /// If the database does not answer.
+    pub async fn stored(&self) -> i64 {
+        sqlx::query_scalar("select count(*) from events").fetch_one(&self.pool).await.expect("a count")
+    }
+
+    /// Waits until the queue is empty: everything accepted so far is stored.
+    ///
+    /// # Panics
+    /// If it is not in time.
+    pub async fn drained(&self) {
+        let client = topology::connect(&rollcall_shared::settings::Secret::new(self.nats.url(NatsUser::Admin)), topology::Role::Admin)
+            .await
+            .expect("a connection");
+        let context = async_nats::jetstream::new(client);
+        eventually("the queue is empty", || async {
+            let stream = context.get_stream(topology::STREAM).await.ok()?;
+            (stream.cached_info().state.messages == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until no delta is left unfolded.
+    ///
+    /// # Panics
+    /// If they are not in time.
+    pub async fn compacted(&self) {
+        let deltas = "select (select count(*) from active_users_delta) + (select count(*) from event_counts_delta)";
+        eventually("the deltas are folded", || async {
+            let left: i64 = sqlx::query_scalar(deltas).fetch_one(&self.pool).await.ok()?;
+            (left == 0).then_some(())
+        })
+        .await;
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// An event with the usual fields.
+#[must_use]
+pub fn event(id: &str, user: &str, event_type: &str, occurred_at: &str) -> Value {
+    json!({"event_id": id, "user_id": user, "event_type": event_type, "occurred_at": occurred_at})
+}
