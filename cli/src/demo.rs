@@ -3,6 +3,7 @@
 use jiff::{Timestamp, ToSpan};
 
 use crate::generate;
+use crate::send::Target;
 
 /// Events of the demo: enough for curves, few enough for a start in seconds.
 const EVENTS: u64 = 20_000;
@@ -12,7 +13,8 @@ const DAYS: u32 = 60;
 /// Sends the sample events. They are the same for a day, so a second start that day adds nothing.
 pub(crate) async fn load(url: &str, key: &str) -> anyhow::Result<()> {
     let config = generate::Config::recent(EVENTS, DAYS);
-    let sent = generate::send_sample(url, key, config).await?;
+    let target = Target { url: url.to_owned(), api_key: key.to_owned() };
+    let sent = generate::send_sample(&target, config).await?;
     eprintln!("sent {sent} sample events");
     Ok(())
 }

@@ -10,6 +10,7 @@ mod generate;
 mod health;
 mod import;
 mod migrate;
+mod progress;
 mod send;
 
 use clap::{Parser, Subcommand};

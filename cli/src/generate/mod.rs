@@ -1,0 +1,120 @@
+//! `rollcall generate`: realistic sample events, into a file or straight to the API.
+//!
+//! `sample` makes the events; `output` writes them; the same seed and dates give the same events
+//! with the same ids, so sending them twice stores them once.
+
+mod output;
+mod sample;
+
+use std::path::PathBuf;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use indicatif::ProgressBar;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+
+pub(crate) use self::sample::Config;
+use self::sample::events;
+use crate::progress;
+use crate::send::{self, Batch, Target};
+
+/// Requests on their way at once: one is parsed while another is stored.
+const IN_FLIGHT: usize = 4;
+
+/// What to generate, and where to.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// How many events
+    #[arg(long, default_value_t = 100_000)]
+    events: u64,
+    /// How many users
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    users: Option<u32>,
+    /// Spread over this many days up to now
+    #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
+    days: u32,
+    /// First day, instead of --days
+    #[arg(long, requires = "to", value_name = "DATE")]
+    from: Option<Date>,
+    /// Last day, instead of --days
+    #[arg(long, requires = "from", value_name = "DATE")]
+    to: Option<Date>,
+    /// The same seed gives the same events
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// File to write: .ndjson or .csv, with .gz or .zst behind it if wished; - for standard output
+    #[arg(long, short, conflicts_with = "send", required_unless_present = "send")]
+    output: Option<PathBuf>,
+    /// Send to the API instead
+    #[arg(long)]
+    send: bool,
+    #[command(flatten)]
+    target: Target,
+    /// Events in one request
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    batch: u64,
+}
+
+/// Generates.
+pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut config = Config::recent(arguments.events, arguments.days);
+    config.seed = arguments.seed;
+    if let Some(users) = arguments.users {
+        config.users = users;
+    }
+    if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
+        anyhow::ensure!(from <= to, "--from must not be after --to");
+        config = config.between(from, to);
+    }
+    match arguments.output {
+        Some(path) => output::write(&path, &config),
+        None => {
+            let sent = send_all(&arguments.target, config, arguments.batch, progress::of_events(arguments.events)).await?;
+            eprintln!("{sent} events accepted");
+            Ok(())
+        }
+    }
+}
+
+/// Sends the events of a configuration; returns how many were accepted.
+///
+/// # Errors
+/// The service refuses them or does not answer.
+pub(crate) async fn send_sample(target: &Target, config: Config) -> anyhow::Result<u64> {
+    let bar = progress::of_events(config.events);
+    send_all(target, config, 10_000, bar).await
+}
+
+async fn send_all(target: &Target, config: Config, batch: u64, bar: ProgressBar) -> anyhow::Result<u64> {
+    let client = send::client()?;
+    let mut events = events(config);
+    let mut number = 0;
+    let batches = std::iter::from_fn(move || {
+        let mut lines = Vec::new();
+        for event in events.by_ref().take(batch as usize) {
+            serde_json::to_writer(&mut lines, &event).ok()?;
+            lines.push(b'\n');
+        }
+        number += 1;
+        (!lines.is_empty()).then_some(Batch { number, lines, idempotency_key: None, partial: false })
+    });
+    let accepted = stream::iter(batches)
+        .map(|batch| send::send(&client, target, batch))
+        .buffer_unordered(IN_FLIGHT)
+        .try_fold(0, |accepted, outcome| {
+            bar.inc(outcome.accepted);
+            std::future::ready(Ok(accepted + outcome.accepted))
+        })
+        .await?;
+    bar.finish_and_clear();
+    Ok(accepted)
+}
+
+impl Config {
+    /// Events of the last `days` days, up to the last full minute.
+    pub(crate) fn recent(events: u64, days: u32) -> Self {
+        let end = Timestamp::from_second(Timestamp::now().as_second() / 60 * 60).unwrap_or(Timestamp::UNIX_EPOCH);
+        let today = end.to_zoned(jiff::tz::TimeZone::UTC).date();
+        Self::new(events, today.saturating_sub(i64::from(days.saturating_sub(1)).days()), today)
+    }
+}
