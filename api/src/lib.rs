@@ -56,10 +56,12 @@ pub async fn run(settings: ApiSettings, listener: TcpListener, stop: Cancellatio
         publisher,
     };
     let address = listener.local_addr().context("the listener has no address")?;
+    let pool = app.database.clone();
     let upkeep = tokio::spawn(telemetry::upkeep(app.metrics.clone()));
     tracing::info!(%address, "api is ready");
     let served = axum::serve(listener, router::router(app)).with_graceful_shutdown(stop.cancelled_owned()).await;
     upkeep.abort();
+    pool.close().await;
     served.context("serving HTTP ended")
 }
 

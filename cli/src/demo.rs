@@ -1,22 +1,44 @@
 //! The demo: sample data for a first look, and how to look at it.
 
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
 use jiff::{Timestamp, ToSpan};
+use serde_json::Value;
 
 use crate::generate;
-use crate::send::Target;
+use crate::send::{self, Target};
 
 /// Events of the demo: enough for curves, few enough for a start in seconds.
 const EVENTS: u64 = 20_000;
 /// Days over which they are spread, up to today.
 const DAYS: u32 = 60;
 
-/// Sends the sample events. They are the same for a day, so a second start that day adds nothing.
+/// Longest wait for the sample events to be stored.
+const STORED_WITHIN: Duration = Duration::from_secs(60);
+
+/// Sends the sample events and waits until they are stored. They are the same for a day, so a second start that day adds nothing.
 pub(crate) async fn load(url: &str, key: &str) -> anyhow::Result<()> {
     let config = generate::Config::recent(EVENTS, DAYS);
     let target = Target { url: url.to_owned(), api_key: key.to_owned() };
     let sent = generate::send_sample(&target, config).await?;
-    eprintln!("sent {sent} sample events");
+    let started = Instant::now();
+    while stored(&target).await? < sent {
+        ensure!(started.elapsed() < STORED_WITHIN, "the sample events are not stored after {STORED_WITHIN:?}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    eprintln!("{sent} sample events are stored");
     Ok(())
+}
+
+/// How many events the service counts in the days of the demo.
+async fn stored(target: &Target) -> anyhow::Result<u64> {
+    let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let from = today.saturating_sub(i64::from(DAYS).days());
+    let url = format!("{}/stats/top-events?from={from}&to={today}&limit=100", target.url);
+    let response = send::client()?.get(url).header("X-API-Key", &target.api_key).send().await?;
+    let answer: Value = response.error_for_status()?.json().await.context("the answer is not JSON")?;
+    Ok(answer["data"].as_array().into_iter().flatten().filter_map(|row| row["count"].as_u64()).sum())
 }
 
 /// Prints where everything is and three requests to try.

@@ -1,4 +1,16 @@
 //! Black-box tests: facts about the running service, over HTTP and against the database.
 
+mod auth;
+mod bulk;
+mod cli;
+mod compose;
+mod encodings;
+mod health;
+mod identity;
 mod ingest;
+mod limits;
+mod model;
+mod property;
+mod rejections;
+mod scale;
 mod stats;

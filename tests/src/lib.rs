@@ -4,9 +4,11 @@
 //! share, an API on a free port, and workers. Everything ends with the test.
 
 mod app;
+mod binary;
 mod postgres;
 
 pub use self::app::{App, AppOptions, KEY, event};
+pub use self::binary::binary;
 pub use self::postgres::{fresh_database, postgres_log};
 
 use std::time::{Duration, Instant};

@@ -57,6 +57,7 @@ pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: Cancella
         lag::run(nats.clone(), &stop),
     );
     nats.flush().await.context("the last acknowledgements may be lost; their messages come back")?;
+    pool.close().await;
     served.context("serving health and metrics ended")
 }
 

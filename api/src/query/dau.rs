@@ -40,13 +40,14 @@ impl Granularity {
         }
     }
 
-    /// The bucket after this one.
-    fn next(self, bucket: Date) -> Date {
-        match self {
-            Self::Day => bucket.saturating_add(1.day()),
-            Self::Week => bucket.saturating_add(1.week()),
-            Self::Month => bucket.saturating_add(1.month()),
-        }
+    /// The bucket after this one; none after the last that a date can name, so that lists end.
+    fn next(self, bucket: Date) -> Option<Date> {
+        let step = match self {
+            Self::Day => 1.day(),
+            Self::Week => 1.week(),
+            Self::Month => 1.month(),
+        };
+        bucket.checked_add(step).ok()
     }
 
     fn name(self) -> &'static str {
@@ -126,7 +127,7 @@ pub(crate) async fn dau(
 
 fn buckets(question: &Question, fill: Fill, counts: &BTreeMap<Date, u64>) -> Vec<Bucket> {
     let first = question.granularity.bucket(question.period.from);
-    std::iter::successors(Some(first), |bucket| Some(question.granularity.next(*bucket)))
+    std::iter::successors(Some(first), |bucket| question.granularity.next(*bucket))
         .take_while(|bucket| *bucket <= question.period.to)
         .map(|date| Bucket { date, unique_users: counts.get(&date).copied().unwrap_or(0) })
         .filter(|bucket| fill == Fill::Zero || bucket.unique_users > 0)
@@ -188,5 +189,12 @@ mod tests {
         assert_eq!(Granularity::Week.bucket(wednesday), jiff::civil::date(2025, 9, 29));
         assert_eq!(Granularity::Month.bucket(wednesday), wednesday);
         assert_eq!(Granularity::Day.bucket(wednesday), wednesday);
+    }
+
+    #[test]
+    fn no_bucket_follows_the_last_date() {
+        for granularity in [Granularity::Day, Granularity::Week, Granularity::Month] {
+            assert_eq!(granularity.next(granularity.bucket(Date::MAX)), None);
+        }
     }
 }

@@ -23,6 +23,10 @@ impl Period {
         let from = parameters.parsed(&["from", "from_date"], "a date such as 2025-10-01");
         let to = parameters.parsed(&["to", "to_date"], "a date such as 2025-10-31").unwrap_or(today);
         let from = from.unwrap_or_else(|| to.saturating_sub((DEFAULT_DAYS - 1).days()));
+        // Held against the default of a bad date, the other would be blamed for it.
+        if parameters.has_problem("from") || parameters.has_problem("to") {
+            return Self { from, to };
+        }
         if from > to {
             parameters.problem("from", "out_of_range", "must not be after to");
         } else if days_between(from, to) >= MAX_DAYS {

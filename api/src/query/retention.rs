@@ -23,8 +23,8 @@ use crate::error::ApiError;
 use crate::extract::Parameters;
 use crate::state::AppState;
 
-/// Days before this one have no events.
-const FIRST_DAY: Date = jiff::civil::date(1970, 1, 1);
+/// Days before this one have no events: 1970 began, in UTC, on this day west of Greenwich.
+const FIRST_DAY: Date = jiff::civil::date(1969, 12, 31);
 
 /// Who belongs to a cohort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,7 +166,8 @@ impl AllSeries {
 async fn from_rollups(app: &AppState, project: &Project, question: &Question) -> Result<Counts, ApiError> {
     let mut all = AllSeries::of(question);
     load(app, project, question, &mut all).await?;
-    let (Some(comers), Some(returners)) = (all.named(question.event_type.as_deref()), all.named(question.return_event_type.as_deref()))
+    let (Some(comers), Some(returners)) =
+        (all.named(question.event_type.as_deref()), all.named(question.return_event_type.as_deref()))
     else {
         return Ok(Counts::new());
     };
@@ -193,7 +194,8 @@ async fn load(app: &AppState, project: &Project, question: &Question, all: &mut 
     let names: Vec<Option<String>> = all.0.iter().map(|series| series.name.clone()).collect();
     let from: Vec<_> = all.0.iter().map(|series| series.from.to_sqlx()).collect();
     let to = vec![last; all.0.len()];
-    let mut rows = sqlx::query_file!("sql/retention.sql", project.id.0, &numbers, &names as _, &from as _, &to as _).fetch(&app.database);
+    let mut rows =
+        sqlx::query_file!("sql/retention.sql", project.id.0, &numbers, &names as _, &from as _, &to as _).fetch(&app.database);
     while let Some(row) = rows.try_next().await? {
         let series = &mut all.0[usize::try_from(row.series).unwrap_or(0)];
         let union = match question.windows.of(row.day.into()) {

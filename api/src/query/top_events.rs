@@ -37,7 +37,9 @@ pub(crate) async fn top_events(
     let (from, to) = (period.from.to_sqlx(), period.to.to_sqlx());
     let data = match source {
         Source::Rollups => {
-            sqlx::query_file_as!(Count, "sql/top_events.sql", project.id.0, from as _, to as _, limit).fetch_all(&app.database).await?
+            sqlx::query_file_as!(Count, "sql/top_events.sql", project.id.0, from as _, to as _, limit)
+                .fetch_all(&app.database)
+                .await?
         }
         Source::Events => {
             sqlx::query_file_as!(Count, "sql/top_events_events.sql", project.id.0, from as _, to as _, limit, project.time_zone)

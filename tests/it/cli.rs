@@ -1,0 +1,89 @@
+//! The command line: generate, import, config, health, and the walk-through.
+
+use std::path::{Path, PathBuf};
+use std::process::Output;
+
+use rollcall_tests::{App, KEY, binary};
+use serde_json::json;
+
+async fn rollcall(app: &App, arguments: &[&str]) -> Output {
+    let mut command = std::process::Command::new(binary("rollcall"));
+    command.args(arguments).env("ROLLCALL_URL", &app.url).env("API_KEY", KEY).env("SQLX_OFFLINE", "true");
+    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_can_be_repeated_and_stores_nothing_twice() {
+    let app = App::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let files: Vec<_> = ["a.csv", "b.ndjson.gz", "c.csv.zst"].iter().map(|name| folder.path().join(name).display().to_string()).collect();
+    for (seed, file) in files.iter().enumerate() {
+        let output = rollcall(
+            &app,
+            &["generate", "--events", "2500", "--from", "2025-10-01", "--to", "2025-10-28", "--seed", &seed.to_string(), "-o", file],
+        )
+        .await;
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    // Lines without ids get theirs from the file's place and content.
+    let without_ids = folder.path().join("d.ndjson").display().to_string();
+    std::fs::write(&without_ids, "{\"event_type\":\"t\",\"user_id\":1}\n".repeat(500)).unwrap();
+    for _ in 0..2 {
+        let output = rollcall(&app, &["import", "--batch", "400", &files[0], &files[1], &files[2], &without_ids]).await;
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        app.drained().await;
+        assert_eq!(app.stored().await, 3 * 2500 + 500);
+    }
+    assert!(folder.path().read_dir().unwrap().all(|entry| !text(entry.unwrap().file_name().as_encoded_bytes()).contains("progress")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_stops_at_a_bad_record_and_resumes_there() {
+    let app = App::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("events.ndjson");
+    let path = file.display().to_string();
+    let good = |n: usize| format!("{{\"event_id\":\"e{n:03}\",\"event_type\":\"t\",\"user_id\":{}}}\n", 100 + n);
+    let lines = |bad: &str| (0..300).map(|n| if n == 250 { bad.to_owned() } else { good(n) }).collect::<String>();
+    std::fs::write(&file, lines("{\"event_id\":\"e250\",\"event_type\":\"t\",\"user_od\":350}\n")).unwrap();
+    let output = rollcall(&app, &["import", "--batch", "100", "--in-flight", "1", &path]).await;
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains("begins at record 201"), "{}", text(&output.stderr));
+    std::fs::write(&file, lines(&good(250))).unwrap();
+    let output = rollcall(&app, &["import", "--batch", "100", &path]).await;
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("100 events accepted"), "{}", text(&output.stdout));
+    app.drained().await;
+    assert_eq!(app.stored().await, 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sample_file_and_the_walk_through_work_as_written() {
+    let app = App::start().await;
+    let mut command = std::process::Command::new("sh");
+    command.arg("example/walkthrough.sh").current_dir(repository()).env("ROLLCALL_URL", &app.url).env("API_KEY", KEY);
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    let sample = repository().join("example/events_sample.csv").display().to_string();
+    let output = rollcall(&app, &["import", &sample]).await;
+    assert!(text(&output.stdout).contains("1000 events accepted"), "{} {}", text(&output.stdout), text(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_and_config_say_what_is() {
+    let app = App::start().await;
+    assert_eq!(app.get("/health").await, (200, json!({"status": "healthy"})));
+    let ready = format!("{}/health/ready", app.url);
+    assert!(rollcall(&app, &["health", "--url", &ready]).await.status.success());
+    assert!(!rollcall(&app, &["health", "--url", "http://127.0.0.1:9/health/ready"]).await.status.success());
+    let listed = text(&rollcall(&app, &["config"]).await.stdout);
+    assert!(listed.contains("API_KEY=(hidden)") && listed.contains("MAX_BODY_BYTES=67108864"), "{listed}");
+}

@@ -1,0 +1,161 @@
+//! What is refused, and in which words.
+
+use rollcall_tests::{App, AppOptions};
+use serde_json::{Value, json};
+
+async fn api() -> App {
+    App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await
+}
+
+/// The errors of a single event, as (field, code) pairs.
+async fn errors(app: &App, event: &str) -> Vec<(String, String)> {
+    let (status, answer) = app.post("/events", &[], event.to_owned()).await;
+    assert_eq!(status, 422, "{event}: {answer}");
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    answer["errors"].as_array().unwrap().iter().map(|error| (text(&error["field"]), text(&error["code"]))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_rule_of_an_event_is_enforced() {
+    let app = api().await;
+    let long = "x".repeat(201);
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(33), "}".repeat(33));
+    let cases: Vec<(String, &[(&str, &str)])> = vec![
+        ("17".into(), &[("", "not_an_object")]),
+        ("{}".into(), &[("", "not_an_object")]),
+        ("null".into(), &[("", "not_an_object")]),
+        (r#"{"user_id":1}"#.into(), &[("event_type", "required")]),
+        (r#"{"user_id":1,"event_type":7}"#.into(), &[("event_type", "wrong_type")]),
+        (r#"{"user_id":1,"type":""}"#.into(), &[("type", "wrong_length")]),
+        (format!(r#"{{"user_id":1,"event":"{long}"}}"#), &[("event", "wrong_length")]),
+        (r#"{"user_id":1,"payload":{"action":7}}"#.into(), &[("event_type", "required")]),
+        (r#"{"event_type":"t"}"#.into(), &[("user_id", "required")]),
+        (r#"{"event_type":"t","user_id":null}"#.into(), &[("user_id", "required")]),
+        (r#"{"event_type":"t","userId":1.5}"#.into(), &[("userId", "wrong_type")]),
+        (r#"{"event_type":"t","user_id":{}}"#.into(), &[("user_id", "wrong_type")]),
+        (r#"{"event_type":"t","user_id":""}"#.into(), &[("user_id", "wrong_length")]),
+        (format!(r#"{{"event_type":"t","sessionId":"{long}"}}"#), &[("sessionId", "wrong_length")]),
+        (format!(r#"{{"event_type":"t","user_id":1,"accountId":"{long}"}}"#), &[("accountId", "wrong_length")]),
+        (r#"{"event_type":"t","user_id":1,"event_id":5}"#.into(), &[("event_id", "wrong_type")]),
+        (r#"{"event_type":"t","user_id":1,"messageId":""}"#.into(), &[("messageId", "wrong_length")]),
+        (format!(r#"{{"event_type":"t","user_id":1,"uuid":"{long}"}}"#), &[("uuid", "wrong_length")]),
+        (r#"{"event_type":"t","user_id":1,"event_id":"a\nb"}"#.into(), &[("event_id", "invalid_text")]),
+        (r#"{"event_type":"t","user_id":1,"ts":"soon"}"#.into(), &[("ts", "invalid_time")]),
+        (r#"{"event_type":"t","user_id":1,"ts":true}"#.into(), &[("ts", "invalid_time")]),
+        (r#"{"event_type":"t","user_id":1,"ts":"0000-01-01T00:00:00Z"}"#.into(), &[("ts", "out_of_range")]),
+        (r#"{"event_type":"t","user_id":1,"time":"9999-12-31T23:59:59Z"}"#.into(), &[("time", "out_of_range")]),
+        (r#"{"event_type":"t","user_id":1,"ts":-1}"#.into(), &[("ts", "out_of_range")]),
+        (r#"{"event_type":"t","user_id":1,"properties":[]}"#.into(), &[("properties", "wrong_type")]),
+        (format!(r#"{{"event_type":"t","user_id":1,"metadata":{deep}}}"#), &[("metadata", "too_deep")]),
+        (format!(r#"{{"event_type":"t","user_id":1,"payload":{{"a":"{}"}}}}"#, "x".repeat(65_536)), &[("payload", "too_large")]),
+        (r#"{"event_type":"t\u0000","user_id":1}"#.into(), &[("event_type", "invalid_text")]),
+        (r#"{"event_type":"t","user_id":"\ud800"}"#.into(), &[("user_id", "invalid_text")]),
+        (r#"{"event_type":"t","user_id":1,"payload":{"a":[{"b":"\u0000"}]}}"#.into(), &[("payload.a[0].b", "invalid_text")]),
+        (r#"{"event_type":"t","user_id":1,"note":{"x":"\udc00"}}"#.into(), &[("note.x", "invalid_text")]),
+        (r#"{"event_type":"t","type":"u","user_id":1}"#.into(), &[("type", "conflicting_fields")]),
+        (r#"{"user_id":"","ts":"x","properties":1}"#.into(), &[("event_type", "required"), ("user_id", "wrong_length"), ("ts", "invalid_time"), ("properties", "wrong_type")]),
+    ];
+    for (event, expected) in cases {
+        let got = errors(&app, &format!("[{event}]")).await;
+        let expected: Vec<_> = expected.iter().map(|(field, code)| ((*field).to_owned(), (*code).to_owned())).collect();
+        assert_eq!(got, expected, "{event:.200}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lies_just_within_the_rules_is_accepted() {
+    let app = api().await;
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(32), "}".repeat(32));
+    let ahead = jiff::Timestamp::now().as_second() + 24 * 3600 - 60;
+    for event in [
+        format!(r#"{{"event_type":"{0}","user_id":"{0}","event_id":"{1}"}}"#, "é".repeat(200), "x".repeat(200)),
+        format!(r#"{{"event_type":"t","user_id":1,"payload":{deep}}}"#),
+        format!(r#"{{"event_type":"t","user_id":1,"payload":{{"a":"{}"}}}}"#, "x".repeat(65_536 - 8)),
+        format!(r#"{{"event_type":"t","user_id":1,"ts":{ahead}}}"#),
+        r#"{"event_type":"t","user_id":1,"ts":0}"#.to_owned(),
+        r#"{"event_type":"t","userId":"42","user_id":42}"#.to_owned(),
+        r#"{"event_type":"t","user_id":1,"payload":{"a":"\ud83d\ude00"}}"#.to_owned(),
+    ] {
+        let (status, answer) = app.post("/events", &[], event.clone()).await;
+        assert_eq!(status, 202, "{event:.200}: {answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_bad_event_refuses_the_batch_and_is_named() {
+    let app = api().await;
+    let body = json!([{"event_type": "t", "user_id": 1}, {"event_id": "bad", "event_type": "t"}]);
+    let (status, answer) = app.post("/events", &[], body.to_string()).await;
+    assert_eq!(status, 422);
+    let message = "1 event is not valid; see errors";
+    assert_eq!(
+        answer,
+        json!({"type": "urn:rollcall:problem:invalid_events", "title": "Unprocessable Entity", "status": 422, "code": "invalid_events",
+               "detail": message, "message": message, "invalid_events": 1,
+               "errors": [{"index": 1, "event_id": "bad", "field": "user_id", "code": "required",
+                           "message": "at least one of user_id, anonymous_id and session_id is required"}]})
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partial_batch_queues_the_good_and_returns_the_bad() {
+    let app = App::start().await;
+    let body = "{\"event_id\":\"good\",\"event_type\":\"t\",\"user_id\":1}\n{\"event_type\":\"t\"}\nno json\n";
+    let headers = [("Content-Type", "application/x-ndjson")];
+    let (status, mut answer) = app.post("/events?partial=true", &headers, body).await;
+    assert_eq!(status, 202);
+    answer["batch_id"].take();
+    assert_eq!(
+        answer,
+        json!({"status": "accepted", "message": "Events queued for processing", "events_count": 1, "batch_id": null,
+               "event_id": "good", "event_ids": ["good"], "rejected_count": 2, "rejected": [
+                {"index": 1, "event_id": null, "field": "user_id", "code": "required",
+                 "message": "at least one of user_id, anonymous_id and session_id is required"},
+                {"index": 2, "event_id": null, "field": "", "code": "invalid_json",
+                 "message": "the line is not JSON: expected ident at line 1 column 2"}]})
+    );
+    app.drained().await;
+    assert_eq!(app.stored().await, 1);
+    assert_eq!(app.post("/events?partial=true", &headers, "{\"event_type\":\"t\"}").await.0, 422);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_most_a_hundred_bad_events_are_listed_and_all_are_counted() {
+    let app = api().await;
+    let (status, answer) = app.post("/events", &[("Content-Type", "application/x-ndjson")], "{\"event_type\":\"t\"}\n".repeat(250)).await;
+    assert_eq!((status, &answer["invalid_events"], answer["errors"].as_array().unwrap().len()), (422, &json!(250), 100));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_without_events_is_refused() {
+    let app = api().await;
+    for body in ["", " \n", "[]", r#"{"events":[]}"#] {
+        let (status, answer) = app.post("/events", &[], body).await;
+        assert_eq!((status, &answer["code"]), (422, &json!("empty_batch")), "{body:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_envelope_holds_events_and_nothing_else() {
+    let app = api().await;
+    for (body, field, code) in [
+        (r#"{"events":{}}"#, "events", "wrong_type"),
+        (r#"{"events":[{"event_type":"t","user_id":1}],"sent_at":1}"#, "sent_at", "unknown_field"),
+    ] {
+        let (status, answer) = app.post("/events", &[], body).await;
+        assert_eq!((status, &answer["errors"][0]["field"], &answer["errors"][0]["code"]), (422, &json!(field), &json!(code)), "{body}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_parameters_and_keys_of_idempotency_are_refused() {
+    let app = api().await;
+    let body = r#"{"event_type":"t","user_id":1}"#;
+    let (status, answer) = app.post("/events?partial=maybe&wait=long", &[], body).await;
+    assert_eq!((status, answer["errors"].as_array().unwrap().len()), (400, 2));
+    let long = "k".repeat(201);
+    for key in ["", long.as_str()] {
+        let (status, answer) = app.post("/events", &[("Idempotency-Key", key)], body).await;
+        assert_eq!((status, &answer["errors"][0]["field"]), (400, &json!("Idempotency-Key")));
+    }
+}

@@ -1,0 +1,107 @@
+//! Four workers in processes of their own, eight clients, overlapping batches.
+
+use std::process::{Child, Command, Stdio};
+
+use jiff::ToSpan;
+use jiff::civil::date;
+use rollcall_stack::NatsUser;
+use rollcall_tests::{App, AppOptions, binary, eventually, postgres_log};
+use serde_json::{Value, json};
+
+use crate::model::{Fact, Model};
+
+const WORKERS: u16 = 4;
+const CLIENTS: u64 = 8;
+const EVENTS: u64 = 12_000;
+
+/// A worker process that is ended, gently, with the test.
+struct Worker {
+    child: Child,
+    metrics_url: String,
+}
+
+impl Worker {
+    fn start(app: &App) -> Self {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let listen = format!("127.0.0.1:{port}");
+        let child = Command::new(binary("worker"))
+            .env_clear()
+            .env("DATABASE_URL", &app.database_url)
+            .env("DATABASE_MAX_CONNECTIONS", "4")
+            .env("NATS_URL", app.nats.url(NatsUser::Worker))
+            .env("MIGRATE_ON_START", "false")
+            .env("COMPACT_INTERVAL_MS", "100")
+            .env("LOG_LEVEL", "warn")
+            .env("WORKER_LISTEN", &listen)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self { child, metrics_url: format!("http://{listen}/metrics") }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
+        let _ = self.child.wait();
+    }
+}
+
+/// Event `n` is the same whoever sends it, but for its place in the batch.
+fn event(n: u64) -> (Value, Fact) {
+    let day = date(2025, 9, 1).saturating_add(i64::try_from(n * 31 % 40).unwrap().days());
+    let (id, actor, event_type) = (format!("evt_{n}"), format!("user_{}", n * 7919 % 997), format!("type_{}", n % 13));
+    let sent = json!({"event_id": id, "user_id": actor, "event_type": event_type, "occurred_at": format!("{day}T12:00:00Z")});
+    (sent, Fact { identity: (id, Some(day)), actor, event_type, day })
+}
+
+/// Sends two thirds of all events, in an order of the client's own, in batches of different sizes.
+async fn client(app: &App, number: u64) {
+    let first = number * EVENTS / CLIENTS;
+    let mut order: Vec<u64> = (0..EVENTS * 2 / 3).map(|step| (first + step * 7) % EVENTS).collect();
+    while !order.is_empty() {
+        let size = (50 + number as usize * 131).min(order.len());
+        let batch: Vec<_> = order.drain(..size).map(|n| event(n).0).collect();
+        app.send(&json!(batch)).await;
+    }
+}
+
+async fn metric(app: &App, worker: &Worker, name: &str) -> u64 {
+    let text = app.http.get(&worker.metrics_url).send().await.unwrap().text().await.unwrap();
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+    value.unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn four_workers_and_eight_clients_count_every_event_once() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    let workers: Vec<_> = (0..WORKERS).map(|_| Worker::start(&app)).collect();
+    futures::future::join_all((0..CLIENTS).map(|number| client(&app, number))).await;
+    app.drained().await;
+
+    let mut model = Model::default();
+    (0..EVENTS).for_each(|n| model.add(event(n).1));
+    let (from, to) = (date(2025, 9, 1), date(2025, 10, 31));
+    for granularity in ["day", "week", "month"] {
+        let answer = app.ask(&format!("/stats/dau?from={from}&to={to}&granularity={granularity}")).await;
+        assert_eq!(answer, model.dau(from, to, granularity, None));
+    }
+    assert_eq!(app.ask(&format!("/stats/top-events?from={from}&to={to}&limit=100")).await, model.top_events(from, to));
+    let retention = app.ask(&format!("/stats/retention?start_date={from}&cohorts=3&windows=3&cohort=new")).await;
+    assert_eq!(retention, model.retention(from, "week", 3, 3, true, [None, None]));
+    assert_eq!(app.stored().await, i64::try_from(EVENTS).unwrap());
+
+    // Acknowledgements follow commits, so the counters are complete once the queue is empty.
+    let (mut stored, mut duplicates) = (0, 0);
+    for worker in &workers {
+        stored += metric(&app, worker, "rollcall_events_stored_total ").await;
+        duplicates += metric(&app, worker, "rollcall_events_duplicate_total ").await;
+    }
+    assert_eq!(stored, EVENTS);
+    assert_eq!(stored + duplicates, CLIENTS * (EVENTS * 2 / 3));
+    let log = std::fs::read_to_string(postgres_log().await).unwrap();
+    assert!(!log.contains("deadlock detected"), "PostgreSQL met a deadlock");
+    eventually("the deltas are folded", async || Some(app.compacted().await)).await;
+    assert_eq!(app.ask(&format!("/stats/top-events?from={from}&to={to}&limit=100")).await, model.top_events(from, to));
+}
