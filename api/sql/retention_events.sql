@@ -13,6 +13,9 @@ seen as (
     from events e
     join event_types t on t.id = e.event_type_id
     where e.project_id = $1
+      -- only for new users does the time before the windows matter; slack for the zone
+      and ($9 or e.occurred_at >= (select min(from_day) from windows) - interval '2 days')
+      and e.occurred_at < (select max(to_day) from windows) + interval '3 days'
 ),
 first_seen as (
     -- the first day of everyone

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
+use jiff::civil::Date;
 
 use crate::error::{ApiError, Problem};
 
@@ -35,9 +36,8 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map_err(|error| {
-            ApiError::Parameters(vec![Problem::of_parameter("", "invalid_query", error.body_text())])
-        })?;
+        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
+            .map_err(|error| ApiError::Parameters(vec![Problem::of_parameter("", "invalid_query", error.body_text())]))?;
         Ok(Self { pairs: query.0, problems: Vec::new() })
     }
 }
@@ -55,7 +55,12 @@ impl Parameters {
             }
             found = Some((name, value));
         }
-        found.map(|(_, value)| value).filter(|value| !value.is_empty())
+        let (name, value) = found.filter(|(_, value)| !value.is_empty())?;
+        if value.contains('\0') {
+            self.problem(&name, "invalid_text", "must not hold a NUL, which no text can");
+            return None;
+        }
+        Some(value)
     }
 
     /// A parameter that can be parsed.
@@ -66,6 +71,17 @@ impl Parameters {
             self.problem(names[0], "invalid", format!("must be {expected}"));
         }
         parsed
+    }
+
+    /// A date of the years 1 to 9999.
+    pub(crate) fn date(&mut self, names: &[&'static str]) -> Option<Date> {
+        let expected = "a date such as 2025-10-01";
+        let date = self.parsed::<Date>(names, expected)?;
+        if date.year() >= 1 {
+            return Some(date);
+        }
+        self.problem(names[0], "invalid", format!("must be {expected}"));
+        None
     }
 
     /// A whole number within a range, or its default.

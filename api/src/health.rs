@@ -18,6 +18,7 @@ pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Valu
     let postgres = sqlx::query("select 1").execute(&app.database).await.is_ok();
     let nats = is_connected(&app.nats);
     let word = |up| if up { "up" } else { "down" };
-    let (status, text) = if postgres && nats { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let (status, text) =
+        if postgres && nats { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     (status, Json(json!({ "status": text, "dependencies": { "postgres": word(postgres), "nats": word(nats) } })))
 }

@@ -40,7 +40,8 @@ pub async fn run(settings: ApiSettings, listener: TcpListener, stop: Cancellatio
     let database = database::pool(&settings.database, "rollcall-api", settings.read_timeout).context("DATABASE_URL")?;
     database::wait_until_reachable(&database).await;
     if settings.database.migrate_on_start {
-        let without_timeout = database::pool(&settings.database, "rollcall-api", std::time::Duration::ZERO).context("DATABASE_URL")?;
+        let without_timeout =
+            database::pool(&settings.database, "rollcall-api", std::time::Duration::ZERO).context("DATABASE_URL")?;
         database::migrate(&without_timeout).await.context("the schema cannot be brought up to date")?;
         topology::ensure_as_admin(&settings.nats).await?;
     }

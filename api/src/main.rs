@@ -1,9 +1,9 @@
 //! The API as a process of its own; `rollcall api` is the same.
 
+use rollcall_api::ApiSettings;
 use rollcall_shared::settings::Environment;
 use rollcall_shared::shutdown;
 use rollcall_shared::telemetry::LogSettings;
-use rollcall_api::ApiSettings;
 use tokio::net::TcpListener;
 
 #[tokio::main]

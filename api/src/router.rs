@@ -58,7 +58,8 @@ async fn observe(mut request: Request, next: Next) -> Response {
     let span = tracing::info_span!("request", request_id = %id, method, route);
     let mut response = next.run(request).instrument(span).await;
     let status = response.status().as_u16().to_string();
-    counter!("rollcall_http_requests_total", "method" => method.clone(), "route" => route.clone(), "status" => status).increment(1);
+    counter!("rollcall_http_requests_total", "method" => method.clone(), "route" => route.clone(), "status" => status)
+        .increment(1);
     histogram!("rollcall_http_request_duration_seconds", "method" => method, "route" => route).record(started.elapsed());
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -41,8 +41,10 @@ impl ApiSettings {
         let listen = SocketAddr::from(([127, 0, 0, 1], 8000));
         Self {
             listen: environment.read("API_LISTEN", listen, "address and port of the API"),
-            api_key: environment
-                .read_optional_secret("API_KEY", "a key with all scopes on the project default, for a first run; none when empty"),
+            api_key: environment.read_optional_secret(
+                "API_KEY",
+                "a key with all scopes on the project default, for a first run; none when empty",
+            ),
             limits: RequestLimits::from_env(environment),
             publish_deadline: Duration::from_millis(environment.read_in(
                 "PUBLISH_DEADLINE_MS",

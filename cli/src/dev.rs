@@ -42,9 +42,9 @@ pub(crate) struct Arguments {
 /// Runs until told to stop.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     // Before the servers start, so that a second copy is told at once that the port is taken.
-    let listener = TcpListener::bind(arguments.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}; is another rollcall running? choose another with --listen", arguments.listen))?;
+    let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
+        format!("cannot listen on {}; is another rollcall running? choose another with --listen", arguments.listen)
+    })?;
     let stop = shutdown::on_signal()?;
     let (ephemeral, data) = (arguments.ephemeral, arguments.data.clone());
     eprintln!("starting PostgreSQL and nats-server ...");

@@ -89,7 +89,10 @@ fn backoff(tries: u32) -> Duration {
 
 async fn outcome(response: Response) -> anyhow::Result<Outcome> {
     let answer: Value = response.json().await.context("the answer is not JSON")?;
-    Ok(Outcome { accepted: answer["events_count"].as_u64().unwrap_or(0), rejected: answer["rejected_count"].as_u64().unwrap_or(0) })
+    Ok(Outcome {
+        accepted: answer["events_count"].as_u64().unwrap_or(0),
+        rejected: answer["rejected_count"].as_u64().unwrap_or(0),
+    })
 }
 
 /// A batch of nothing but invalid events is no reason to stop where invalid ones are left out.

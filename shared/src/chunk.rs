@@ -95,9 +95,7 @@ impl ChunkWriter {
     /// Whether the chunk should be finished before more is added.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.encoder.get_ref().len() >= TARGET_PAYLOAD_BYTES
-            || self.lines_bytes >= MAX_LINES_BYTES
-            || self.events >= MAX_EVENTS
+        self.encoder.get_ref().len() >= TARGET_PAYLOAD_BYTES || self.lines_bytes >= MAX_LINES_BYTES || self.events >= MAX_EVENTS
     }
 
     /// How many events were added.

@@ -31,8 +31,17 @@ impl DatabaseSettings {
     pub fn from_env(environment: &mut Environment) -> Self {
         let default = "postgres://rollcall:rollcall@127.0.0.1:5432/rollcall";
         Self {
-            url: environment.read_secret("DATABASE_URL", default, "PostgreSQL 15 or newer, as postgres://user:password@host:port/database"),
-            max_connections: environment.read_in("DATABASE_MAX_CONNECTIONS", 10, 2..=1000, "PostgreSQL connections of one process") as u32,
+            url: environment.read_secret(
+                "DATABASE_URL",
+                default,
+                "PostgreSQL 15 or newer, as postgres://user:password@host:port/database",
+            ),
+            max_connections: environment.read_in(
+                "DATABASE_MAX_CONNECTIONS",
+                10,
+                2..=1000,
+                "PostgreSQL connections of one process",
+            ) as u32,
             migrate_on_start: environment.read(
                 "MIGRATE_ON_START",
                 true,

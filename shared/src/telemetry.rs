@@ -58,14 +58,21 @@ impl LogSettings {
     pub fn from_env(environment: &mut Environment) -> Self {
         Self {
             format: environment.read("LOG_FORMAT", LogFormat::Text, "log lines as text or json"),
-            level: environment.read("LOG_LEVEL", "info,async_nats=warn".to_owned(), "error, warn, info, debug, trace, or a filter by module"),
+            level: environment.read(
+                "LOG_LEVEL",
+                "info,async_nats=warn".to_owned(),
+                "error, warn, info, debug, trace, or a filter by module",
+            ),
         }
     }
 
     /// Starts logging to standard error. A second call in one process changes nothing.
     pub fn start(&self) {
         let filter = EnvFilter::new(&self.level);
-        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).with_writer(std::io::stderr);
+        let lines = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .with_writer(std::io::stderr);
         // Tests start services many times in one process: the first one's format stays.
         let _ = match self.format {
             LogFormat::Text => lines.try_init(),

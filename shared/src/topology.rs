@@ -48,9 +48,13 @@ pub struct NatsSettings {
 impl NatsSettings {
     /// Reads `NATS_URL`, `NATS_ADMIN_URL`, `EVENTS_MAX_BYTES` and `STREAM_REPLICAS`.
     pub fn from_env(environment: &mut Environment) -> Self {
-        let url = environment.read_secret("NATS_URL", "nats://127.0.0.1:4222", "nats-server, as nats://user:password@host:port; several by comma");
-        let admin_url =
-            environment.read_optional_secret("NATS_ADMIN_URL", "the same with the right to make stream and consumer; NATS_URL when empty");
+        let url = environment.read_secret(
+            "NATS_URL",
+            "nats://127.0.0.1:4222",
+            "nats-server, as nats://user:password@host:port; several by comma",
+        );
+        let admin_url = environment
+            .read_optional_secret("NATS_ADMIN_URL", "the same with the right to make stream and consumer; NATS_URL when empty");
         Self {
             admin_url: admin_url.unwrap_or_else(|| url.clone()),
             url,
@@ -60,7 +64,8 @@ impl NatsSettings {
                 1 << 20..=1 << 50,
                 "size limit in bytes of the stream of accepted events; past it the API answers 503",
             ),
-            stream_replicas: environment.read_in("STREAM_REPLICAS", 1, 1..=5, "copies of every message in a NATS cluster") as usize,
+            stream_replicas: environment.read_in("STREAM_REPLICAS", 1, 1..=5, "copies of every message in a NATS cluster")
+                as usize,
         }
     }
 }

@@ -57,7 +57,8 @@ async fn a_key_does_only_what_its_scopes_say() {
     add_key(&app, "default", "only-read", &["read"]).await;
     add_key(&app, "default", "admin", &["admin"]).await;
     let post = async |key: &str| {
-        let request = app.http.post(format!("{}/events", app.url)).header("X-API-Key", key).header("Content-Type", "application/json");
+        let request =
+            app.http.post(format!("{}/events", app.url)).header("X-API-Key", key).header("Content-Type", "application/json");
         request.body(r#"{"event_type":"t","user_id":1}"#).send().await.unwrap().status().as_u16()
     };
     for (key, may_send, may_read) in [("only-ingest", 202, 403), ("only-read", 403, 200), ("admin", 202, 200)] {

@@ -35,7 +35,8 @@ async fn a_hundred_thousand_events_are_stored_once_however_often_they_are_sent()
     let app = App::start().await;
     let body = body();
     let send = async || {
-        let request = app.http.post(format!("{}/events", app.url)).header("X-API-Key", KEY).header("Content-Type", "application/x-ndjson");
+        let request =
+            app.http.post(format!("{}/events", app.url)).header("X-API-Key", KEY).header("Content-Type", "application/x-ndjson");
         let answer: Value = request.body(body.clone()).send().await.unwrap().json().await.unwrap();
         assert_eq!(answer["events_count"], 100_000);
         app.drained().await;

@@ -24,11 +24,24 @@ fn repository() -> PathBuf {
 async fn an_import_can_be_repeated_and_stores_nothing_twice() {
     let app = App::start().await;
     let folder = tempfile::tempdir().unwrap();
-    let files: Vec<_> = ["a.csv", "b.ndjson.gz", "c.csv.zst"].iter().map(|name| folder.path().join(name).display().to_string()).collect();
+    let files: Vec<_> =
+        ["a.csv", "b.ndjson.gz", "c.csv.zst"].iter().map(|name| folder.path().join(name).display().to_string()).collect();
     for (seed, file) in files.iter().enumerate() {
         let output = rollcall(
             &app,
-            &["generate", "--events", "2500", "--from", "2025-10-01", "--to", "2025-10-28", "--seed", &seed.to_string(), "-o", file],
+            &[
+                "generate",
+                "--events",
+                "2500",
+                "--from",
+                "2025-10-01",
+                "--to",
+                "2025-10-28",
+                "--seed",
+                &seed.to_string(),
+                "-o",
+                file,
+            ],
         )
         .await;
         assert!(output.status.success(), "{}", text(&output.stderr));
@@ -42,7 +55,9 @@ async fn an_import_can_be_repeated_and_stores_nothing_twice() {
         app.drained().await;
         assert_eq!(app.stored().await, 3 * 2500 + 500);
     }
-    assert!(folder.path().read_dir().unwrap().all(|entry| !text(entry.unwrap().file_name().as_encoded_bytes()).contains("progress")));
+    assert!(
+        folder.path().read_dir().unwrap().all(|entry| !text(entry.unwrap().file_name().as_encoded_bytes()).contains("progress"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

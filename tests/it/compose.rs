@@ -12,7 +12,18 @@ fn every_variable_of_the_compose_file_is_a_setting() {
     let settings: BTreeSet<&str> = listed.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim()).collect();
     assert!(settings.contains("DATABASE_URL"), "{listed}");
     // Variables of the servers' own images.
-    let foreign = ["POSTGRES_", "NATS_PORT", "NATS_HTTP", "NATS_LISTEN", "NATS_HOST", "NATS_STORE", "NATS_MAX", "NATS_API_", "NATS_WORKER_", "NATS_ADMIN_PASSWORD"];
+    let foreign = [
+        "POSTGRES_",
+        "NATS_PORT",
+        "NATS_HTTP",
+        "NATS_LISTEN",
+        "NATS_HOST",
+        "NATS_STORE",
+        "NATS_MAX",
+        "NATS_API_",
+        "NATS_WORKER_",
+        "NATS_ADMIN_PASSWORD",
+    ];
     let mut checked = 0;
     for line in compose.lines() {
         let Some((name, _)) = line.trim().split_once(':') else { continue };

@@ -82,9 +82,10 @@ async fn every_stored_event_lies_in_a_partition_made_ahead() {
     events.push(json!({"event_type": "t", "user_id": "ada"}));
     app.send(&json!(events)).await;
     app.drained().await;
-    let strays: i64 = sqlx::query_scalar("select (select count(*) from events_default) + (select count(*) from event_ids_default)")
-        .fetch_one(&app.pool)
-        .await
-        .unwrap();
+    let strays: i64 =
+        sqlx::query_scalar("select (select count(*) from events_default) + (select count(*) from event_ids_default)")
+            .fetch_one(&app.pool)
+            .await
+            .unwrap();
     assert_eq!((app.stored().await, strays), (5, 0));
 }

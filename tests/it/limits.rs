@@ -50,7 +50,8 @@ async fn a_full_queue_is_said_and_not_hidden() {
     let mut statuses = Vec::new();
     for batch in 0..60 {
         let noise: String = (0..2_000).map(|_| uuid::Uuid::new_v4().simple().to_string()).collect();
-        let body = json!({"event_id": batch.to_string(), "event_type": "t", "user_id": 1, "properties": {"noise": noise[..60_000]}});
+        let body =
+            json!({"event_id": batch.to_string(), "event_type": "t", "user_id": 1, "properties": {"noise": noise[..60_000]}});
         statuses.push(app.post("/events", &[], body.to_string()).await.0);
     }
     assert!(statuses.contains(&202) && statuses.last() == Some(&503), "{statuses:?}");

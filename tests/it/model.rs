@@ -66,7 +66,15 @@ impl Model {
         facts.filter(|fact| event_type.is_none_or(|wanted| wanted == fact.event_type)).map(|fact| fact.actor.as_str()).collect()
     }
 
-    pub(crate) fn retention(&self, start: Date, window_type: &str, cohorts: i64, windows: i64, new: bool, types: [Option<&str>; 2]) -> Value {
+    pub(crate) fn retention(
+        &self,
+        start: Date,
+        window_type: &str,
+        cohorts: i64,
+        windows: i64,
+        new: bool,
+        types: [Option<&str>; 2],
+    ) -> Value {
         let bound = |index: i64| match window_type {
             "day" => start.saturating_add(index.days()),
             "week" => start.saturating_add(index.weeks()),

@@ -4,7 +4,7 @@ use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
 use proptest::prelude::{Strategy, any, prop, prop_oneof};
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{Config, TestRng, RngAlgorithm, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use rollcall_tests::{App, AppOptions};
 use serde_json::{Value, json};
 
@@ -57,7 +57,8 @@ fn event(week: i64, draw: &Draw) -> (Value, Fact) {
     let event_type = format!("type_{}", draw.event_type);
     let pick = |names: &[&'static str]| names[usize::from(draw.aliases) % names.len()];
     let sent_id = if draw.uuid_id && draw.upper_case { id.to_uppercase() } else { id.clone() };
-    let mut sent = json!({ pick(&["event_id", "messageId", "uuid"]): sent_id, pick(&["event_type", "event", "type"]): event_type });
+    let mut sent =
+        json!({ pick(&["event_id", "messageId", "uuid"]): sent_id, pick(&["event_type", "event", "type"]): event_type });
     let who = [pick(&["user_id", "userId"]), pick(&["anonymous_id", "anonymousId"]), pick(&["session_id", "sessionId"])];
     sent[who[usize::from(draw.who.0)]] = json!(actor);
     if draw.who.0 == 0 && draw.upper_case {
@@ -89,11 +90,16 @@ async fn check(app: &App, model: &Model) {
         for new in [false, true] {
             for types in [[None, None], [Some("type_0"), None], [Some("type_1"), Some("type_2")]] {
                 let start = START.saturating_add(3.days());
-                let mut question = format!("/stats/retention?start_date={start}&window_type={window_type}&cohorts={cohorts}&windows={windows}");
+                let mut question =
+                    format!("/stats/retention?start_date={start}&window_type={window_type}&cohorts={cohorts}&windows={windows}");
                 question += if new { "&cohort=new" } else { "" };
                 question += &types[0].map(|name| format!("&event_type={name}")).unwrap_or_default();
                 question += &types[1].map(|name| format!("&return_event_type={name}")).unwrap_or_default();
-                assert_eq!(app.ask(&question).await, model.retention(start, window_type, cohorts, windows, new, types), "{question}");
+                assert_eq!(
+                    app.ask(&question).await,
+                    model.retention(start, window_type, cohorts, windows, new, types),
+                    "{question}"
+                );
             }
         }
     }

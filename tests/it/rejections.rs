@@ -53,7 +53,10 @@ async fn every_rule_of_an_event_is_enforced() {
         (r#"{"event_type":"t","user_id":1,"payload":{"a":[{"b":"\u0000"}]}}"#.into(), &[("payload.a[0].b", "invalid_text")]),
         (r#"{"event_type":"t","user_id":1,"note":{"x":"\udc00"}}"#.into(), &[("note.x", "invalid_text")]),
         (r#"{"event_type":"t","type":"u","user_id":1}"#.into(), &[("type", "conflicting_fields")]),
-        (r#"{"user_id":"","ts":"x","properties":1}"#.into(), &[("event_type", "required"), ("user_id", "wrong_length"), ("ts", "invalid_time"), ("properties", "wrong_type")]),
+        (
+            r#"{"user_id":"","ts":"x","properties":1}"#.into(),
+            &[("event_type", "required"), ("user_id", "wrong_length"), ("ts", "invalid_time"), ("properties", "wrong_type")],
+        ),
     ];
     for (event, expected) in cases {
         let got = errors(&app, &format!("[{event}]")).await;
@@ -122,7 +125,8 @@ async fn a_partial_batch_queues_the_good_and_returns_the_bad() {
 #[tokio::test(flavor = "multi_thread")]
 async fn at_most_a_hundred_bad_events_are_listed_and_all_are_counted() {
     let app = api().await;
-    let (status, answer) = app.post("/events", &[("Content-Type", "application/x-ndjson")], "{\"event_type\":\"t\"}\n".repeat(250)).await;
+    let (status, answer) =
+        app.post("/events", &[("Content-Type", "application/x-ndjson")], "{\"event_type\":\"t\"}\n".repeat(250)).await;
     assert_eq!((status, &answer["invalid_events"], answer["errors"].as_array().unwrap().len()), (422, &json!(250), 100));
 }
 
@@ -143,7 +147,11 @@ async fn an_envelope_holds_events_and_nothing_else() {
         (r#"{"events":[{"event_type":"t","user_id":1}],"sent_at":1}"#, "sent_at", "unknown_field"),
     ] {
         let (status, answer) = app.post("/events", &[], body).await;
-        assert_eq!((status, &answer["errors"][0]["field"], &answer["errors"][0]["code"]), (422, &json!(field), &json!(code)), "{body}");
+        assert_eq!(
+            (status, &answer["errors"][0]["field"], &answer["errors"][0]["code"]),
+            (422, &json!(field), &json!(code)),
+            "{body}"
+        );
     }
 }
 

@@ -153,9 +153,18 @@ async fn every_wrong_parameter_is_named_at_once() {
         ("from=2025-10-02&to=2025-10-01", "must not be after to"),
         ("from=2020-01-01&to=2025-10-01", "the period must be 1 to 1100 days"),
         ("from=yesterday", "must be a date such as 2025-10-01"),
+        ("from=-009999-01-01&to=2025-10-01", "must be a date such as 2025-10-01"),
+        ("event_type=a%00b", "must not hold a NUL, which no text can"),
         ("from=2025-10-01&from_date=2025-10-02&to=2025-10-03", "must be sent once"),
     ] {
         let (status, answer) = app.get(&format!("/stats/dau?{query}")).await;
         assert_eq!((status, &answer["errors"][0]["message"]), (400, &json!(message)), "{query}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_date_of_all_ends_the_list_of_days() {
+    let app = App::start().await;
+    let answer = app.ask("/stats/dau?from=9999-12-30&to=9999-12-31").await;
+    assert_eq!(answer["data"].as_array().unwrap().len(), 2);
 }

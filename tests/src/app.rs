@@ -65,7 +65,8 @@ impl App {
         let database_url = fresh_database().await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("nats");
-        let nats = tokio::task::spawn_blocking(move || NatsServer::start(&path)).await.expect("no panic").expect("nats-server starts");
+        let nats =
+            tokio::task::spawn_blocking(move || NatsServer::start(&path)).await.expect("no panic").expect("nats-server starts");
         let read = |user| {
             let mut variables = vec![
                 ("DATABASE_URL", database_url.clone()),
@@ -161,9 +162,10 @@ impl App {
     /// # Panics
     /// If it is not in time.
     pub async fn drained(&self) {
-        let client = topology::connect(&rollcall_shared::settings::Secret::new(self.nats.url(NatsUser::Admin)), topology::Role::Admin)
-            .await
-            .expect("a connection");
+        let client =
+            topology::connect(&rollcall_shared::settings::Secret::new(self.nats.url(NatsUser::Admin)), topology::Role::Admin)
+                .await
+                .expect("a connection");
         let context = async_nats::jetstream::new(client);
         eventually("the queue is empty", || async {
             let stream = context.get_stream(topology::STREAM).await.ok()?;

@@ -16,7 +16,7 @@ pub fn binary(name: &str) -> PathBuf {
 /// Tests of another package do not make cargo build these binaries, and old ones would lie.
 fn build() -> PathBuf {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--locked", "--bin", "rollcall", "--bin", "api", "--bin", "worker"])
+        .args(["build", "--quiet", "--locked", "--workspace", "--bin", "rollcall", "--bin", "api", "--bin", "worker"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("SQLX_OFFLINE", "true")
         .status()

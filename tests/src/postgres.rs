@@ -44,7 +44,8 @@ pub async fn postgres_log() -> PathBuf {
 async fn start() -> Server {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("postgres");
-    let postgres = tokio::task::spawn_blocking(move || Postgres::start(&path)).await.expect("no panic").expect("PostgreSQL starts");
+    let postgres =
+        tokio::task::spawn_blocking(move || Postgres::start(&path)).await.expect("no panic").expect("PostgreSQL starts");
     let server = Server { postgres, _folder: folder };
     execute(&server, &format!("create database {TEMPLATE}")).await;
     let settings =

@@ -63,8 +63,10 @@ mod tests {
     }
 
     fn line(id: &str, event_type: &str, day: i64) -> String {
-        format!(r#"{{"id":"{id}","type":"{event_type}","user":"u","occurred_us":{},"received_us":0,"properties":{{}}}}"#, day * 86_400_000_000)
-            + "\n"
+        format!(
+            r#"{{"id":"{id}","type":"{event_type}","user":"u","occurred_us":{},"received_us":0,"properties":{{}}}}"#,
+            day * 86_400_000_000
+        ) + "\n"
     }
 
     #[test]

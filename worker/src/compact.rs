@@ -43,7 +43,8 @@ pub(crate) async fn compact(pool: &PgPool) -> Result<(), StoreError> {
             return Ok(());
         }
         let users = fold_active_users(&mut transaction).await?;
-        let counts = sqlx::query_file!("sql/fold_event_counts.sql", KEYS_A_ROUND).execute(&mut *transaction).await?.rows_affected();
+        let counts =
+            sqlx::query_file!("sql/fold_event_counts.sql", KEYS_A_ROUND).execute(&mut *transaction).await?.rows_affected();
         transaction.commit().await?;
         counter!("rollcall_rollup_keys_compacted_total").increment(users as u64 + counts);
         if users == 0 && counts == 0 {
@@ -66,7 +67,8 @@ async fn fold_active_users(connection: &mut PgConnection) -> Result<usize, Store
     let projects: Vec<i32> = folded.keys().map(|key| key.0).collect();
     let types: Vec<i32> = folded.keys().map(|key| key.1).collect();
     let days: Vec<Date> = folded.keys().map(|key| key.2.into()).collect();
-    let bases = sqlx::query_file!("sql/select_active_users.sql", &projects, &types, &days as _).fetch_all(&mut *connection).await?;
+    let bases =
+        sqlx::query_file!("sql/select_active_users.sql", &projects, &types, &days as _).fetch_all(&mut *connection).await?;
     for base in bases {
         let key = (base.project_id, base.event_type_id, base.day.into());
         *folded.entry(key).or_default() |= deserialize(&base.bitmap)?;
@@ -78,7 +80,9 @@ async fn fold_active_users(connection: &mut PgConnection) -> Result<usize, Store
         counts.push(i32::try_from(bitmap.len()).unwrap_or(i32::MAX));
         bitmaps.push(serialize(bitmap));
     }
-    sqlx::query_file!("sql/upsert_active_users.sql", &projects, &types, &days as _, &counts, &bitmaps).execute(connection).await?;
+    sqlx::query_file!("sql/upsert_active_users.sql", &projects, &types, &days as _, &counts, &bitmaps)
+        .execute(connection)
+        .await?;
     Ok(folded.len())
 }
 

@@ -57,7 +57,11 @@ impl Consumer {
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(10)).without_max_times().with_jitter();
         let warn = |error: &OpenError, delay: Duration| {
-            tracing::warn!(error = error as &dyn std::error::Error, delay_ms = delay.as_millis() as u64, "cannot pull; trying again");
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                delay_ms = delay.as_millis() as u64,
+                "cannot pull; trying again"
+            );
         };
         while !stop.is_cancelled() {
             let open = || self.open();
@@ -175,7 +179,11 @@ impl Consumer {
         let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(30)).without_max_times().with_jitter();
         let warn = |error: &StoreError, delay: Duration| {
             counter!("rollcall_store_retries_total").increment(1);
-            tracing::warn!(error = error as &dyn std::error::Error, delay_ms = delay.as_millis() as u64, "a batch waits for PostgreSQL");
+            tracing::warn!(
+                error = error as &dyn std::error::Error,
+                delay_ms = delay.as_millis() as u64,
+                "a batch waits for PostgreSQL"
+            );
         };
         let stored = attempt.retry(backoff).when(StoreError::is_transient).notify(warn);
         let mut progress = tokio::time::interval(PROGRESS);
@@ -219,7 +227,12 @@ async fn refuse(message: &Message, error: &ChunkError) {
 async fn put_off(message: &Message, error: &StoreError) {
     counter!("rollcall_messages_put_off_total").increment(1);
     let deliveries = deliveries(message);
-    tracing::error!(error = error as &dyn std::error::Error, deliveries, requests = requests(message), "a message was refused; it comes back later");
+    tracing::error!(
+        error = error as &dyn std::error::Error,
+        deliveries,
+        requests = requests(message),
+        "a message was refused; it comes back later"
+    );
     acknowledge(message, AckKind::Nak(Some(delay_after(deliveries)))).await;
 }
 

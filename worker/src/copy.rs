@@ -34,7 +34,9 @@ fn row(out: &mut Vec<u8>, new: &NewEvent<'_, '_>) {
     field(out, &(event.received_at_us - POSTGRES_EPOCH_US).to_be_bytes());
     field(out, new.row.identity.id.as_bytes());
     let written = parse_uuid(&event.id.0).is_none().then_some(&event.id);
-    for text in [written, event.user_id.as_ref(), event.anonymous_id.as_ref(), event.session_id.as_ref(), event.account_id.as_ref()] {
+    for text in
+        [written, event.user_id.as_ref(), event.anonymous_id.as_ref(), event.session_id.as_ref(), event.account_id.as_ref()]
+    {
         optional(out, text);
     }
     field(out, event.properties.get().as_bytes());

@@ -50,7 +50,9 @@ mod tests {
 
     #[test]
     fn faults_of_the_data_are_not_waited_out() {
-        for (code, transient) in [("57P01", true), ("53300", true), ("40P01", true), ("42P01", true), ("23514", false), ("22P05", false)] {
+        for (code, transient) in
+            [("57P01", true), ("53300", true), ("40P01", true), ("42P01", true), ("23514", false), ("22P05", false)]
+        {
             assert_eq!(is_transient_code(code), transient, "{code}");
         }
         assert!(!StoreError::UnknownProject(ProjectId(9)).is_transient());

@@ -34,6 +34,7 @@ async fn ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
     let postgres = sqlx::query("select 1").execute(&health.pool).await.is_ok();
     let nats = is_connected(&health.nats);
     let word = |up| if up { "up" } else { "down" };
-    let (status, text) = if postgres && nats { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
+    let (status, text) =
+        if postgres && nats { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     (status, Json(json!({ "status": text, "dependencies": { "postgres": word(postgres), "nats": word(nats) } })))
 }

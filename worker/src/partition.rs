@@ -63,10 +63,8 @@ pub(crate) async fn make(pool: &PgPool, today: Date) -> Result<(), StoreError> {
 
 /// The end of the last partition, read from its name; `None` before the first is made.
 async fn made_until(connection: &mut PgConnection, table: &str) -> Result<Option<Date>, StoreError> {
-    let last: Option<String> = sqlx::query_scalar(include_str!("../sql/select_last_partition.sql"))
-        .bind(table)
-        .fetch_one(connection)
-        .await?;
+    let last: Option<String> =
+        sqlx::query_scalar(include_str!("../sql/select_last_partition.sql")).bind(table).fetch_one(connection).await?;
     Ok(last.and_then(|name| Date::strptime("%Y%m%d", name.rsplit('_').next().unwrap_or_default()).ok()))
 }
 

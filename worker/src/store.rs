@@ -68,11 +68,7 @@ async fn claim(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<Vec<Id
     let claimed = sqlx::query_file!("sql/insert_event_ids.sql", &projects, &ids, &days as _).fetch_all(connection).await?;
     let mut claimed: Vec<_> = claimed
         .into_iter()
-        .map(|row| Identity {
-            project: ProjectId(row.project_id),
-            day: Day::from(Date::from(row.day)),
-            id: row.event_id,
-        })
+        .map(|row| Identity { project: ProjectId(row.project_id), day: Day::from(Date::from(row.day)), id: row.event_id })
         .collect();
     // PostgreSQL returns rows in the order of the insert, but does not promise to.
     claimed.sort_unstable();

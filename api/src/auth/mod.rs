@@ -13,8 +13,8 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
-use self::grant::Scope;
 pub(crate) use self::grant::Project;
+use self::grant::Scope;
 pub(crate) use self::key_ring::KeyRing;
 use crate::error::ApiError;
 use crate::state::AppState;

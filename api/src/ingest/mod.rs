@@ -7,6 +7,7 @@
 mod lane;
 mod payload;
 mod prepare;
+mod properties;
 mod publish;
 mod text;
 mod time;
@@ -27,10 +28,10 @@ use serde::Serialize;
 use uuid::Uuid;
 
 pub(crate) use self::lane::Lanes;
-pub(crate) use self::publish::{ChunkPublisher, NotDurable};
 use self::payload::Format;
 use self::prepare::{Lines, MAX_LISTED_IDS, Prepared, prepare};
 use self::publish::Origin;
+pub(crate) use self::publish::{ChunkPublisher, NotDurable};
 use self::validate::Rules;
 use crate::auth::{Access, Ingest};
 use crate::error::{ApiError, Problem};
@@ -80,11 +81,8 @@ pub(crate) async fn post_events(
         let rules = Rules { received_at_us, idempotency_key: idempotency_key.as_deref() };
         prepare(&body, format, limits, rules)
     };
-    let prepared = if body_bytes > INLINE_BYTES {
-        tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)??
-    } else {
-        work()?
-    };
+    let prepared =
+        if body_bytes > INLINE_BYTES { tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?? } else { work()? };
     counter!("rollcall_received_bytes_total").increment(body_bytes as u64);
     counter!("rollcall_events_rejected_total").increment(prepared.invalid_events as u64);
     if prepared.invalid_events > 0 && (!partial || prepared.events == 0) {
@@ -143,7 +141,9 @@ async fn collect(mut body: Body, limits: RequestLimits) -> Result<Vec<u8>, ApiEr
 fn format(headers: &HeaderMap) -> Result<Format, ApiError> {
     // The decompression layer takes away every encoding that it knows.
     if let Some(encoding) = text_header(headers, header::CONTENT_ENCODING.as_str()).filter(|encoding| encoding != "identity") {
-        return Err(ApiError::Unsupported(format!("Content-Encoding {encoding} is not read; send gzip, deflate, br, zstd or none")));
+        return Err(ApiError::Unsupported(format!(
+            "Content-Encoding {encoding} is not read; send gzip, deflate, br, zstd or none"
+        )));
     }
     let content_type = text_header(headers, header::CONTENT_TYPE.as_str());
     Format::of_content_type(content_type.as_deref()).ok_or_else(|| {

@@ -19,7 +19,8 @@ pub(super) enum Format {
 impl Format {
     /// The format that a `Content-Type` names; JSON where there is none.
     pub(super) fn of_content_type(content_type: Option<&str>) -> Option<Self> {
-        let essence = content_type.unwrap_or("application/json").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let essence =
+            content_type.unwrap_or("application/json").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
         match essence.as_str() {
             "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => Some(Self::Ndjson),
             "application/json" | "text/json" | "text/plain" => Some(Self::Json),

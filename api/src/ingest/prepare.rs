@@ -54,9 +54,11 @@ pub(super) fn prepare(body: &[u8], format: Format, limits: RequestLimits, rules:
         Err(PayloadError::TooManyEvents) => Err(ApiError::TooManyEvents { limit: limits.max_events }),
         Err(PayloadError::Syntax(message)) => Err(ApiError::Body(format!("the body is not JSON: {message}"))),
         Err(PayloadError::EnvelopeNotArray) => Err(invalid_envelope("events", "wrong_type", "must be an array of events")),
-        Err(PayloadError::EnvelopeField(field)) => {
-            Err(invalid_envelope(&field, "unknown_field", "nothing may stand beside events; move it into each event's properties"))
-        }
+        Err(PayloadError::EnvelopeField(field)) => Err(invalid_envelope(
+            &field,
+            "unknown_field",
+            "nothing may stand beside events; move it into each event's properties",
+        )),
     }
 }
 

@@ -128,7 +128,8 @@ impl<'a> Walk<'a> {
 
     fn scalar(&mut self) {
         let rest = &self.json.as_bytes()[self.at..];
-        self.at += rest.iter().take_while(|byte| !matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')).count().max(1);
+        self.at +=
+            rest.iter().take_while(|byte| !matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')).count().max(1);
     }
 }
 

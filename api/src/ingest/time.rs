@@ -1,7 +1,7 @@
 //! The time of an event, in any of the ways that clients write it.
 
 use jiff::Timestamp;
-use jiff::civil::DateTime;
+use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 
 /// How far ahead of the server's clock a client's may be, in microseconds: a day, for clocks set
@@ -11,6 +11,8 @@ pub(super) const MAX_AHEAD_US: i64 = 24 * 3600 * 1_000_000;
 /// A number below this counts seconds, one above it milliseconds: the year 5138 in seconds, March
 /// 1973 in milliseconds.
 const FIRST_MILLISECONDS: f64 = 1e11;
+
+const LAST_DAY: Date = jiff::civil::date(9999, 12, 30);
 
 /// Why a text or number is not a time.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,7 +33,15 @@ pub(super) fn of_text(text: &str, now_us: i64) -> Result<i64, TimeError> {
         let civil = text.parse::<DateTime>()?;
         TimeZone::UTC.to_timestamp(civil)
     });
-    within_range(instant.map_err(|_| TimeError::Syntax)?.as_microsecond(), now_us)
+    let instant =
+        instant.map_err(|_| if is_beyond_the_last_instant(text) { TimeError::OutOfRange } else { TimeError::Syntax })?;
+    within_range(instant.as_microsecond(), now_us)
+}
+
+/// The library's instants end a day before the year 9999 does; a date past them is no instant of it.
+fn is_beyond_the_last_instant(text: &str) -> bool {
+    let civil: Option<DateTime> = text.get(.."2025-10-01T10:00:00".len()).and_then(|text| text.parse().ok());
+    civil.is_some_and(|civil| civil >= LAST_DAY.at(0, 0, 0, 0))
 }
 
 /// Reads Unix seconds or milliseconds, whole or not, into microseconds since 1970.

@@ -3,15 +3,15 @@
 //! Pure: no clock, no randomness but through [`Rules`], no input or output.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use rollcall_shared::event::{Event, Text, derived_id, parse_uuid};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use super::properties::{merge, string_entry, without_line_breaks};
 use super::text;
 use super::time::{self, TimeError};
-use super::wire::{Field, Name, Named, WireEvent};
+use super::wire::{Field, Named, WireEvent};
 use crate::error::Problem;
 
 /// Longest event type and longest id of a user, session or account, in characters.
@@ -35,10 +35,19 @@ pub(super) struct Rules<'a> {
 
 /// Judges the event at `index` of its batch: appends its line to `lines` and returns its id, or
 /// returns everything that is wrong with it.
-pub(super) fn validate(wire: &WireEvent<'_>, index: usize, rules: Rules<'_>, lines: &mut Vec<u8>) -> Result<String, Vec<Problem>> {
+pub(super) fn validate(
+    wire: &WireEvent<'_>,
+    index: usize,
+    rules: Rules<'_>,
+    lines: &mut Vec<u8>,
+) -> Result<String, Vec<Problem>> {
     let mut judge = Judge { problems: Vec::new(), rules };
     if wire.is_no_object || wire.is_empty() {
-        judge.report("", "not_an_object", "an event is a JSON object with at least event_type and one of user_id, anonymous_id, session_id");
+        judge.report(
+            "",
+            "not_an_object",
+            "an event is a JSON object with at least event_type and one of user_id, anonymous_id, session_id",
+        );
         return Err(judge.verdict(index, None));
     }
     for conflict in &wire.conflicts {
@@ -57,7 +66,7 @@ pub(super) fn validate(wire: &WireEvent<'_>, index: usize, rules: Rules<'_>, lin
 
     let client_id = event_id.as_ref().map(|id| id.to_string());
     let (Some(event_type), Some(properties), true) = (event_type, properties, judge.problems.is_empty()) else {
-        return Err(judge.verdict(index, client_id));
+        return Err(judge.verdict(index, client_id.as_deref()));
     };
     let (id, chosen_by_client) = match (client_id, rules.idempotency_key) {
         (Some(id), _) => (id, true),
@@ -79,7 +88,7 @@ pub(super) fn validate(wire: &WireEvent<'_>, index: usize, rules: Rules<'_>, lin
     if serde_json::to_writer(&mut *lines, &event).is_err() {
         // Writing texts and numbers into memory cannot fail.
         judge.report("", "unwritable", "the event cannot be written");
-        return Err(judge.verdict(index, Some(id)));
+        return Err(judge.verdict(index, Some(&id)));
     }
     lines.push(b'\n');
     Ok(id)
@@ -93,17 +102,11 @@ struct Judge<'r> {
 
 impl Judge<'_> {
     fn report(&mut self, field: &str, code: &'static str, message: &str) {
-        self.problems.push(Problem {
-            index: None,
-            event_id: None,
-            field: field.to_owned(),
-            code,
-            message: message.to_owned(),
-        });
+        self.problems.push(Problem { index: None, event_id: None, field: field.to_owned(), code, message: message.to_owned() });
     }
 
-    fn verdict(self, index: usize, event_id: Option<String>) -> Vec<Problem> {
-        let place = |problem| Problem { index: Some(index), event_id: Some(event_id.clone()), ..problem };
+    fn verdict(self, index: usize, event_id: Option<&str>) -> Vec<Problem> {
+        let place = |problem| Problem { index: Some(index), event_id: Some(event_id.map(str::to_owned)), ..problem };
         self.problems.into_iter().map(place).collect()
     }
 
@@ -177,14 +180,20 @@ impl Judge<'_> {
     fn time(&mut self, named: Named<'_>) -> i64 {
         let json = named.value.get();
         let result = match json.as_bytes().first() {
-            Some(b'"') => text::decode(json).map_or(Err(TimeError::Syntax), |text| time::of_text(&text, self.rules.received_at_us)),
+            Some(b'"') => {
+                text::decode(json).map_or(Err(TimeError::Syntax), |text| time::of_text(&text, self.rules.received_at_us))
+            }
             Some(b'-' | b'0'..=b'9') => time::of_number(json, self.rules.received_at_us),
             _ => Err(TimeError::Syntax),
         };
         match result {
             Ok(instant_us) => instant_us,
             Err(TimeError::Syntax) => {
-                self.report(named.name, "invalid_time", "must be RFC 3339, such as 2025-10-01T10:00:00Z, or Unix seconds or milliseconds as a number");
+                self.report(
+                    named.name,
+                    "invalid_time",
+                    "must be RFC 3339, such as 2025-10-01T10:00:00Z, or Unix seconds or milliseconds as a number",
+                );
                 0
             }
             Err(TimeError::OutOfRange) => {
@@ -217,7 +226,11 @@ impl Judge<'_> {
         };
         let bytes = merged.get().len();
         if bytes > MAX_PROPERTIES_BYTES {
-            self.report(name, "too_large", &format!("must be at most {MAX_PROPERTIES_BYTES} bytes with all unknown fields, is {bytes}"));
+            self.report(
+                name,
+                "too_large",
+                &format!("must be at most {MAX_PROPERTIES_BYTES} bytes with all unknown fields, is {bytes}"),
+            );
             return None;
         }
         if text::depth(merged.get()) > MAX_PROPERTIES_DEPTH {
@@ -239,70 +252,4 @@ impl Judge<'_> {
             self.report(&path, "invalid_text", "holds \\u0000 or half of a surrogate pair, which no text can");
         }
     }
-}
-
-/// The entry of this name in a JSON object, where it is a string.
-fn string_entry<'a>(object: &'a RawValue, wanted: &str) -> Option<Cow<'a, str>> {
-    let entries = entries(object.get())?;
-    let (_, value) = entries.into_iter().find(|(name, _)| name == wanted)?;
-    text::decode(value.get()).filter(|text| value.get().starts_with('"') && !text.contains('\0'))
-}
-
-/// The entries of a JSON object, in order.
-fn entries(object: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
-    struct Entries;
-    impl<'de> serde::de::Visitor<'de> for Entries {
-        type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
-
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a JSON object")
-        }
-
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut entries = Vec::new();
-            while let Some((Name(name), value)) = map.next_entry()? {
-                entries.push((name, value));
-            }
-            Ok(entries)
-        }
-    }
-    serde::Deserializer::deserialize_map(&mut serde_json::Deserializer::from_str(object), Entries).ok()
-}
-
-/// The object with the unknown fields added, but for those whose name it has already.
-fn merge<'a>(object: &str, extra: &[(Cow<'_, str>, &RawValue)]) -> Cow<'a, RawValue> {
-    let present = entries(object).unwrap_or_default();
-    let mut names: HashSet<&str> = present.iter().map(|(name, _)| name.as_ref()).collect();
-    let mut merged = object.trim_end().strip_suffix('}').unwrap_or(object).trim_end().to_owned();
-    if present.is_empty() {
-        merged = "{".to_owned();
-    }
-    for (name, value) in extra {
-        if !names.insert(name) {
-            continue;
-        }
-        if merged.len() > 1 {
-            merged.push(',');
-        }
-        merged.push_str(&serde_json::Value::from(name.as_ref()).to_string());
-        merged.push(':');
-        merged.push_str(value.get());
-    }
-    merged.push('}');
-    owned(merged)
-}
-
-/// The value with a space for every line break between its tokens: a line of a chunk must not
-/// hold one, and inside strings JSON has none.
-fn without_line_breaks(value: &RawValue) -> Cow<'_, RawValue> {
-    if memchr::memchr2(b'\n', b'\r', value.get().as_bytes()).is_none() {
-        return Cow::Borrowed(value);
-    }
-    owned(value.get().to_owned())
-}
-
-fn owned<'a>(json: String) -> Cow<'a, RawValue> {
-    let line = json.replace(['\n', '\r'], " ");
-    // It was JSON before and still is; null would only ever show a fault of ours.
-    RawValue::from_string(line).map_or_else(|_| Cow::Borrowed(RawValue::NULL), Cow::Owned)
 }

@@ -20,8 +20,8 @@ pub(super) struct Period {
 impl Period {
     /// Takes `from` and `to`, also as `from_date` and `to_date`; the last 30 days when absent.
     pub(super) fn take(parameters: &mut Parameters, today: Date) -> Self {
-        let from = parameters.parsed(&["from", "from_date"], "a date such as 2025-10-01");
-        let to = parameters.parsed(&["to", "to_date"], "a date such as 2025-10-31").unwrap_or(today);
+        let from = parameters.date(&["from", "from_date"]);
+        let to = parameters.date(&["to", "to_date"]).unwrap_or(today);
         let from = from.unwrap_or_else(|| to.saturating_sub((DEFAULT_DAYS - 1).days()));
         // Held against the default of a bad date, the other would be blamed for it.
         if parameters.has_problem("from") || parameters.has_problem("to") {

@@ -82,7 +82,7 @@ pub(crate) async fn retention(
     access: Access<Read>,
     mut parameters: Parameters,
 ) -> Result<Json<Answer>, ApiError> {
-    let start = parameters.parsed(&["start_date"], "a date such as 2025-10-01");
+    let start = parameters.date(&["start_date"]);
     let follow = parameters.number("windows", 3, 1..=52) as usize;
     let window_type = parameters.parsed(&["window_type"], "day, week or month").unwrap_or(WindowType::Week);
     let cohorts = parameters.number("cohorts", 1, 1..=52) as usize;

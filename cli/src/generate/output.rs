@@ -54,7 +54,16 @@ fn write_all<W: Write>(form: Form, mut out: W, config: &Config) -> anyhow::Resul
         }
         Form::Csv => {
             let mut csv = csv::Writer::from_writer(&mut out);
-            csv.write_record(["event_id", "occurred_at", "user_id", "anonymous_id", "session_id", "account_id", "event_type", "properties"])?;
+            csv.write_record([
+                "event_id",
+                "occurred_at",
+                "user_id",
+                "anonymous_id",
+                "session_id",
+                "account_id",
+                "event_type",
+                "properties",
+            ])?;
             for event in bar.wrap_iter(events(config.clone())) {
                 csv.write_record(record(&event)?)?;
             }

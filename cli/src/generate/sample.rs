@@ -11,15 +11,32 @@ use serde::Serialize;
 
 /// Event types, the most frequent first.
 const EVENT_TYPES: [&str; 20] = [
-    "page_view", "click", "login", "search", "message_sent", "item_viewed", "add_to_cart", "video_played", "logout", "checkout",
-    "purchase", "comment", "like", "share", "signup", "profile_updated", "file_uploaded", "invite_sent", "refund", "account_closed",
+    "page_view",
+    "click",
+    "login",
+    "search",
+    "message_sent",
+    "item_viewed",
+    "add_to_cart",
+    "video_played",
+    "logout",
+    "checkout",
+    "purchase",
+    "comment",
+    "like",
+    "share",
+    "signup",
+    "profile_updated",
+    "file_uploaded",
+    "invite_sent",
+    "refund",
+    "account_closed",
 ];
 const PAGES: [&str; 6] = ["/home", "/pricing", "/docs/start", "/search", "/cart", "/settings"];
 const DEVICES: [&str; 4] = ["Chrome on Windows", "Safari on iPhone", "Firefox on Linux", "Chrome on Android"];
 /// Share of events by hour of the day, relative to the busiest.
-const HOURS: [f64; 24] = [
-    0.2, 0.1, 0.1, 0.1, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0, 0.9, 0.8, 0.9, 1.0, 0.9, 0.8, 0.8, 0.9, 1.0, 0.9, 0.7, 0.5, 0.3,
-];
+const HOURS: [f64; 24] =
+    [0.2, 0.1, 0.1, 0.1, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0, 0.9, 0.8, 0.9, 1.0, 0.9, 0.8, 0.8, 0.9, 1.0, 0.9, 0.7, 0.5, 0.3];
 
 /// What to make.
 #[derive(Debug, Clone)]
@@ -147,7 +164,8 @@ impl Source {
             if !self.random.random_bool(HOURS[hour] * if is_weekend { 0.6 } else { 1.0 }) {
                 continue;
             }
-            let time_us = self.first_us + day * 86_400_000_000 + hour as i64 * 3_600_000_000 + self.random.random_range(0..3_600_000_000);
+            let time_us =
+                self.first_us + day * 86_400_000_000 + hour as i64 * 3_600_000_000 + self.random.random_range(0..3_600_000_000);
             if time_us <= self.now_us {
                 return time_us;
             }
@@ -186,13 +204,20 @@ mod tests {
 
     #[test]
     fn every_time_lies_within_the_period() {
-        assert!(sample(1).iter().all(|event| event.occurred_at.as_str() >= "2025-10-01" && event.occurred_at.as_str() < "2025-10-29"));
+        assert!(
+            sample(1).iter().all(|event| event.occurred_at.as_str() >= "2025-10-01" && event.occurred_at.as_str() < "2025-10-29")
+        );
     }
 
     #[test]
     fn no_event_lies_ahead_of_the_clock() {
         let now = Timestamp::now();
         let config = super::super::Config::recent(2_000, 1);
-        assert!(events(config).all(|event| event.occurred_at.parse::<Timestamp>().is_ok_and(|time| time <= now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now))));
+        assert!(events(config).all(|event| {
+            event
+                .occurred_at
+                .parse::<Timestamp>()
+                .is_ok_and(|time| time <= now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now))
+        }));
     }
 }

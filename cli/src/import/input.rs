@@ -98,7 +98,8 @@ mod tests {
     fn a_row_becomes_an_event() {
         let names = ["event_id", "ts", "user_id", "properties", "plan", "empty"].map(str::to_owned);
         let row = csv::StringRecord::from(vec!["e1", "1759312800", "42", r#"{"a":[1]}"#, "free", ""]);
-        let expected = serde_json::json!({"event_id": "e1", "ts": 1_759_312_800, "user_id": "42", "properties": {"a": [1]}, "plan": "free"});
+        let expected =
+            serde_json::json!({"event_id": "e1", "ts": 1_759_312_800, "user_id": "42", "properties": {"a": [1]}, "plan": "free"});
         assert_eq!(Value::Object(object(&names, &row).unwrap()), expected);
     }
 

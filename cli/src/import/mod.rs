@@ -77,7 +77,12 @@ async fn import(file: &Path, arguments: &Arguments) -> anyhow::Result<()> {
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
     let rate = total.accepted as f64 / seconds;
-    println!("{}: {} events accepted, {} rejected, in {seconds:.1} s ({rate:.0} a second)", file.display(), total.accepted, total.rejected);
+    println!(
+        "{}: {} events accepted, {} rejected, in {seconds:.1} s ({rate:.0} a second)",
+        file.display(),
+        total.accepted,
+        total.rejected
+    );
     Ok(())
 }
 

@@ -1,0 +1,78 @@
+//! Properties: the JSON object in which a client's own fields are kept.
+//!
+//! Its text is passed on as it is; only unknown fields of the event are added to it, and line
+//! breaks between its tokens become spaces.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use serde_json::value::RawValue;
+
+use super::text;
+use super::wire::Name;
+
+/// The entry of this name in a JSON object, where it is a string.
+pub(super) fn string_entry<'a>(object: &'a RawValue, wanted: &str) -> Option<Cow<'a, str>> {
+    let entries = entries(object.get())?;
+    let (_, value) = entries.into_iter().find(|(name, _)| name == wanted)?;
+    text::decode(value.get()).filter(|text| value.get().starts_with('"') && !text.contains('\0'))
+}
+
+/// The entries of a JSON object, in order.
+fn entries(object: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    struct Entries;
+    impl<'de> serde::de::Visitor<'de> for Entries {
+        type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some((Name(name), value)) = map.next_entry()? {
+                entries.push((name, value));
+            }
+            Ok(entries)
+        }
+    }
+    serde::Deserializer::deserialize_map(&mut serde_json::Deserializer::from_str(object), Entries).ok()
+}
+
+/// The object with the unknown fields added, but for those whose name it has already.
+pub(super) fn merge<'a>(object: &str, extra: &[(Cow<'_, str>, &RawValue)]) -> Cow<'a, RawValue> {
+    let present = entries(object).unwrap_or_default();
+    let mut names: HashSet<&str> = present.iter().map(|(name, _)| name.as_ref()).collect();
+    let mut merged = object.trim_end().strip_suffix('}').unwrap_or(object).trim_end().to_owned();
+    if present.is_empty() {
+        merged = "{".to_owned();
+    }
+    for (name, value) in extra {
+        if !names.insert(name) {
+            continue;
+        }
+        if merged.len() > 1 {
+            merged.push(',');
+        }
+        merged.push_str(&serde_json::Value::from(name.as_ref()).to_string());
+        merged.push(':');
+        merged.push_str(value.get());
+    }
+    merged.push('}');
+    owned(&merged)
+}
+
+/// The value with a space for every line break between its tokens: a line of a chunk must not
+/// hold one, and inside strings JSON has none.
+pub(super) fn without_line_breaks(value: &RawValue) -> Cow<'_, RawValue> {
+    if memchr::memchr2(b'\n', b'\r', value.get().as_bytes()).is_none() {
+        return Cow::Borrowed(value);
+    }
+    owned(value.get())
+}
+
+fn owned<'a>(json: &str) -> Cow<'a, RawValue> {
+    let line = json.replace(['\n', '\r'], " ");
+    // It was JSON before and still is; null would only ever show a fault of ours.
+    RawValue::from_string(line).map_or_else(|_| Cow::Borrowed(RawValue::NULL), Cow::Owned)
+}
