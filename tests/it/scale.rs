@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use jiff::ToSpan;
 use jiff::civil::date;
 use rollcall_stack::NatsUser;
-use rollcall_tests::{App, AppOptions, binary, eventually, postgres_log};
+use rollcall_tests::{App, AppOptions, binary, postgres_log};
 use serde_json::{Value, json};
 
 use crate::model::{Fact, Model};
@@ -102,6 +102,6 @@ async fn four_workers_and_eight_clients_count_every_event_once() {
     assert_eq!(stored + duplicates, CLIENTS * (EVENTS * 2 / 3));
     let log = std::fs::read_to_string(postgres_log().await).unwrap();
     assert!(!log.contains("deadlock detected"), "PostgreSQL met a deadlock");
-    eventually("the deltas are folded", async || Some(app.compacted().await)).await;
+    app.compacted().await;
     assert_eq!(app.ask(&format!("/stats/top-events?from={from}&to={to}&limit=100")).await, model.top_events(from, to));
 }

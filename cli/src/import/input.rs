@@ -23,7 +23,7 @@ pub(super) enum Records {
 
 impl Records {
     /// Opens a file; its name says how it is written, the bar follows the bytes read.
-    pub(super) fn open(path: &Path, bar: ProgressBar) -> anyhow::Result<Self> {
+    pub(super) fn open(path: &Path, bar: &ProgressBar) -> anyhow::Result<Self> {
         let name = path.to_string_lossy().into_owned();
         let file = bar.wrap_read(File::open(path).context("cannot be opened")?);
         let plain: Box<dyn Read + Send> = if name.ends_with(".gz") {

@@ -58,7 +58,7 @@ async fn import(file: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         eprintln!("resuming after {} confirmed batches; --restart begins anew", checkpoint.batches);
     }
     let bar = progress::of_bytes(size);
-    let records = Records::open(file, bar.clone())?;
+    let records = Records::open(file, &bar)?;
     let client = send::client()?;
     let confirmed = checkpoint.batches;
     let batches = Batches { records, number: 0, size: arguments.batch, partial: arguments.partial };
