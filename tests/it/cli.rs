@@ -8,7 +8,7 @@ use serde_json::json;
 
 async fn rollcall(app: &App, arguments: &[&str]) -> Output {
     let mut command = std::process::Command::new(binary("rollcall"));
-    command.args(arguments).env("ROLLCALL_URL", &app.url).env("API_KEY", KEY).env("SQLX_OFFLINE", "true");
+    command.args(arguments).env("ROLLCALL_URL", &app.url).env("API_KEY", KEY);
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
 }
 
