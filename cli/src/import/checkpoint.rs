@@ -38,9 +38,9 @@ impl Checkpoint {
     pub(super) fn advance(&mut self) -> anyhow::Result<()> {
         self.batches += 1;
         let draft = self.path.with_extension("rollcall-progress-draft");
-        fs::write(&draft, serde_json::to_string(self)?)?;
-        fs::rename(&draft, &self.path)?;
-        Ok(())
+        fs::write(&draft, serde_json::to_string(self)?)
+            .and_then(|()| fs::rename(&draft, &self.path))
+            .with_context(|| format!("the progress cannot be kept in {}", self.path.display()))
     }
 
     /// The import is complete.
