@@ -69,6 +69,12 @@ fn event(week: i64, draw: &Draw) -> (Value, Fact) {
     match draw.time_form {
         0 => sent[time] = json!(instant.as_second()),
         1 => sent[time] = json!(instant.as_millisecond()),
+        // No time at all: the id stands for all days, and the event counts today, outside the
+        // periods that are asked for.
+        2 => {
+            let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+            return (sent, Fact { identity: (id, None), actor, event_type, day: today });
+        }
         _ => sent[time] = json!(instant.to_string()),
     }
     let day = instant.to_zoned(jiff::tz::TimeZone::UTC).date();
