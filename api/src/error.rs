@@ -9,6 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::publish::NotDurable;
+
 /// One thing that is wrong with an event or a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
@@ -51,9 +53,15 @@ pub(crate) enum ApiError {
     /// 404: no such path.
     #[error("there is nothing at this path")]
     NotFound,
+    /// 404: the path is right, and what it names is not there.
+    #[error("there is no {0} of this id")]
+    NoSuch(&'static str),
     /// 405: the path knows other methods.
     #[error("this path does not take that method")]
     MethodNotAllowed,
+    /// 408: the client stopped sending in the middle of its body.
+    #[error("the body did not arrive in time")]
+    BodyTimeout,
     /// 413: more bytes than a request may hold, counted after decompression.
     #[error("the body is larger than {limit} bytes after decompression; send it in parts")]
     BodyTooLarge {
@@ -86,6 +94,12 @@ pub(crate) enum ApiError {
     /// 503: the queue did not confirm in time; some of the batch may be in it.
     #[error("the event queue did not confirm in time; resend the whole batch, nothing will be doubled")]
     QueueUnavailable,
+    /// 503: requests already hold all the memory that they may.
+    #[error("too many large requests at once; resend the whole batch in a moment")]
+    Overloaded,
+    /// 503: this process is about to end.
+    #[error("this replica is stopping; resend the request, another will take it")]
+    Stopping,
     /// 503: the database does not answer.
     #[error("the database does not answer at the moment; try again")]
     DatabaseUnavailable(#[source] sqlx::Error),
@@ -108,14 +122,18 @@ impl ApiError {
             Self::Body(_) | Self::Parameters(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSuch(_) => StatusCode::NOT_FOUND,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } | Self::TooManyEvents { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::EmptyBatch | Self::InvalidEvents { .. } => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::QueueFull | Self::QueueUnavailable | Self::DatabaseUnavailable(_) | Self::TooSlow(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::QueueFull
+            | Self::QueueUnavailable
+            | Self::Overloaded
+            | Self::Stopping
+            | Self::DatabaseUnavailable(_)
+            | Self::TooSlow(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -126,7 +144,8 @@ impl ApiError {
             Self::Parameters(_) => "invalid_parameters",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden(_) => "forbidden",
-            Self::NotFound => "not_found",
+            Self::NotFound | Self::NoSuch(_) => "not_found",
+            Self::BodyTimeout => "body_timeout",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::TooManyEvents { .. } => "too_many_events",
@@ -135,6 +154,8 @@ impl ApiError {
             Self::InvalidEvents { .. } => "invalid_events",
             Self::QueueFull => "queue_full",
             Self::QueueUnavailable => "queue_unavailable",
+            Self::Overloaded => "overloaded",
+            Self::Stopping => "stopping",
             Self::DatabaseUnavailable(_) => "database_unavailable",
             Self::TooSlow(_) => "too_slow",
             Self::Internal(_) => "internal_error",
@@ -145,7 +166,7 @@ impl ApiError {
     fn retry_after_secs(&self) -> Option<u32> {
         match self {
             Self::QueueFull => Some(10),
-            Self::QueueUnavailable | Self::DatabaseUnavailable(_) => Some(1),
+            Self::QueueUnavailable | Self::Overloaded | Self::Stopping | Self::DatabaseUnavailable(_) => Some(1),
             _ => None,
         }
     }
@@ -180,6 +201,15 @@ impl ApiError {
                 tracing::warn!(error = source as &dyn std::error::Error, code = self.code(), "request failed at the database");
             }
             _ => tracing::debug!(code = self.code(), "request refused"),
+        }
+    }
+}
+
+impl From<NotDurable> for ApiError {
+    fn from(error: NotDurable) -> Self {
+        match error {
+            NotDurable::Full => Self::QueueFull,
+            NotDurable::Unconfirmed => Self::QueueUnavailable,
         }
     }
 }

@@ -1,34 +1,49 @@
 //! The API: HTTP in, JSON out.
 //!
 //! `router` names every path. `ingest` takes events and makes them durable in JetStream; `query`
-//! answers questions from PostgreSQL; `auth` says who may do which; `error` is what a client is
+//! answers questions from PostgreSQL; `pipeline` tells how far events have come; `dead_letters` looks
+//! after those that could not be stored; `auth` says who may do which; `error` is what a client is
 //! told when something is wrong.
 //!
 //! It never writes events: that is the worker's work.
 
 mod auth;
+mod dead_letters;
 mod error;
 mod extract;
 mod health;
 mod ingest;
+mod pipeline;
+mod publish;
 mod query;
+mod queue;
 mod router;
 mod settings;
 mod state;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
+use backon::{ExponentialBuilder, Retryable};
 use rollcall_shared::topology::{self, Role};
-use rollcall_shared::{database, telemetry};
+use rollcall_shared::{database, shutdown, telemetry};
+use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use self::error::ApiError;
 pub use self::settings::{ApiSettings, RequestLimits};
 use self::state::AppState;
 
 /// The key of `.env.example`, which everybody knows.
 const WELL_KNOWN_KEY: &str = "secret-key";
+
+/// Once asked to stop, requests under way are waited for this long,
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+/// and the process ends after this long whatever still hangs.
+const STOP_WITHIN: Duration = Duration::from_secs(9);
 
 /// Serves until told to stop, and then finishes the requests that have begun.
 ///
@@ -38,32 +53,62 @@ pub async fn run(settings: ApiSettings, listener: TcpListener, stop: Cancellatio
     describe_metrics();
     warn_of_known_key(&settings, &listener);
     let database = database::pool(&settings.database, "rollcall-api", settings.read_timeout).context("DATABASE_URL")?;
+    // PostgreSQL or NATS may be away for long: asked to stop meanwhile, there is nothing to finish.
+    let prepared = stop.run_until_cancelled(prepare(settings, database, stop.clone())).await;
+    let Some(app) = prepared.transpose()? else { return Ok(()) };
+    let address = listener.local_addr().context("the listener has no address")?;
+    let (pool, requests) = (app.database.clone(), app.requests.clone());
+    let upkeep = tokio::spawn(telemetry::upkeep(app.metrics.clone()));
+    tracing::info!(%address, "api is ready");
+    let (answered, until_stop) = (stop.clone(), requests.clone());
+    // New connections are taken, and answered with 503, until the last request is answered.
+    let drained = async move {
+        answered.cancelled().await;
+        until_stop.close();
+        let _ = tokio::time::timeout(ANSWER_WITHIN, until_stop.wait()).await;
+    };
+    let work = async {
+        let served = axum::serve(listener, router::router(app)).with_graceful_shutdown(drained).await;
+        pool.close().await;
+        served
+    };
+    let served = shutdown::within(STOP_WITHIN, &stop, work).await;
+    upkeep.abort();
+    match served {
+        Some(served) => served.context("serving HTTP ended"),
+        None => {
+            tracing::warn!(requests = requests.len(), "requests that took too long were left unanswered");
+            Ok(())
+        }
+    }
+}
+
+/// Waits for the servers, brings schema and streams up to date if this is asked of it, and connects.
+async fn prepare(settings: ApiSettings, database: PgPool, stop: CancellationToken) -> anyhow::Result<AppState> {
     database::wait_until_reachable(&database).await;
     if settings.database.migrate_on_start {
-        let without_timeout =
-            database::pool(&settings.database, "rollcall-api", std::time::Duration::ZERO).context("DATABASE_URL")?;
+        let without_timeout = database::pool(&settings.database, "rollcall-api", Duration::ZERO).context("DATABASE_URL")?;
         database::migrate(&without_timeout).await.context("the schema cannot be brought up to date")?;
         topology::ensure_as_admin(&settings.nats).await?;
     }
     let nats = topology::connect(&settings.nats.url, Role::Api).await?;
-    let publisher = ingest::ChunkPublisher::new(nats.clone(), settings.publish_deadline);
-    let app = AppState {
-        keys: Arc::new(auth::KeyRing::new(database.clone(), settings.api_key.as_ref()).await?),
+    let publisher = publish::ChunkPublisher::new(nats.clone(), settings.publish_deadline);
+    let open_ring = || auth::KeyRing::new(database.clone(), settings.api_key.as_ref());
+    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+    let keys = open_ring.retry(backoff).when(|error| matches!(error, ApiError::DatabaseUnavailable(_))).await?;
+    Ok(AppState {
+        keys: Arc::new(keys),
         lanes: Arc::new(ingest::Lanes::new(publisher.clone())),
+        budget: ingest::Budget::new(settings.ingest_memory_bytes, settings.limits.max_body_bytes),
+        queue: queue::Queue::new(nats.clone()),
         settings: Arc::new(settings),
         metrics: telemetry::metrics(),
         database,
         nats,
         publisher,
-    };
-    let address = listener.local_addr().context("the listener has no address")?;
-    let pool = app.database.clone();
-    let upkeep = tokio::spawn(telemetry::upkeep(app.metrics.clone()));
-    tracing::info!(%address, "api is ready");
-    let served = axum::serve(listener, router::router(app)).with_graceful_shutdown(stop.cancelled_owned()).await;
-    upkeep.abort();
-    pool.close().await;
-    served.context("serving HTTP ended")
+        stop,
+        requests: TaskTracker::new(),
+    })
 }
 
 fn warn_of_known_key(settings: &ApiSettings, listener: &TcpListener) {

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue};
-use axum::middleware::{Next, from_fn};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use metrics::{counter, histogram};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::error::ApiError;
 use crate::extract::RequestId;
 use crate::state::AppState;
-use crate::{health, ingest, query};
+use crate::{dead_letters, health, ingest, pipeline, query};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -31,20 +31,41 @@ pub(crate) fn router(app: AppState) -> Router {
         .route("/events", post(ingest::post_events))
         .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
         .layer(DefaultBodyLimit::disable());
+    let admin = Router::new()
+        .route("/admin/dead-letters", get(dead_letters::list).delete(dead_letters::purge))
+        .route("/admin/dead-letters/redrive", post(dead_letters::redrive))
+        .route("/admin/dead-letters/{id}", get(dead_letters::show).delete(dead_letters::purge_one))
+        .route("/admin/dead-letters/{id}/redrive", post(dead_letters::redrive_one));
+    let alive = Router::new().route("/health", get(health::live)).route("/health/live", get(health::live));
     Router::new()
         .route("/stats/dau", get(query::dau))
         .route("/stats/top-events", get(query::top_events))
         .route("/stats/retention", get(query::retention))
-        .route("/health", get(health::live))
-        .route("/health/live", get(health::live))
+        .route("/pipeline", get(pipeline::overview))
+        .route("/pipeline/events/{event_id}", get(pipeline::event))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(|State(app): State<AppState>| async move { app.metrics.render() }))
         .merge(ingest)
+        .merge(admin)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NotFound)
+        .layer(from_fn_with_state(app.clone(), refuse_when_stopping))
+        .merge(alive)
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| panicked(panic.as_ref()).into_response()))
         .layer(from_fn(observe))
         .with_state(app)
+}
+
+/// Requests that come after the process was asked to stop are for another replica. Those that came
+/// before are counted until they are answered.
+async fn refuse_when_stopping(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    if app.stop.is_cancelled() {
+        let mut response = ApiError::Stopping.into_response();
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        return response;
+    }
+    let _under_way = app.requests.token();
+    next.run(request).await
 }
 
 /// Gives the request its id and measures it.

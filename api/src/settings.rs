@@ -16,6 +16,8 @@ pub struct ApiSettings {
     pub api_key: Option<Secret>,
     /// What one request may hold.
     pub limits: RequestLimits,
+    /// Bytes of events that all requests together may hold in memory.
+    pub ingest_memory_bytes: usize,
     /// How long a request waits for the queue to confirm its chunks.
     pub publish_deadline: Duration,
     /// How long one question may take in PostgreSQL.
@@ -46,6 +48,12 @@ impl ApiSettings {
                 "a key with all scopes on the project default, for a first run; none when empty",
             ),
             limits: RequestLimits::from_env(environment),
+            ingest_memory_bytes: environment.read_in(
+                "INGEST_MEMORY_BYTES",
+                128 << 20,
+                1 << 20..=1 << 36,
+                "bytes of events that all requests together hold in memory; past it they wait, then get 503",
+            ) as usize,
             publish_deadline: Duration::from_millis(environment.read_in(
                 "PUBLISH_DEADLINE_MS",
                 10_000,

@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::auth::KeyRing;
-use crate::ingest::{ChunkPublisher, Lanes};
+use crate::ingest::{Budget, Lanes};
+use crate::publish::ChunkPublisher;
+use crate::queue::Queue;
 use crate::settings::ApiSettings;
 
 /// The state of the router; clones share everything.
@@ -16,8 +20,14 @@ pub(crate) struct AppState {
     /// For reads: statements end after the read timeout.
     pub(crate) database: PgPool,
     pub(crate) nats: async_nats::Client,
+    pub(crate) queue: Queue,
     pub(crate) publisher: ChunkPublisher,
     pub(crate) lanes: Arc<Lanes>,
+    pub(crate) budget: Budget,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) metrics: PrometheusHandle,
+    /// Cancelled when the process is asked to stop.
+    pub(crate) stop: CancellationToken,
+    /// Counts the requests under way.
+    pub(crate) requests: TaskTracker,
 }

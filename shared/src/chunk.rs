@@ -9,6 +9,7 @@ use std::io::{Read, Write};
 
 use async_nats::HeaderMap;
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use zstd::stream::write::Encoder;
 
 use crate::event::Event;
@@ -23,6 +24,10 @@ pub const REQUEST_HEADER: &str = "Rollcall-Request";
 pub const TRACE_HEADER: &str = "traceparent";
 /// Header: how the payload is compressed, [`ENCODING`].
 pub const ENCODING_HEADER: &str = "Content-Encoding";
+
+/// Header: where the worker reports what became of the events, when a client waits for that: the
+/// subject of an inbox. The payload there is the JSON of a [`Settled`].
+pub const REPLY_HEADER: &str = "Rollcall-Reply";
 
 /// The version of the line format that this build writes and reads.
 pub const SCHEMA: &str = "1";
@@ -42,6 +47,17 @@ const MAX_EVENTS: u32 = 20_000;
 
 /// A reader refuses payloads that unfold to more than this: room for one event past the limit.
 const MAX_DECODED_BYTES: u64 = 2 * MAX_LINES_BYTES as u64;
+
+/// What one delivery of a chunk settled. Reports of later deliveries add to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settled {
+    /// Events stored for the first time by this delivery.
+    pub inserted: u64,
+    /// Events that became dead letters by this delivery.
+    pub dead_lettered: u64,
+    /// Events that were refused and will be tried again: another report follows.
+    pub pending: u64,
+}
 
 /// A finished chunk, ready to be published.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@
 pub mod chunk;
 pub mod database;
 pub mod day;
+pub mod dead_letter;
 pub mod event;
 pub mod project;
 pub mod settings;

@@ -1,5 +1,7 @@
 //! Shutdown: one token that every task watches, cancelled by the first SIGTERM or SIGINT.
 
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -21,4 +23,17 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
         cancelled.cancel();
     });
     Ok(token)
+}
+
+/// Runs the work to its end, which must come within `patience` once `stop` is cancelled. `None` if it
+/// did not, and was dropped.
+pub async fn within<T>(patience: Duration, stop: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
+    let too_late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(patience).await;
+    };
+    tokio::select! {
+        done = work => Some(done),
+        () = too_late => None,
+    }
 }

@@ -9,7 +9,8 @@ use async_nats::connection::State;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
-use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use backon::{ExponentialBuilder, Retryable};
 
 use crate::project::ProjectId;
 use crate::settings::{Environment, Secret};
@@ -20,13 +21,13 @@ pub const STREAM: &str = "EVENTS";
 pub const CONSUMER: &str = "workers";
 /// Every subject of the stream.
 const SUBJECTS: &str = "events.ingest.*";
+/// The stream that holds dead letters.
+pub const DLQ_STREAM: &str = "EVENTS_DLQ";
+/// Every subject of the dead letters.
+const DLQ_SUBJECTS: &str = "events.dlq.>";
 
 /// Oldest server that can fsync before it acknowledges (`sync_interval: always`).
 const OLDEST_SERVER: (u32, u32) = (2, 10);
-
-/// A delivery that is neither acknowledged nor reported in progress for this long goes to another
-/// worker. Longer than any batch takes; shorter means a slow disk causes double work.
-pub const ACK_WAIT: Duration = Duration::from_secs(60);
 
 /// Unacknowledged deliveries over all workers: two full pulls for each of a hundred workers, and
 /// room for delayed redeliveries.
@@ -41,12 +42,18 @@ pub struct NatsSettings {
     pub admin_url: Secret,
     /// Size limit of the stream in bytes; past it the API answers 503.
     pub events_max_bytes: u64,
+    /// Size limit of the dead letters in bytes; past it, what fails stays among the accepted events.
+    pub dlq_max_bytes: u64,
     /// Copies of every message in a cluster.
     pub stream_replicas: usize,
+    /// A delivery that is neither acknowledged nor reported in progress for this long goes to another
+    /// worker. Longer than any batch takes: shorter means that a slow disk causes double work.
+    pub ack_wait: Duration,
 }
 
 impl NatsSettings {
-    /// Reads `NATS_URL`, `NATS_ADMIN_URL`, `EVENTS_MAX_BYTES` and `STREAM_REPLICAS`.
+    /// Reads `NATS_URL`, `NATS_ADMIN_URL`, `EVENTS_MAX_BYTES`, `DLQ_MAX_BYTES`, `STREAM_REPLICAS` and
+    /// `ACK_WAIT_MS`.
     pub fn from_env(environment: &mut Environment) -> Self {
         let url = environment.read_secret(
             "NATS_URL",
@@ -64,6 +71,18 @@ impl NatsSettings {
                 1 << 20..=1 << 50,
                 "size limit in bytes of the stream of accepted events; past it the API answers 503",
             ),
+            dlq_max_bytes: environment.read_in(
+                "DLQ_MAX_BYTES",
+                1 << 30,
+                1 << 20..=1 << 50,
+                "size limit in bytes of the stream of dead letters",
+            ),
+            ack_wait: Duration::from_millis(environment.read_in(
+                "ACK_WAIT_MS",
+                30_000,
+                1_000..=600_000,
+                "milliseconds after which what a vanished worker had taken goes to another",
+            )),
             stream_replicas: environment.read_in("STREAM_REPLICAS", 1, 1..=5, "copies of every message in a NATS cluster")
                 as usize,
         }
@@ -106,8 +125,8 @@ pub enum TopologyError {
         /// The version it reports.
         found: String,
     },
-    /// The stream cannot be made or updated.
-    #[error("cannot make the stream {STREAM}")]
+    /// A stream cannot be made or updated.
+    #[error("cannot make the streams {STREAM} and {DLQ_STREAM}")]
     Stream(#[from] jetstream::context::CreateStreamError),
     /// The consumer cannot be made or updated.
     #[error("cannot make the consumer {CONSUMER}")]
@@ -126,10 +145,11 @@ pub fn project_of(subject: &str) -> Option<ProjectId> {
     subject.strip_prefix("events.ingest.")?.parse().ok().map(ProjectId)
 }
 
-/// Connects, keeps the connection up for ever, and logs what becomes of it.
+/// Waits for the server, connects, keeps the connection up for ever, and logs what becomes of it.
 ///
 /// # Errors
-/// [`TopologyError::Url`], [`TopologyError::Connect`] or [`TopologyError::TooOld`].
+/// [`TopologyError::Url`], [`TopologyError::TooOld`], or [`TopologyError::Connect`] where waiting
+/// cannot help: the server refuses the user.
 pub async fn connect(url: &Secret, role: Role) -> Result<Client, TopologyError> {
     let addresses: Vec<ServerAddr> =
         url.expose().split(',').map(|address| address.trim().parse()).collect::<Result<_, _>>().map_err(TopologyError::Url)?;
@@ -145,7 +165,10 @@ pub async fn connect(url: &Secret, role: Role) -> Result<Client, TopologyError> 
     if let Some((user, password)) = addresses.iter().find_map(|address| Some((address.username()?, address.password()?))) {
         options = options.user_and_password(user.to_owned(), password.to_owned());
     }
-    let client = options.connect(addresses).await?;
+    let connect = || options.clone().connect(&addresses);
+    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+    let warn = |error: &ConnectError, _| tracing::warn!(%error, "nats-server does not answer yet; waiting for it");
+    let client = connect.retry(backoff).when(|error| !is_refusal(error)).notify(warn).await?;
     let found = client.server_info().version;
     if version(&found) < OLDEST_SERVER {
         return Err(TopologyError::TooOld { found });
@@ -153,40 +176,66 @@ pub async fn connect(url: &Secret, role: Role) -> Result<Client, TopologyError> 
     Ok(client)
 }
 
+fn is_refusal(error: &ConnectError) -> bool {
+    matches!(error.kind(), ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation)
+}
+
 /// Makes stream and consumer, or brings them to the settings.
 ///
 /// # Errors
 /// [`TopologyError::Stream`] or [`TopologyError::Consumer`].
 pub async fn ensure(context: &Context, settings: &NatsSettings) -> Result<(), TopologyError> {
-    context
-        .create_or_update_stream(Config {
-            name: STREAM.to_owned(),
-            subjects: vec![SUBJECTS.to_owned()],
-            // A message leaves when a worker acknowledged it: the stream holds what is not stored.
-            retention: RetentionPolicy::WorkQueue,
-            // Full is an error to the publisher; what was accepted is never pushed out.
-            discard: DiscardPolicy::New,
-            max_bytes: i64::try_from(settings.events_max_bytes).unwrap_or(i64::MAX),
-            storage: StorageType::File,
-            num_replicas: settings.stream_replicas,
-            allow_direct: true,
-            description: Some("events accepted by the API and not yet stored in PostgreSQL".to_owned()),
-            ..Config::default()
-        })
-        .await?;
+    context.create_or_update_stream(events_stream(settings)).await?;
+    context.create_or_update_stream(dead_letter_stream(settings)).await?;
     let consumer = pull::Config {
         durable_name: Some(CONSUMER.to_owned()),
         description: Some("shared by all workers".to_owned()),
         deliver_policy: DeliverPolicy::All,
         ack_policy: AckPolicy::Explicit,
-        ack_wait: ACK_WAIT,
-        // Workers count deliveries themselves: the server would only stop delivering.
+        ack_wait: settings.ack_wait,
+        // Workers count attempts themselves: the server would only stop delivering.
         max_deliver: -1,
         max_ack_pending: MAX_ACK_PENDING,
         ..pull::Config::default()
     };
     context.create_consumer_on_stream(consumer, STREAM).await?;
     Ok(())
+}
+
+fn events_stream(settings: &NatsSettings) -> Config {
+    Config {
+        name: STREAM.to_owned(),
+        subjects: vec![SUBJECTS.to_owned()],
+        // A message leaves when a worker acknowledged it: the stream holds what is not stored.
+        retention: RetentionPolicy::WorkQueue,
+        // Full is an error to the publisher; what was accepted is never pushed out.
+        discard: DiscardPolicy::New,
+        max_bytes: i64::try_from(settings.events_max_bytes).unwrap_or(i64::MAX),
+        storage: StorageType::File,
+        num_replicas: settings.stream_replicas,
+        allow_direct: true,
+        description: Some("events accepted by the API and not yet stored in PostgreSQL".to_owned()),
+        ..Config::default()
+    }
+}
+
+fn dead_letter_stream(settings: &NatsSettings) -> Config {
+    Config {
+        name: DLQ_STREAM.to_owned(),
+        subjects: vec![DLQ_SUBJECTS.to_owned()],
+        // Letters stay until somebody redrives or purges them.
+        retention: RetentionPolicy::Limits,
+        discard: DiscardPolicy::New,
+        // The subject is the identity: the second letter of one failure is refused.
+        max_messages_per_subject: 1,
+        discard_new_per_subject: true,
+        max_bytes: i64::try_from(settings.dlq_max_bytes).unwrap_or(i64::MAX),
+        storage: StorageType::File,
+        num_replicas: settings.stream_replicas,
+        allow_direct: true,
+        description: Some("what could not be stored after its retries, with the reason".to_owned()),
+        ..Config::default()
+    }
 }
 
 /// [`ensure`] over a connection of its own, as the user who may.

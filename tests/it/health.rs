@@ -25,7 +25,8 @@ async fn an_api_without_its_queue_is_not_ready() {
         (status == 503).then_some(answer)
     };
     let answer = rollcall_tests::eventually("the API is not ready", not_ready).await;
-    assert_eq!(answer, json!({"status": "not ready", "dependencies": {"postgres": "up", "nats": "down"}}));
+    let reasons = ["there is no connection to nats-server"];
+    assert_eq!(answer, json!({"status": "not ready", "dependencies": {"postgres": "up", "nats": "down"}, "reasons": reasons}));
 }
 
 #[tokio::test(flavor = "multi_thread")]

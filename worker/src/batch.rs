@@ -28,6 +28,8 @@ pub(crate) struct Identity {
 /// One event on its way into the database.
 #[derive(Debug)]
 pub(crate) struct Row<'a> {
+    /// The place of its message among those of the batch.
+    pub(crate) message: usize,
     pub(crate) identity: Identity,
     pub(crate) event: Event<'a>,
 }
@@ -38,11 +40,11 @@ pub(crate) struct Row<'a> {
 /// Only if a line is not an event.
 pub(crate) fn rows<'a>(decoded: &[&'a Decoded]) -> Result<Vec<Row<'a>>, ChunkError> {
     let mut rows = Vec::new();
-    for message in decoded {
-        for event in chunk::events(&message.lines) {
+    for (message, decoded) in decoded.iter().enumerate() {
+        for event in chunk::events(&decoded.lines) {
             let event = event?;
-            let identity = Identity { project: message.project, day: event.identity_day(), id: identity(&event.id.0) };
-            rows.push(Row { identity, event });
+            let identity = Identity { project: decoded.project, day: event.identity_day(), id: identity(&event.id.0) };
+            rows.push(Row { message, identity, event });
         }
     }
     Ok(rows)

@@ -1,42 +1,39 @@
-//! The consumer: pulls messages, gathers them into a batch, has it stored, and acknowledges.
+//! The consumer: pulls messages, gathers them into batches, and hands them to be settled.
 //!
-//! All workers share one durable consumer, so any number of them divide the work. A message is
-//! acknowledged only after the commit of its events; whatever happens in between, it comes back,
-//! and the store finds its identities claimed.
+//! All workers share one durable consumer, so any number of them divide the work. Messages that come
+//! for the first time are gathered into batches. Those that come again go down a second lane, one by
+//! one, so that a message which is slow to store or kills its worker has nobody beside it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{PullConsumer, StreamError, pull};
-use async_nats::jetstream::{self, AckKind, Context, Message};
-use backon::{ExponentialBuilder, Retryable};
+use async_nats::jetstream::{self, Context};
+use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::{FutureExt, StreamExt};
-use metrics::counter;
-use rollcall_shared::chunk::{self, ChunkError, REQUEST_HEADER};
-use rollcall_shared::topology::{ACK_WAIT, CONSUMER, STREAM, project_of};
-use sqlx::PgPool;
+use rollcall_shared::topology::{self, CONSUMER, NatsSettings, STREAM};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Decoded, rows};
-use crate::error::StoreError;
-use crate::retry::delay_after;
-use crate::store::{Store, Stored};
+use crate::delivery::Delivery;
+use crate::settle::Settler;
+use crate::status::Status;
 
 /// Messages asked for at a time. Half of them are buffered while a batch is stored.
 const PULL_MESSAGES: usize = 64;
-/// While the database is away, the messages at hand are reported in progress this often.
-const PROGRESS: Duration = Duration::from_secs(ACK_WAIT.as_secs() / 3);
+/// Messages that wait in the second lane; more are put off.
+const SECOND_LANE: usize = 64;
+/// How long a message is put off when the second lane is full.
+const PUT_OFF: Duration = Duration::from_secs(2);
 
-/// Takes messages from the queue into the store.
+/// Takes messages from the queue.
 pub(crate) struct Consumer {
     context: Context,
-    store: Store,
+    settler: Arc<Settler>,
+    status: Arc<Status>,
     batch_max_events: usize,
-}
-
-/// A message that could be decoded, and its content.
-struct Delivery {
-    message: Message,
-    decoded: Decoded,
+    /// With these, a stream or consumer that is gone is made again.
+    remake: Option<NatsSettings>,
 }
 
 /// Why the consumer cannot be pulled from at the moment.
@@ -49,34 +46,56 @@ enum OpenError {
 }
 
 impl Consumer {
-    pub(crate) fn new(client: async_nats::Client, pool: PgPool, batch_max_events: usize) -> Self {
-        Self { context: jetstream::new(client), store: Store::new(pool), batch_max_events }
+    pub(crate) fn new(
+        client: async_nats::Client,
+        settler: Arc<Settler>,
+        status: Arc<Status>,
+        batch_max_events: usize,
+        remake: Option<NatsSettings>,
+    ) -> Self {
+        Self { context: jetstream::new(client), settler, status, batch_max_events, remake }
     }
 
     /// Works until told to stop. A consumer that is gone is looked for with backoff.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
-        let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(10)).without_max_times().with_jitter();
-        let warn = |error: &OpenError, delay: Duration| {
-            tracing::warn!(
-                error = error as &dyn std::error::Error,
-                delay_ms = delay.as_millis() as u64,
-                "cannot pull; trying again"
-            );
-        };
-        while !stop.is_cancelled() {
-            let open = || self.open();
-            let opened = tokio::select! {
-                () = stop.cancelled() => return,
-                opened = open.retry(backoff).notify(warn) => opened,
-            };
-            if let Ok(messages) = opened {
-                self.consume(messages, stop).await;
-            }
+        let (second_lane, waiting) = mpsc::channel(SECOND_LANE);
+        tokio::join!(self.pull(second_lane, stop), self.settle_one_by_one(waiting, stop));
+    }
+
+    /// The first lane. The second ends after it, with the sender.
+    async fn pull(&self, second_lane: mpsc::Sender<Delivery>, stop: &CancellationToken) {
+        while let Some(messages) = self.open_patiently(stop).await {
+            self.status.set_pulling(true);
+            self.consume(messages, &second_lane, stop).await;
+            self.status.set_pulling(false);
         }
     }
 
+    /// `None` if the worker is to stop.
+    async fn open_patiently(&self, stop: &CancellationToken) -> Option<pull::Stream> {
+        let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(10)).without_max_times().with_jitter();
+        for delay in backoff.build() {
+            match stop.run_until_cancelled(self.open()).await? {
+                Ok(messages) => return Some(messages),
+                Err(error) => {
+                    let delay_ms = delay.as_millis() as u64;
+                    tracing::warn!(error = &error as &dyn std::error::Error, delay_ms, "cannot pull; trying again");
+                    self.status.note(error.to_string());
+                }
+            }
+            stop.run_until_cancelled(tokio::time::sleep(delay)).await?;
+        }
+        None
+    }
+
     async fn open(&self) -> Result<pull::Stream, OpenError> {
-        let consumer: PullConsumer = self.context.get_consumer_from_stream(CONSUMER, STREAM).await?;
+        let consumer: PullConsumer = match self.context.get_consumer_from_stream(CONSUMER, STREAM).await {
+            Ok(consumer) => consumer,
+            Err(error) => {
+                self.remake().await;
+                return Err(error.into());
+            }
+        };
         let stream = consumer
             .stream()
             .max_messages_per_batch(PULL_MESSAGES)
@@ -87,187 +106,81 @@ impl Consumer {
         Ok(stream)
     }
 
-    /// Stores what comes until the stream of messages ends or the worker is to stop.
-    async fn consume(&self, mut messages: pull::Stream, stop: &CancellationToken) {
+    /// Makes what is gone, where this process may. What the stream still holds is delivered again.
+    async fn remake(&self) {
+        let Some(settings) = &self.remake else { return };
+        match topology::ensure_as_admin(settings).await {
+            Ok(()) => tracing::warn!("stream or consumer was gone and has been made again"),
+            Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "stream and consumer cannot be made"),
+        }
+    }
+
+    /// Settles what comes until the stream of messages ends or the worker is to stop.
+    async fn consume(&self, mut messages: pull::Stream, second_lane: &mpsc::Sender<Delivery>, stop: &CancellationToken) {
         loop {
             let first = tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 first = messages.next() => first,
             };
             let Some(first) = first else { return };
-            let first = match first {
-                Ok(message) => message,
-                Err(error) => {
-                    // A missed heartbeat heals by itself; after anything else the stream ends.
-                    tracing::warn!(%error, "pulling was disturbed");
-                    continue;
-                }
-            };
-            let gathered = self.gather(first, &mut messages).await;
-            self.store_and_acknowledge(gathered, stop).await;
+            let batch = self.gather(first, &mut messages, second_lane).await;
+            if !batch.is_empty() {
+                self.settler.settle_batch(batch).await;
+            }
         }
-        hand_back(messages).await;
+        // Before a message that was buffered is answered, the queue believes it to be in work.
+        while let Some(Some(message)) = messages.next().now_or_never() {
+            if let Some(delivery) = message.ok().and_then(Delivery::new) {
+                self.settler.hand_back_unbegun(&delivery).await;
+            }
+        }
     }
 
     /// The first message and whatever else is at hand, up to one batch: small at once when idle,
     /// large under load, and never waiting for more.
-    async fn gather(&self, first: Message, messages: &mut pull::Stream) -> Vec<Delivery> {
-        let mut deliveries = Vec::new();
+    async fn gather(
+        &self,
+        first: Result<jetstream::Message, pull::MessagesError>,
+        messages: &mut pull::Stream,
+        second_lane: &mpsc::Sender<Delivery>,
+    ) -> Vec<Delivery> {
+        let mut batch = Vec::new();
         let mut events = 0;
         let mut next = Some(first);
         while let Some(message) = next.take() {
-            events += event_count(&message);
-            match decode(&message) {
-                Ok(decoded) => deliveries.push(Delivery { message, decoded }),
-                Err(error) => refuse(&message, &error).await,
+            match message {
+                Ok(message) => match Delivery::new(message) {
+                    Some(delivery) if delivery.is_troubled => put_aside(delivery, second_lane).await,
+                    Some(delivery) => {
+                        events += delivery.event_count();
+                        batch.push(delivery);
+                    }
+                    None => tracing::warn!("a message did not come from the consumer"),
+                },
+                // A missed heartbeat heals by itself; after anything else the stream ends.
+                Err(error) => tracing::warn!(%error, "pulling was disturbed"),
             }
             if events < self.batch_max_events {
-                next = messages.next().now_or_never().flatten().and_then(Result::ok);
+                next = messages.next().now_or_never().flatten();
             }
         }
-        deliveries
+        batch
     }
 
-    /// Stores the batch in one transaction. If its data is at fault, each message is tried alone,
-    /// so that only those with bad rows are put off.
-    async fn store_and_acknowledge(&self, deliveries: Vec<Delivery>, stop: &CancellationToken) {
-        if deliveries.is_empty() {
-            return;
-        }
-        if self.try_store(&deliveries, stop).await || deliveries.len() == 1 {
-            return;
-        }
-        for delivery in deliveries {
-            self.try_store(&[delivery], stop).await;
-        }
-    }
-
-    /// Returns whether nothing is left to do for these messages.
-    async fn try_store(&self, deliveries: &[Delivery], stop: &CancellationToken) -> bool {
-        match self.store_patiently(deliveries, stop).await {
-            Ok(Some(stored)) => {
-                log_stored(deliveries, stored);
-                for delivery in deliveries {
-                    acknowledge(&delivery.message, AckKind::Ack).await;
-                }
-                true
-            }
-            Ok(None) => {
-                for delivery in deliveries {
-                    acknowledge(&delivery.message, AckKind::Nak(None)).await;
-                }
-                true
-            }
-            Err(error) => {
-                if let [delivery] = deliveries {
-                    put_off(&delivery.message, &error).await;
-                }
-                false
-            }
-        }
-    }
-
-    /// Tries until the batch is stored, waiting out transient faults for as long as they last.
-    /// `None` if the worker is to stop first.
-    async fn store_patiently(&self, deliveries: &[Delivery], stop: &CancellationToken) -> Result<Option<Stored>, StoreError> {
-        let decoded: Vec<&Decoded> = deliveries.iter().map(|delivery| &delivery.decoded).collect();
-        let attempt = || async {
-            // Lines were checked when the message was decoded.
-            let rows = rows(&decoded).unwrap_or_default();
-            self.store.store(rows).await
-        };
-        let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(30)).without_max_times().with_jitter();
-        let warn = |error: &StoreError, delay: Duration| {
-            counter!("rollcall_store_retries_total").increment(1);
-            tracing::warn!(
-                error = error as &dyn std::error::Error,
-                delay_ms = delay.as_millis() as u64,
-                "a batch waits for PostgreSQL"
-            );
-        };
-        let stored = attempt.retry(backoff).when(StoreError::is_transient).notify(warn);
-        let mut progress = tokio::time::interval(PROGRESS);
-        progress.tick().await;
-        tokio::pin!(stored);
-        loop {
-            tokio::select! {
-                stored = &mut stored => return stored.map(Some),
-                // A running transaction is finished; a database that is away is not waited for.
-                () = stop.cancelled() => return tokio::time::timeout(Duration::from_secs(5), stored).await.ok().transpose(),
-                _ = progress.tick() => {
-                    for delivery in deliveries {
-                        acknowledge(&delivery.message, AckKind::Progress).await;
-                    }
-                }
+    async fn settle_one_by_one(&self, mut waiting: mpsc::Receiver<Delivery>, stop: &CancellationToken) {
+        while let Some(delivery) = waiting.recv().await {
+            if stop.is_cancelled() {
+                self.settler.hand_back_unbegun(&delivery).await;
+            } else {
+                self.settler.settle_alone(delivery).await;
             }
         }
     }
 }
 
-fn event_count(message: &Message) -> usize {
-    let header = message.headers.as_ref().and_then(|headers| headers.get(chunk::EVENTS_HEADER));
-    header.and_then(|count| count.as_str().parse().ok()).unwrap_or(1)
-}
-
-fn decode(message: &Message) -> Result<Decoded, ChunkError> {
-    let project = project_of(&message.subject).ok_or(ChunkError::Schema { found: None })?;
-    let decoded = Decoded { project, lines: chunk::decompress(message.headers.as_ref(), &message.payload)? };
-    rows(&[&decoded])?;
-    Ok(decoded)
-}
-
-/// A payload that is no chunk: nothing is dropped, so it stays in the stream and is tried again.
-async fn refuse(message: &Message, error: &ChunkError) {
-    counter!("rollcall_messages_undecodable_total").increment(1);
-    tracing::error!(error = error as &dyn std::error::Error, subject = %message.subject, "a message cannot be decoded; it stays in the stream");
-    acknowledge(message, AckKind::Nak(Some(delay_after(deliveries(message))))).await;
-}
-
-/// A message whose rows PostgreSQL refuses: it comes back later.
-async fn put_off(message: &Message, error: &StoreError) {
-    counter!("rollcall_messages_put_off_total").increment(1);
-    let deliveries = deliveries(message);
-    tracing::error!(
-        error = error as &dyn std::error::Error,
-        deliveries,
-        requests = requests(message),
-        "a message was refused; it comes back later"
-    );
-    acknowledge(message, AckKind::Nak(Some(delay_after(deliveries)))).await;
-}
-
-fn deliveries(message: &Message) -> i64 {
-    message.info().map_or(1, |info| info.delivered)
-}
-
-fn requests(message: &Message) -> &str {
-    message.headers.as_ref().and_then(|headers| headers.get(REQUEST_HEADER)).map_or("", |value| value.as_str())
-}
-
-fn log_stored(deliveries: &[Delivery], stored: Stored) {
-    let requests: Vec<_> = deliveries.iter().take(32).map(|delivery| requests(&delivery.message)).collect();
-    tracing::debug!(
-        messages = deliveries.len(),
-        inserted = stored.inserted,
-        duplicates = stored.duplicates,
-        requests = requests.join(","),
-        "batch stored"
-    );
-}
-
-/// Correctness never depends on an acknowledgement: one that gets lost brings the message back, and
-/// its events are duplicates then.
-async fn acknowledge(message: &Message, kind: AckKind) {
-    if let Err(error) = message.ack_with(kind).await {
-        tracing::warn!(%error, "a message was not acknowledged; it will come back");
-    }
-}
-
-/// Gives back what was delivered and not begun, so that another worker has it at once.
-async fn hand_back(mut messages: pull::Stream) {
-    while let Some(Some(message)) = messages.next().now_or_never() {
-        if let Ok(message) = message {
-            acknowledge(&message, AckKind::Nak(None)).await;
-        }
+async fn put_aside(delivery: Delivery, second_lane: &mpsc::Sender<Delivery>) {
+    if let Err(mpsc::error::TrySendError::Full(delivery)) = second_lane.try_send(delivery) {
+        delivery.answer(jetstream::AckKind::Nak(Some(PUT_OFF))).await;
     }
 }

@@ -71,7 +71,7 @@ impl Dictionary {
         }
         let row = sqlx::query_file!("sql/select_project.sql", project.0).fetch_optional(pool).await?;
         let time_zone = row.ok_or(StoreError::UnknownProject(project))?.time_zone;
-        let calendar = Arc::new(Calendar::of_zone(&time_zone).map_err(StoreError::TimeZone)?);
+        let calendar = Arc::new(Calendar::of_zone(&time_zone).map_err(|source| StoreError::TimeZone { project, source })?);
         self.calendars.insert(project, calendar.clone());
         Ok(calendar)
     }

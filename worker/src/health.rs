@@ -1,5 +1,8 @@
 //! What a worker serves: its health and its metrics, nothing else.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::get;
@@ -9,11 +12,17 @@ use rollcall_shared::topology::is_connected;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
+use crate::status::Status;
+
+/// A database that has not answered by then is taken for down.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What the handlers need.
 #[derive(Clone)]
 pub(crate) struct Health {
     pub(crate) pool: PgPool,
     pub(crate) nats: async_nats::Client,
+    pub(crate) status: Arc<Status>,
     pub(crate) metrics: PrometheusHandle,
 }
 
@@ -30,11 +39,23 @@ async fn live() -> Json<Value> {
     Json(json!({ "status": "healthy" }))
 }
 
+/// Ready if it can store; not ready with the reasons if it cannot.
 async fn ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
-    let postgres = sqlx::query("select 1").execute(&health.pool).await.is_ok();
+    let asked = tokio::time::timeout(PATIENCE, sqlx::query("select 1").execute(&health.pool)).await;
+    let postgres = matches!(asked, Ok(Ok(_)));
     let nats = is_connected(&health.nats);
+    let facts = [
+        (postgres, "PostgreSQL does not answer"),
+        (nats, "there is no connection to nats-server"),
+        (!nats || health.status.is_pulling(), "the consumer cannot be pulled from"),
+        (!postgres || !health.status.is_waiting(), "a batch waits for PostgreSQL"),
+    ];
+    let reasons: Vec<&str> = facts.iter().filter(|(is_well, _)| !is_well).map(|(_, reason)| *reason).collect();
     let word = |up| if up { "up" } else { "down" };
-    let (status, text) =
-        if postgres && nats { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
-    (status, Json(json!({ "status": text, "dependencies": { "postgres": word(postgres), "nats": word(nats) } })))
+    let dependencies = json!({ "postgres": word(postgres), "nats": word(nats) });
+    if reasons.is_empty() {
+        return (StatusCode::OK, Json(json!({ "status": "ready", "dependencies": dependencies })));
+    }
+    let answer = json!({ "status": "not ready", "dependencies": dependencies, "reasons": reasons });
+    (StatusCode::SERVICE_UNAVAILABLE, Json(answer))
 }

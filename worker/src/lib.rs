@@ -1,9 +1,10 @@
 //! The worker: JetStream in, PostgreSQL out, exactly once.
 //!
-//! `consumer` pulls messages and decodes them into a `batch`; `store` writes it in one transaction
-//! with the help of the `dictionary`, `copy` and `rollup`; then the messages are acknowledged.
-//! Beside that, `compact` folds the rollups, `partition` makes tables ahead, `lag` measures the
-//! queue, and `health` tells how things are.
+//! `consumer` pulls messages; `settle` brings each `delivery` to its end: decoded into a `batch`,
+//! stored by `store` in one transaction with the help of the `dictionary`, `copy` and `rollup`, and
+//! then acknowledged. What fails is tried again as `retry` says, counted in `trouble`, and becomes a
+//! `dead_letter` in the end. Beside that, `compact` folds the rollups, `partition` makes tables
+//! ahead, `lag` measures the queue, and `health` and `report` tell how things are.
 //!
 //! It answers no questions: that is the API's work.
 
@@ -11,25 +12,38 @@ mod batch;
 mod compact;
 mod consumer;
 mod copy;
+mod dead_letter;
+mod delivery;
 mod dictionary;
 mod error;
 mod health;
 mod lag;
 mod partition;
+mod report;
 mod retry;
 mod rollup;
 mod settings;
+mod settle;
+mod status;
 mod store;
+mod trouble;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use backon::{ExponentialBuilder, Retryable};
 use rollcall_shared::topology::{self, Role};
-use rollcall_shared::{database, telemetry};
+use rollcall_shared::{database, shutdown, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::error::StoreError;
 pub use self::settings::WorkerSettings;
+
+/// A worker that is asked to stop has ended after this long: what was running gets 5 s to end, and
+/// what it leaves to say takes the rest.
+const STOP_WITHIN: Duration = Duration::from_secs(8);
 
 /// Runs a worker until told to stop.
 ///
@@ -38,27 +52,58 @@ pub use self::settings::WorkerSettings;
 pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     describe_metrics();
     let pool = database::pool(&settings.database, "rollcall-worker", Duration::ZERO).context("DATABASE_URL")?;
+    // PostgreSQL or NATS may be away for long: asked to stop meanwhile, a worker has nothing to finish.
+    let Some(nats) = stop.run_until_cancelled(prepare(settings.clone(), pool.clone())).await.transpose()? else { return Ok(()) };
+    let status = Arc::new(status::Status::new());
+    let settler = settle::Settler::new(nats.clone(), pool.clone(), settings.nats.ack_wait, status.clone(), stop.clone());
+    let remake = settings.database.migrate_on_start.then(|| settings.nats.clone());
+    let consumer = consumer::Consumer::new(nats.clone(), Arc::new(settler), status.clone(), settings.batch_max_events, remake);
+    let health = health::Health { pool: pool.clone(), nats: nats.clone(), status: status.clone(), metrics: telemetry::metrics() };
+    let served = axum::serve(listener, health::router(health)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    tracing::info!("worker is ready");
+    let work = async {
+        let (served, ..) = tokio::join!(
+            served.into_future(),
+            consumer.run(&stop),
+            compact::run(&pool, settings.compact_interval, &stop),
+            partition::run(&pool, &stop),
+            lag::run(nats.clone(), &stop),
+            report::run(&pool, &status, &stop),
+        );
+        if let Err(error) = nats.flush().await {
+            tracing::warn!(%error, "the last acknowledgements may be lost; their messages come back");
+        }
+        pool.close().await;
+        served
+    };
+    match shutdown::within(STOP_WITHIN, &stop, work).await {
+        Some(served) => served.context("serving health and metrics ended"),
+        // Whatever still hangs, a server that does not answer most likely, loses nothing by being left.
+        None => {
+            tracing::warn!("something did not stop in time and was left");
+            Ok(())
+        }
+    }
+}
+
+/// Waits for the servers, brings schema and streams up to date if this is asked of it, and connects.
+async fn prepare(settings: WorkerSettings, pool: sqlx::PgPool) -> anyhow::Result<async_nats::Client> {
     database::wait_until_reachable(&pool).await;
     if settings.database.migrate_on_start {
         database::migrate(&pool).await.context("the schema cannot be brought up to date")?;
         topology::ensure_as_admin(&settings.nats).await?;
     }
     let nats = topology::connect(&settings.nats.url, Role::Worker).await?;
-    make_partitions(&pool).await?;
-    let consumer = consumer::Consumer::new(nats.clone(), pool.clone(), settings.batch_max_events);
-    let health = health::Health { pool: pool.clone(), nats: nats.clone(), metrics: telemetry::metrics() };
-    let served = axum::serve(listener, health::router(health)).with_graceful_shutdown(stop.clone().cancelled_owned());
-    tracing::info!("worker is ready");
-    let (served, ..) = tokio::join!(
-        served.into_future(),
-        consumer.run(&stop),
-        compact::run(&pool, settings.compact_interval, &stop),
-        partition::run(&pool, &stop),
-        lag::run(nats.clone(), &stop),
-    );
-    nats.flush().await.context("the last acknowledgements may be lost; their messages come back")?;
-    pool.close().await;
-    served.context("serving health and metrics ended")
+    let make = || {
+        let pool = pool.clone();
+        async move { partition::make(&pool, today()).await }
+    };
+    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+    let warn = |error: &StoreError, _| {
+        tracing::warn!(error = error as &dyn std::error::Error, "partitions cannot be made yet; trying again");
+    };
+    make.retry(backoff).when(StoreError::is_transient).notify(warn).await.context("partitions cannot be made ahead")?;
+    Ok(nats)
 }
 
 /// Makes the partitions of the coming days. Workers do it by themselves at start and every hour.
@@ -66,8 +111,11 @@ pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: Cancella
 /// # Errors
 /// Only if PostgreSQL does not answer or the schema is missing.
 pub async fn make_partitions(pool: &sqlx::PgPool) -> anyhow::Result<()> {
-    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    partition::make(pool, today).await.context("partitions cannot be made ahead")
+    partition::make(pool, today()).await.context("partitions cannot be made ahead")
+}
+
+fn today() -> jiff::civil::Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 fn describe_metrics() {
@@ -75,8 +123,8 @@ fn describe_metrics() {
     describe_counter!("rollcall_events_stored_total", "Events stored for the first time");
     describe_counter!("rollcall_events_duplicate_total", "Events that were stored before");
     describe_counter!("rollcall_store_retries_total", "Batches tried again after a transient fault of PostgreSQL");
-    describe_counter!("rollcall_messages_undecodable_total", "Deliveries whose payload is not a chunk");
-    describe_counter!("rollcall_messages_put_off_total", "Deliveries refused by PostgreSQL and put off");
+    describe_counter!("rollcall_messages_refused_total", "Deliveries of which PostgreSQL refused events");
+    describe_counter!("rollcall_dead_letters_total", "Dead letters written, by code");
     describe_counter!("rollcall_rollup_keys_compacted_total", "Rollup keys folded from deltas into their base");
     describe_histogram!("rollcall_store_duration_seconds", Unit::Seconds, "Time to store one batch");
     describe_histogram!("rollcall_store_batch_events", Unit::Count, "Events of one stored batch");

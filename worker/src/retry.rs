@@ -1,15 +1,79 @@
-//! Retries: when a message that failed by itself comes back.
+//! Retries: waiting out what is nobody's fault, and when a message that failed by itself comes back.
 
 use std::time::Duration;
 
-/// Delays before the redeliveries of a message that failed by itself.
-const DELAYS_SECS: [u64; 5] = [1, 2, 4, 8, 16];
+use async_nats::jetstream::AckKind;
+use backon::{ExponentialBuilder, Retryable};
+use metrics::counter;
+use tokio_util::sync::CancellationToken;
 
-/// The delay after this many deliveries, with 20 % of jitter either way, so that messages which
+use crate::delivery::Delivery;
+use crate::error::StoreError;
+use crate::status::Status;
+
+/// Delays before the redeliveries of a message that failed by itself: one entry a retry.
+const DELAYS_SECS: [u64; 5] = [1, 2, 4, 8, 16];
+/// Longest pause between two tries while PostgreSQL is away.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+/// What is running when the worker is to stop may take this long to end.
+const LAST_CHANCE: Duration = Duration::from_secs(5);
+
+/// Retries a message has before what is bad in it becomes a dead letter.
+pub(crate) const MAX_RETRIES: u32 = DELAYS_SECS.len() as u32;
+
+/// The delay after this many failures, with 20 % of jitter either way, so that messages which
 /// failed together do not come back together.
-pub(crate) fn delay_after(deliveries: i64) -> Duration {
-    let place = usize::try_from(deliveries - 1).unwrap_or(0).min(DELAYS_SECS.len() - 1);
+pub(crate) fn delay_after(failures: u32) -> Duration {
+    let place = (failures.saturating_sub(1) as usize).min(DELAYS_SECS.len() - 1);
     Duration::from_secs(DELAYS_SECS[place]).mul_f64(rand::random_range(0.8..1.2))
+}
+
+/// Waits out faults that are not in the messages, for as long as they last.
+pub(crate) struct Patience {
+    /// Messages at hand are reported in progress this often, so that nobody else takes them.
+    pub(crate) progress: Duration,
+}
+
+impl Patience {
+    /// Tries until it succeeds. `None` if the worker is to stop first; then nothing was done, or it
+    /// was done and nobody knows.
+    pub(crate) async fn wait_out<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        deliveries: &[Delivery],
+        status: &Status,
+        stop: &CancellationToken,
+        attempt: impl FnMut() -> F,
+    ) -> Option<T> {
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(MAX_PAUSE)
+            .without_max_times()
+            .with_jitter();
+        let warn = |error: &StoreError, delay: Duration| {
+            counter!("rollcall_store_retries_total").increment(1);
+            status.waits_for_database(error);
+            let delay_ms = delay.as_millis() as u64;
+            tracing::warn!(error = error as &dyn std::error::Error, delay_ms, "a batch waits for PostgreSQL");
+        };
+        let done = attempt.retry(backoff).notify(warn);
+        let mut progress = tokio::time::interval(self.progress);
+        progress.tick().await;
+        tokio::pin!(done);
+        let done = loop {
+            tokio::select! {
+                done = &mut done => break done,
+                // A running transaction is finished; a database that is away is not waited for.
+                () = stop.cancelled() => break tokio::time::timeout(LAST_CHANCE, done).await.ok()?,
+                _ = progress.tick() => {
+                    for delivery in deliveries {
+                        delivery.answer(AckKind::Progress).await;
+                    }
+                }
+            }
+        };
+        status.database_answers();
+        done.ok()
+    }
 }
 
 #[cfg(test)]
@@ -18,9 +82,9 @@ mod tests {
 
     #[test]
     fn delays_double_and_stay_at_the_last() {
-        for (deliveries, secs) in [(1, 1.0), (2, 2.0), (5, 16.0), (60, 16.0)] {
-            let delay = delay_after(deliveries).as_secs_f64();
-            assert!((0.8 * secs..1.2 * secs).contains(&delay), "{deliveries}: {delay}");
+        for (failures, secs) in [(1, 1.0), (2, 2.0), (5, 16.0), (60, 16.0)] {
+            let delay = delay_after(failures).as_secs_f64();
+            assert!((0.8 * secs..1.2 * secs).contains(&delay), "{failures}: {delay}");
         }
     }
 }

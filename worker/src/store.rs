@@ -2,12 +2,20 @@
 //!
 //! Claim the identities; keep the rows whose claim was new; COPY them; append what they add to the
 //! rollups; commit. A retry of anything finds its identities claimed and changes no number.
+//!
+//! Rows that PostgreSQL refuses are found by halving: each half is a batch of its own, until the bad
+//! rows are alone and their neighbours stored. Halves are transactions and not savepoints, since a
+//! transaction with more than 64 open savepoints slows every other session down, and since what is
+//! stored stays stored when the database goes away in the middle.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use jiff::civil::Date;
 use metrics::{counter, histogram};
 use rollcall_shared::day::Day;
+use rollcall_shared::dead_letter::Code;
 use rollcall_shared::project::ProjectId;
 use sqlx::{PgConnection, PgPool};
 
@@ -16,47 +24,103 @@ use crate::copy;
 use crate::dictionary::{Dictionary, Numbers};
 use crate::error::StoreError;
 use crate::rollup::{Deltas, NewEvent, sql_date};
+use crate::status::Status;
 
 /// What became of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stored {
-    /// Rows that are new.
-    pub inserted: usize,
-    /// Events that had been stored before, or stood twice in the batch.
-    pub duplicates: usize,
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// New rows of each message.
+    pub(crate) inserted: HashMap<usize, u64>,
+    /// Rows that PostgreSQL refused, of any message.
+    pub(crate) refused: Vec<Refused>,
+}
+
+/// A row that was refused, and why.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    /// The place of its message among those of the batch.
+    pub(crate) message: usize,
+    pub(crate) identity: Identity,
+    /// The event as it travelled.
+    pub(crate) line: Vec<u8>,
+    pub(crate) code: Code,
+    pub(crate) reason: Arc<str>,
 }
 
 /// Stores batches.
 pub(crate) struct Store {
     pool: PgPool,
     dictionary: Dictionary,
+    status: Arc<Status>,
 }
 
 impl Store {
-    pub(crate) fn new(pool: PgPool) -> Self {
-        Self { pool, dictionary: Dictionary::new() }
+    pub(crate) fn new(pool: PgPool, status: Arc<Status>) -> Self {
+        Self { pool, dictionary: Dictionary::new(), status }
     }
 
-    /// Stores the rows that are new. After an error nothing is stored.
-    pub(crate) async fn store(&self, mut rows: Vec<Row<'_>>) -> Result<Stored, StoreError> {
-        let started = Instant::now();
+    /// Stores the rows that are new, but for those that are refused.
+    ///
+    /// # Errors
+    /// Only transient ones. Some of the rows may be stored then, and the whole batch can be tried again.
+    pub(crate) async fn store(&self, mut rows: Vec<Row<'_>>) -> Result<Outcome, StoreError> {
         let events = rows.len();
         sort_and_deduplicate(&mut rows);
-        let numbers = self.dictionary.resolve(&self.pool, &rows).await?;
+        let mut outcome = Outcome::default();
+        let mut parts = vec![rows];
+        while let Some(mut part) = parts.pop() {
+            match self.store_all(&part).await {
+                Ok(inserted) => inserted.into_iter().for_each(|message| *outcome.inserted.entry(message).or_default() += 1),
+                Err(error) if error.is_transient() => return Err(error),
+                Err(error) => {
+                    if let Some(project) = error.project() {
+                        let (bad, rest) = part.into_iter().partition(|row| row.identity.project == project);
+                        outcome.refuse(bad, &error);
+                        parts.push(rest);
+                    } else if part.len() == 1 {
+                        outcome.refuse(part, &error);
+                    } else {
+                        let half = part.split_off(part.len() / 2);
+                        parts.extend([half, part]);
+                    }
+                }
+            }
+        }
+        let inserted: u64 = outcome.inserted.values().sum();
+        histogram!("rollcall_store_batch_events").record(events as f64);
+        counter!("rollcall_events_duplicate_total").increment(events as u64 - inserted - outcome.refused.len() as u64);
+        Ok(outcome)
+    }
+
+    /// Stores the sorted rows that are new, in one transaction; returns the message of each of them.
+    /// After an error nothing is stored.
+    async fn store_all(&self, rows: &[Row<'_>]) -> Result<Vec<usize>, StoreError> {
+        let started = Instant::now();
+        let numbers = self.dictionary.resolve(&self.pool, rows).await?;
         let mut transaction = self.pool.begin().await?;
-        let claimed = claim(&mut transaction, &rows).await?;
-        let new: Vec<_> = new_events(&rows, &claimed, &numbers);
+        let claimed = claim(&mut transaction, rows).await?;
+        let new: Vec<_> = new_events(rows, &claimed, &numbers);
         if !new.is_empty() {
             copy_in(&mut transaction, copy::encode(&new)).await?;
             Deltas::of(&new).insert(&mut transaction).await?;
         }
         transaction.commit().await?;
-        let stored = Stored { inserted: new.len(), duplicates: events - new.len() };
         histogram!("rollcall_store_duration_seconds").record(started.elapsed());
-        histogram!("rollcall_store_batch_events").record(events as f64);
-        counter!("rollcall_events_stored_total").increment(stored.inserted as u64);
-        counter!("rollcall_events_duplicate_total").increment(stored.duplicates as u64);
-        Ok(stored)
+        counter!("rollcall_events_stored_total").increment(new.len() as u64);
+        self.status.add_stored(new.len() as u64);
+        Ok(new.iter().map(|event| event.row.message).collect())
+    }
+}
+
+impl Outcome {
+    fn refuse(&mut self, rows: Vec<Row<'_>>, error: &StoreError) {
+        let (code, reason) = (error.code(), Arc::from(error.reason()));
+        self.refused.extend(rows.into_iter().map(|row| {
+            // An event that was read from JSON can be written as JSON.
+            let mut line = serde_json::to_vec(&row.event).unwrap_or_default();
+            line.push(b'\n');
+            Refused { message: row.message, identity: row.identity, line, code, reason: Arc::clone(&reason) }
+        }));
     }
 }
 

@@ -23,6 +23,8 @@ use crate::state::AppState;
 pub(crate) struct Ingest;
 /// The scope to ask questions.
 pub(crate) struct Read;
+/// The scope to administer.
+pub(crate) struct Admin;
 
 /// A scope as a type.
 pub(crate) trait RequiredScope {
@@ -35,6 +37,10 @@ impl RequiredScope for Ingest {
 
 impl RequiredScope for Read {
     const SCOPE: Scope = Scope::Read;
+}
+
+impl RequiredScope for Admin {
+    const SCOPE: Scope = Scope::Admin;
 }
 
 /// Proof that the request's key has the scope `S` on `project`.

@@ -11,7 +11,7 @@ use rollcall_shared::chunk::{Chunk, ChunkWriter};
 use rollcall_shared::project::ProjectId;
 use tokio::sync::{mpsc, oneshot};
 
-use super::publish::{ChunkPublisher, NotDurable, Origin};
+use crate::publish::{ChunkPublisher, NotDurable, Origin};
 
 /// Requests that may wait in one lane; more wait in their own tasks, in order.
 const CAPACITY: usize = 1024;

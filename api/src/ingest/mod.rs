@@ -1,18 +1,23 @@
 //! Ingestion: `POST /events`.
 //!
 //! `payload` cuts the body into [`wire`] events, `validate` turns each into a line, `prepare` cuts
-//! the lines into chunks, `publish` and `lane` make them durable, and only then is 202 answered.
+//! the lines into chunks, `publish` and a `lane` make them durable, and only then is 202 answered.
+//! `budget` bounds the memory of all requests together; `wait` is for clients that want to know of
+//! the end.
 //! Nothing here reads or writes PostgreSQL.
 
+mod budget;
 mod lane;
 mod payload;
 mod prepare;
 mod properties;
-mod publish;
 mod text;
 mod time;
 mod validate;
+mod wait;
 mod wire;
+
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
@@ -25,22 +30,28 @@ use metrics::{counter, histogram};
 use rollcall_shared::chunk::TRACE_HEADER;
 use rollcall_shared::project::ProjectId;
 use serde::Serialize;
+use tokio::time::Instant;
 use uuid::Uuid;
 
+pub(crate) use self::budget::Budget;
+use self::budget::Share;
 pub(crate) use self::lane::Lanes;
 use self::payload::Format;
 use self::prepare::{Lines, MAX_LISTED_IDS, Prepared, prepare};
-use self::publish::Origin;
-pub(crate) use self::publish::{ChunkPublisher, NotDurable};
 use self::validate::Rules;
+use self::wait::{Inbox, Stored};
 use crate::auth::{Access, Ingest};
 use crate::error::{ApiError, Problem};
 use crate::extract::{Parameters, RequestId};
+use crate::publish::Origin;
 use crate::settings::RequestLimits;
 use crate::state::AppState;
 
 /// Bodies up to this size are parsed where they arrive; a thread of their own would cost more.
 const INLINE_BYTES: usize = 32 * 1024;
+
+/// A client that sends nothing for this long in the middle of a body has gone.
+const BODY_PATIENCE: Duration = Duration::from_secs(30);
 
 /// The answer to an accepted batch.
 #[derive(Debug, Serialize)]
@@ -57,9 +68,12 @@ struct Accepted {
     rejected_count: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rejected: Option<Vec<Problem>>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    stored: Option<Stored>,
 }
 
-/// `POST /events`: answers 202 once every event is durable in the queue.
+/// `POST /events`: answers 202 once every event is durable in the queue; with `?wait=stored`, 200
+/// once every event is stored or a dead letter, if that is so in time.
 pub(crate) async fn post_events(
     State(app): State<AppState>,
     access: Access<Ingest>,
@@ -69,31 +83,58 @@ pub(crate) async fn post_events(
     body: Body,
 ) -> Result<Response, ApiError> {
     let partial = parameters.flag("partial");
+    let wait = wait_parameters(&mut parameters);
     parameters.finish()?;
     let format = format(&headers)?;
     let idempotency_key = idempotency_key(&headers)?;
     let limits = app.settings.limits;
-    let body = collect(body, limits).await?;
+    let (body, share) = collect(body, limits, app.budget.open_share()).await?;
     let received_at_us = Timestamp::now().as_microsecond();
+    let wait_until = wait.map(|patience| Instant::now() + patience);
 
     let body_bytes = body.len();
     let work = move || {
         let rules = Rules { received_at_us, idempotency_key: idempotency_key.as_deref() };
-        prepare(&body, format, limits, rules)
+        // The share goes where the bytes go, even if nobody waits for them any more.
+        prepare(&body, format, limits, rules).map(|prepared| (prepared, share))
     };
-    let prepared =
+    let (prepared, mut share) =
         if body_bytes > INLINE_BYTES { tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?? } else { work()? };
+    share.shrink_to(prepared.lines.bytes());
     counter!("rollcall_received_bytes_total").increment(body_bytes as u64);
     counter!("rollcall_events_rejected_total").increment(prepared.invalid_events as u64);
     if prepared.invalid_events > 0 && (!partial || prepared.events == 0) {
         return Err(ApiError::InvalidEvents { events: prepared.invalid_events, problems: prepared.problems });
     }
-    let (lines, answer) = answer(prepared, partial);
-    let origin = Origin { request_ids: vec![request_id], traceparent: text_header(&headers, TRACE_HEADER) };
-    publish(&app, access.project.id, lines, answer.events_count, origin).await?;
+    let (lines, mut answer) = answer(prepared, partial);
+    let origin = Origin { request_ids: vec![request_id], traceparent: text_header(&headers, TRACE_HEADER), inbox: None };
+    match wait_until {
+        None => publish(&app, access.project.id, lines, answer.events_count, origin).await?,
+        Some(until) => {
+            answer.stored = publish_and_wait(&app, access.project.id, lines, answer.events_count, origin, until).await?;
+        }
+    }
     counter!("rollcall_events_accepted_total").increment(answer.events_count as u64);
     histogram!("rollcall_request_batch_events").record(answer.events_count as f64);
+    if answer.stored.is_some() {
+        (answer.status, answer.message) = ("stored", "Events stored");
+        return Ok((StatusCode::OK, Json(answer)).into_response());
+    }
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
+}
+
+/// How long to wait for `stored`, if at all.
+fn wait_parameters(parameters: &mut Parameters) -> Option<Duration> {
+    let timeout_ms = parameters.number("timeout_ms", 5_000, 1..=30_000);
+    let wait = parameters.text(&["wait"]);
+    match wait.as_deref() {
+        None => None,
+        Some("stored") => Some(Duration::from_millis(timeout_ms.into())),
+        Some(_) => {
+            parameters.problem("wait", "invalid", "must be stored");
+            None
+        }
+    }
 }
 
 async fn publish(app: &AppState, project: ProjectId, lines: Lines, events: usize, origin: Origin) -> Result<(), ApiError> {
@@ -101,10 +142,24 @@ async fn publish(app: &AppState, project: ProjectId, lines: Lines, events: usize
         Lines::Few(lines) => app.lanes.send(project, lines, u32::try_from(events).unwrap_or(u32::MAX), origin).await,
         Lines::Chunks(chunks) => app.publisher.publish_all(project, chunks, &origin).await,
     };
-    published.map_err(|error| match error {
-        NotDurable::Full => ApiError::QueueFull,
-        NotDurable::Unconfirmed => ApiError::QueueUnavailable,
-    })
+    published.map_err(ApiError::from)
+}
+
+/// The same in messages of its own, so that what workers report of them is about this request alone.
+async fn publish_and_wait(
+    app: &AppState,
+    project: ProjectId,
+    lines: Lines,
+    events: usize,
+    origin: Origin,
+    until: Instant,
+) -> Result<Option<Stored>, ApiError> {
+    let inbox = Inbox::open(&app.nats).await?;
+    let chunks = lines.into_chunks(u32::try_from(events).unwrap_or(u32::MAX)).map_err(ApiError::internal)?;
+    let count = chunks.len();
+    app.publisher.publish_all(project, chunks, &Origin { inbox: Some(inbox.subject().to_owned()), ..origin }).await?;
+    // An API that is asked to stop does not keep its clients waiting.
+    Ok(app.stop.run_until_cancelled(inbox.wait(count, events as u64, until)).await.flatten())
 }
 
 /// What travels, and what is answered once it is durable.
@@ -119,23 +174,26 @@ fn answer(batch: Prepared, partial: bool) -> (Lines, Accepted) {
         event_ids,
         rejected_count: partial.then_some(batch.invalid_events),
         rejected: partial.then_some(batch.problems),
+        stored: None,
     };
     (batch.lines, answer)
 }
 
-/// The body, decompressed, with the limit applied to what comes out of the decompressor.
-async fn collect(mut body: Body, limits: RequestLimits) -> Result<Vec<u8>, ApiError> {
+/// The body, decompressed, with the limits applied to what comes out of the decompressor.
+async fn collect(mut body: Body, limits: RequestLimits, mut share: Share) -> Result<(Vec<u8>, Share), ApiError> {
     let limit = limits.max_body_bytes;
     let mut collected = Vec::new();
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = tokio::time::timeout(BODY_PATIENCE, body.frame()).await.map_err(|_| ApiError::BodyTimeout)? {
         let frame = frame.map_err(|error| ApiError::Body(format!("the body cannot be read or decompressed: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
-        if collected.len() + data.len() > limit {
+        let length = collected.len() + data.len();
+        if length > limit {
             return Err(ApiError::BodyTooLarge { limit });
         }
+        share.grow_to(length).await?;
         collected.extend_from_slice(&data);
     }
-    Ok(collected)
+    Ok((collected, share))
 }
 
 fn format(headers: &HeaderMap) -> Result<Format, ApiError> {

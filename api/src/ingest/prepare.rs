@@ -26,6 +26,31 @@ pub(super) enum Lines {
     Chunks(Vec<Chunk>),
 }
 
+impl Lines {
+    /// Bytes held in memory.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Few(lines) => lines.len(),
+            Self::Chunks(chunks) => chunks.iter().map(|chunk| chunk.payload.len()).sum(),
+        }
+    }
+
+    /// Messages of their own in any case.
+    ///
+    /// # Errors
+    /// Only if the compressor has no memory.
+    pub(super) fn into_chunks(self, events: u32) -> std::io::Result<Vec<Chunk>> {
+        match self {
+            Self::Chunks(chunks) => Ok(chunks),
+            Self::Few(lines) => {
+                let mut writer = ChunkWriter::new()?;
+                writer.push(&lines, events)?;
+                Ok(vec![writer.finish()?])
+            }
+        }
+    }
+}
+
 /// A batch that can be published, and what was wrong with the rest of it.
 #[derive(Debug)]
 pub(super) struct Prepared {

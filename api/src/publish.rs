@@ -1,6 +1,6 @@
 //! Publishing: chunks into JetStream, each awaited until it is durable there.
 //!
-//! Chunks of one request are pipelined. Few lines wait in a [`lane`](super::lane) for company. The
+//! Chunks of one request are pipelined. Few lines wait in a lane of `ingest` for company. The
 //! in-flight limits bound the memory of the process; what does not fit waits here, in its request,
 //! and a request that waits past the deadline is answered with 503.
 
@@ -12,10 +12,11 @@ use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, Context};
 use backon::{ExponentialBuilder, Retryable};
+use bytes::Bytes;
 use futures::TryStreamExt;
 use futures::stream::FuturesUnordered;
 use metrics::{counter, histogram};
-use rollcall_shared::chunk::{Chunk, REQUEST_HEADER, TRACE_HEADER};
+use rollcall_shared::chunk::{Chunk, REPLY_HEADER, REQUEST_HEADER, TRACE_HEADER};
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::topology::{STREAM, subject};
 use tokio::sync::Semaphore;
@@ -40,16 +41,20 @@ pub(crate) enum NotDurable {
     Unconfirmed,
 }
 
-/// Where a message comes from, for the log lines of whoever stores it.
+/// Where a message comes from, for whoever stores it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Origin {
+    /// For the log lines.
     pub(crate) request_ids: Vec<String>,
+    /// The same.
     pub(crate) traceparent: Option<String>,
+    /// The inbox to which the worker reports about chunk `n`, with `.n` behind it.
+    pub(crate) inbox: Option<String>,
 }
 
 impl Origin {
     /// Adds the requests of another origin; the first trace stays.
-    pub(super) fn join(&mut self, other: Self) {
+    pub(crate) fn join(&mut self, other: Self) {
         self.request_ids.extend(other.request_ids);
         self.request_ids.truncate(MAX_LISTED_REQUESTS);
         self.traceparent = self.traceparent.take().or(other.traceparent);
@@ -84,18 +89,30 @@ impl ChunkPublisher {
     /// [`NotDurable`]; some of the chunks may be durable nevertheless.
     pub(crate) async fn publish_all(&self, project: ProjectId, chunks: Vec<Chunk>, origin: &Origin) -> Result<(), NotDurable> {
         let all = async {
-            let publishes: FuturesUnordered<_> = chunks.into_iter().map(|chunk| self.publish(project, chunk, origin)).collect();
+            let publish = |(index, chunk): (usize, Chunk)| {
+                let headers = headers(&chunk, index, origin);
+                self.publish(project, chunk.payload, headers)
+            };
+            let publishes: FuturesUnordered<_> = chunks.into_iter().enumerate().map(publish).collect();
             publishes.try_collect::<()>().await
         };
         tokio::time::timeout(self.deadline, all).await.unwrap_or(Err(NotDurable::Unconfirmed))
     }
 
-    async fn publish(&self, project: ProjectId, chunk: Chunk, origin: &Origin) -> Result<(), NotDurable> {
-        let kib = u32::try_from(chunk.payload.len() / 1024 + 1).unwrap_or(u32::MAX);
+    /// Publishes a message that was published before. Returns once it is durable.
+    ///
+    /// # Errors
+    /// [`NotDurable`]; it may be durable nevertheless.
+    pub(crate) async fn publish_again(&self, project: ProjectId, payload: Bytes, headers: HeaderMap) -> Result<(), NotDurable> {
+        let published = self.publish(project, payload, headers);
+        tokio::time::timeout(self.deadline, published).await.unwrap_or(Err(NotDurable::Unconfirmed))
+    }
+
+    async fn publish(&self, project: ProjectId, payload: Bytes, headers: HeaderMap) -> Result<(), NotDurable> {
+        let kib = u32::try_from(payload.len() / 1024 + 1).unwrap_or(u32::MAX);
         // The semaphores are never closed, so this waits and cannot fail.
         let _permits = (self.messages.acquire().await, self.kib.acquire_many(kib).await);
-        let headers = headers(&chunk, origin);
-        let attempt = || self.attempt(project, &chunk, &headers);
+        let attempt = || self.attempt(project, &payload, &headers);
         let backoff = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(50))
             .with_max_delay(Duration::from_secs(1))
@@ -108,22 +125,25 @@ impl ChunkPublisher {
         })
     }
 
-    async fn attempt(&self, project: ProjectId, chunk: &Chunk, headers: &HeaderMap) -> Result<(), PublishError> {
+    async fn attempt(&self, project: ProjectId, payload: &Bytes, headers: &HeaderMap) -> Result<(), PublishError> {
         let started = Instant::now();
-        let message = PublishMessage::build().payload(chunk.payload.clone()).headers(headers.clone()).expected_stream(STREAM);
+        let message = PublishMessage::build().payload(payload.clone()).headers(headers.clone()).expected_stream(STREAM);
         self.context.send_publish(subject(project), message).await?.await?;
         histogram!("rollcall_publish_duration_seconds").record(started.elapsed());
         counter!("rollcall_chunks_published_total").increment(1);
-        counter!("rollcall_published_bytes_total").increment(chunk.payload.len() as u64);
+        counter!("rollcall_published_bytes_total").increment(payload.len() as u64);
         Ok(())
     }
 }
 
-fn headers(chunk: &Chunk, origin: &Origin) -> HeaderMap {
+fn headers(chunk: &Chunk, index: usize, origin: &Origin) -> HeaderMap {
     let mut headers = chunk.headers();
     headers.insert(REQUEST_HEADER, origin.request_ids.join(",").as_str());
     if let Some(trace) = &origin.traceparent {
         headers.insert(TRACE_HEADER, trace.as_str());
+    }
+    if let Some(inbox) = &origin.inbox {
+        headers.insert(REPLY_HEADER, format!("{inbox}.{index}").as_str());
     }
     headers
 }

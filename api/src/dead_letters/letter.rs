@@ -1,0 +1,121 @@
+//! A letter: one dead letter, read.
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::message::StreamMessage;
+use bytes::Bytes;
+use jiff::Timestamp;
+use rollcall_shared::chunk::{self, EVENTS_HEADER, REQUEST_HEADER};
+use rollcall_shared::dead_letter::{Code, Verdict, headers_to_send_again, is_message};
+use rollcall_shared::event::Event;
+use rollcall_shared::topology::STREAM;
+use serde_json::{Value, json};
+
+/// Events shown of one letter: a message that nobody could store may hold thousands.
+const MAX_SHOWN_EVENTS: usize = 1000;
+
+/// A dead letter.
+pub(crate) struct Letter {
+    message: StreamMessage,
+    verdict: Verdict,
+    /// The lines of its events; empty if it cannot be decoded.
+    lines: Vec<u8>,
+}
+
+impl Letter {
+    pub(super) fn read(message: StreamMessage) -> Self {
+        let verdict = Verdict::read(&message.headers).unwrap_or_else(|| strange(&message));
+        let lines = chunk::decompress(Some(&message.headers), &message.payload).unwrap_or_default();
+        Self { message, verdict, lines }
+    }
+
+    /// Its place on the shelf, and its id.
+    pub(crate) fn sequence(&self) -> u64 {
+        self.message.sequence
+    }
+
+    pub(super) fn verdict(&self) -> &Verdict {
+        &self.verdict
+    }
+
+    /// Its events, as far as they can be read.
+    pub(crate) fn events(&self) -> impl Iterator<Item = Event<'_>> {
+        chunk::events(&self.lines).filter_map(Result::ok)
+    }
+
+    pub(super) fn events_count(&self) -> u64 {
+        let header = self.message.headers.get(EVENTS_HEADER);
+        header.and_then(|count| count.as_str().parse().ok()).unwrap_or(0)
+    }
+
+    /// What a list shows of it.
+    pub(crate) fn summary(&self) -> Value {
+        let is_message = is_message(&self.message.subject);
+        let verdict = &self.verdict;
+        let mut summary = json!({
+            "id": self.sequence().to_string(),
+            "kind": if is_message { "message" } else { "event" },
+            "code": verdict.code.name(),
+            "reason": verdict.reason,
+            "attempts": verdict.attempts,
+            "redrives": verdict.redrives,
+            "events_count": self.events_count(),
+            "first_seen": verdict.first_seen,
+            "failed_at": verdict.failed_at,
+            "origin": { "stream": STREAM, "sequence": verdict.origin_sequence },
+            "request_ids": self.request_ids(),
+        });
+        if let Some(event) = self.events().next().filter(|_| !is_message) {
+            summary["event_id"] = json!(event.id);
+            summary["event_type"] = json!(event.event_type);
+        }
+        summary
+    }
+
+    /// The same with its events.
+    pub(super) fn in_full(&self) -> Value {
+        let mut letter = self.summary();
+        letter["payload_bytes"] = json!(self.message.payload.len());
+        letter["events"] = self.events().take(MAX_SHOWN_EVENTS).map(|event| shown(&event)).collect();
+        letter
+    }
+
+    /// Payload and headers with which its events travel again.
+    pub(super) fn to_send_again(&self) -> (Bytes, HeaderMap) {
+        (self.message.payload.clone(), headers_to_send_again(&self.message.headers))
+    }
+
+    fn request_ids(&self) -> Vec<&str> {
+        let header = self.message.headers.get(REQUEST_HEADER).map(|ids| ids.as_str()).unwrap_or_default();
+        header.split(',').filter(|id| !id.is_empty()).collect()
+    }
+}
+
+/// An event as people read it, in the words of the API.
+fn shown(event: &Event<'_>) -> Value {
+    let time = |microseconds| Timestamp::from_microsecond(microseconds).unwrap_or_default();
+    json!({
+        "event_id": event.id,
+        "event_type": event.event_type,
+        "user_id": event.user_id,
+        "anonymous_id": event.anonymous_id,
+        "session_id": event.session_id,
+        "account_id": event.account_id,
+        "occurred_at": time(event.occurred_at_us),
+        "received_at": time(event.received_at_us),
+        "properties": event.properties,
+    })
+}
+
+/// What is said of a letter that no worker wrote.
+fn strange(message: &StreamMessage) -> Verdict {
+    let at = Timestamp::from_nanosecond(message.time.unix_timestamp_nanos()).unwrap_or_default();
+    Verdict {
+        code: Code::Undecodable,
+        reason: "its headers say nothing".to_owned(),
+        attempts: 0,
+        redrives: 0,
+        origin_sequence: 0,
+        first_seen: at,
+        failed_at: at,
+    }
+}

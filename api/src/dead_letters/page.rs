@@ -1,0 +1,108 @@
+//! A page of dead letters.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::Change;
+use super::filter::Filter;
+use super::letter::Letter;
+use super::shelf::Shelf;
+use crate::auth::Project;
+use crate::error::ApiError;
+use crate::extract::Parameters;
+
+/// Letters looked at for one page: with a filter that few match, a page may be short or empty and
+/// still have a next one.
+const MAX_SCANNED: usize = 5_000;
+
+/// Where a page begins and how long it is.
+#[derive(Debug)]
+pub(super) struct Paging {
+    limit: usize,
+    cursor: Option<Cursor>,
+}
+
+/// The first sequence of a page and the last of all pages.
+#[derive(Debug, Clone, Copy)]
+struct Cursor {
+    next: u64,
+    last: u64,
+}
+
+/// Letters that are meant, oldest first.
+pub(super) struct Page {
+    pub(super) letters: Vec<Letter>,
+    /// Where the next page begins, if there may be one.
+    pub(super) next_cursor: Option<String>,
+}
+
+impl Paging {
+    /// Reads `limit` and `cursor`.
+    pub(super) fn of(parameters: &mut Parameters) -> Self {
+        let limit = parameters.number("limit", 100, 1..=1000) as usize;
+        Self { limit, cursor: parameters.parsed(&["cursor"], "a cursor from an answer") }
+    }
+}
+
+impl Page {
+    /// Reads a page from the shelf.
+    ///
+    /// # Errors
+    /// [`ApiError::QueueUnavailable`].
+    pub(super) async fn read(shelf: &Shelf, project: &Project, filter: &Filter, paging: Paging) -> Result<Self, ApiError> {
+        let mut cursor = match paging.cursor {
+            Some(cursor) => cursor,
+            None => Cursor { next: 1, last: shelf.last_sequence().await? },
+        };
+        let subjects = filter.subjects(project.id);
+        let mut letters = Vec::new();
+        for _ in 0..MAX_SCANNED {
+            if cursor.next > cursor.last {
+                return Ok(Self { letters, next_cursor: None });
+            }
+            if letters.len() == paging.limit {
+                break;
+            }
+            match shelf.next(&subjects, cursor.next).await?.filter(|letter| letter.sequence() <= cursor.last) {
+                None => return Ok(Self { letters, next_cursor: None }),
+                Some(letter) => {
+                    cursor.next = letter.sequence() + 1;
+                    if filter.matches(&letter, project) {
+                        letters.push(letter);
+                    }
+                }
+            }
+        }
+        Ok(Self { letters, next_cursor: Some(cursor.to_string()) })
+    }
+
+    /// A page of one letter.
+    pub(super) fn of_one(letter: Letter) -> Self {
+        Self { letters: vec![letter], next_cursor: None }
+    }
+
+    /// What a change of all these letters answers, but for what was changed.
+    pub(super) fn change(self) -> Change {
+        Change {
+            matched: self.letters.len(),
+            events_count: self.letters.iter().map(Letter::events_count).sum(),
+            next_cursor: self.next_cursor,
+            ..Change::default()
+        }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.next, self.last)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (next, last) = text.split_once('-').ok_or(())?;
+        Ok(Self { next: next.parse().map_err(drop)?, last: last.parse().map_err(drop)? })
+    }
+}

@@ -1,0 +1,94 @@
+//! The shelf: the dead letters of one project in the stream that holds them.
+
+use std::time::Duration;
+
+use async_nats::jetstream::stream::{DirectGetErrorKind, Stream};
+use async_nats::jetstream::{self};
+use rollcall_shared::dead_letter::subjects_of;
+use rollcall_shared::project::ProjectId;
+use rollcall_shared::topology::DLQ_STREAM;
+
+use super::letter::Letter;
+use crate::error::ApiError;
+use crate::state::AppState;
+
+/// A server that has not answered by then hangs.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// The server's error code for a message that is not there.
+const NO_MESSAGE: u64 = 10_037;
+
+/// Reads and removes letters.
+pub(crate) struct Shelf {
+    stream: Stream<()>,
+    project: ProjectId,
+}
+
+impl Shelf {
+    /// The shelf of a project.
+    ///
+    /// # Errors
+    /// [`ApiError::QueueUnavailable`].
+    pub(crate) async fn open(app: &AppState, project: ProjectId) -> Result<Self, ApiError> {
+        let mut context = jetstream::new(app.nats.clone());
+        context.set_timeout(PATIENCE);
+        let stream = context.get_stream_no_info(DLQ_STREAM).await.map_err(ApiError::internal)?;
+        Ok(Self { stream, project })
+    }
+
+    pub(super) fn project(&self) -> ProjectId {
+        self.project
+    }
+
+    /// The sequence of the newest letter of any project, 0 if there was none.
+    ///
+    /// # Errors
+    /// [`ApiError::QueueUnavailable`].
+    pub(super) async fn last_sequence(&self) -> Result<u64, ApiError> {
+        let info = self.stream.get_info().await.map_err(|error| unavailable(&error))?;
+        Ok(info.state.last_sequence)
+    }
+
+    /// The letter of this sequence, if it is there and the project's.
+    ///
+    /// # Errors
+    /// [`ApiError::QueueUnavailable`].
+    pub(super) async fn get(&self, sequence: u64) -> Result<Option<Letter>, ApiError> {
+        let letter = self.next(&subjects_of(self.project), sequence).await?;
+        Ok(letter.filter(|letter| letter.sequence() == sequence))
+    }
+
+    /// The first letter of one of these subjects from this sequence on.
+    ///
+    /// # Errors
+    /// [`ApiError::QueueUnavailable`].
+    pub(crate) async fn next(&self, subjects: &str, sequence: u64) -> Result<Option<Letter>, ApiError> {
+        match self.stream.direct_get_next_for_subject(subjects, Some(sequence.max(1))).await {
+            Ok(message) => Ok(Some(Letter::read(message))),
+            Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    /// Removes a letter; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// [`ApiError::QueueUnavailable`].
+    pub(super) async fn remove(&self, letter: &Letter) -> Result<(), ApiError> {
+        match self.stream.delete_message(letter.sequence()).await {
+            Ok(_) => Ok(()),
+            Err(error) if is_gone(&error) => Ok(()),
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+}
+
+/// Whoever removed it was faster.
+fn is_gone(error: &jetstream::stream::DeleteMessageError) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
+    source.is_some_and(|error| error.error_code().0 == NO_MESSAGE || error.to_string().contains("not found"))
+}
+
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> ApiError {
+    tracing::warn!(error, "the dead letters cannot be reached");
+    ApiError::QueueUnavailable
+}

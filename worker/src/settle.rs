@@ -1,0 +1,219 @@
+//! Settling: what happens to messages once they are here, until the queue can forget them.
+//!
+//! Messages that come for the first time are stored together. One that comes again may be the one
+//! that killed the last worker, so it is counted, and stored alone. A message is acknowledged when
+//! every event of it is stored or a dead letter; if some were refused, it comes back later.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::AckKind;
+use metrics::counter;
+use rollcall_shared::chunk::{REPLY_HEADER, Settled};
+use rollcall_shared::dead_letter::Code;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::batch::{Decoded, rows};
+use crate::dead_letter::{BurialError, DeadLetters};
+use crate::delivery::Delivery;
+use crate::retry::{MAX_RETRIES, Patience, delay_after};
+use crate::status::Status;
+use crate::store::{Refused, Store};
+use crate::trouble::Troubles;
+
+/// A message that cannot be buried comes back after this long.
+const BURIAL_PAUSE: Duration = Duration::from_secs(30);
+
+/// Brings messages to their end.
+pub(crate) struct Settler {
+    client: async_nats::Client,
+    store: Store,
+    troubles: Troubles,
+    dead_letters: DeadLetters,
+    patience: Patience,
+    status: Arc<Status>,
+    stop: CancellationToken,
+}
+
+impl Settler {
+    /// For messages that another worker takes after `ack_wait`.
+    pub(crate) fn new(
+        client: async_nats::Client,
+        pool: PgPool,
+        ack_wait: Duration,
+        status: Arc<Status>,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            store: Store::new(pool.clone(), status.clone()),
+            troubles: Troubles::new(pool),
+            dead_letters: DeadLetters::new(client.clone()),
+            patience: Patience { progress: ack_wait / 3 },
+            client,
+            status,
+            stop,
+        }
+    }
+
+    /// Settles messages that came for the first time.
+    pub(crate) async fn settle_batch(&self, deliveries: Vec<Delivery>) {
+        let mut readable = Vec::with_capacity(deliveries.len());
+        let mut decoded = Vec::with_capacity(deliveries.len());
+        for delivery in deliveries {
+            match delivery.decode() {
+                Ok(events) => {
+                    readable.push(delivery);
+                    decoded.push(events);
+                }
+                Err(error) => self.bury_message(&delivery, Code::Undecodable, &chain(&error), 1).await,
+            }
+        }
+        if !readable.is_empty() {
+            self.store(&readable, &decoded).await;
+        }
+    }
+
+    /// Settles a message that came before.
+    pub(crate) async fn settle_alone(&self, delivery: Delivery) {
+        let id = delivery.id();
+        let deliveries = [delivery];
+        let begun = self.patience.wait_out(&deliveries, &self.status, &self.stop, || self.troubles.begin(id)).await;
+        let [delivery] = &deliveries;
+        match begun {
+            // It may have been counted all the same: a connection that was cut at the wrong moment.
+            None => self.hand_back(delivery).await,
+            // The first delivery is not in the count.
+            Some(begun) if begun > MAX_RETRIES => {
+                let reason = format!("{} workers ended while they had this message", MAX_RETRIES + 1);
+                self.bury_message(delivery, Code::KillsWorker, &reason, MAX_RETRIES + 1).await;
+            }
+            Some(begun) => match delivery.decode() {
+                Ok(decoded) => self.store(&deliveries, &[decoded]).await,
+                Err(error) => self.bury_message(delivery, Code::Undecodable, &chain(&error), begun + 1).await,
+            },
+        }
+    }
+
+    /// Hands back what was delivered and not begun, so that another worker has it at once.
+    pub(crate) async fn hand_back_unbegun(&self, delivery: &Delivery) {
+        delivery.answer(AckKind::Nak(None)).await;
+    }
+
+    async fn hand_back(&self, delivery: &Delivery) {
+        if delivery.is_troubled {
+            // The database may be what is away; then this beginning stays counted.
+            let counted = tokio::time::timeout(Duration::from_secs(1), self.troubles.hand_back(delivery.id())).await;
+            tracing::debug!(counted = matches!(counted, Ok(Ok(()))), "a message is handed back");
+        }
+        delivery.answer(AckKind::Nak(None)).await;
+    }
+
+    async fn store(&self, deliveries: &[Delivery], decoded: &[Decoded]) {
+        let decoded: Vec<&Decoded> = decoded.iter().collect();
+        let attempt = || async {
+            // Lines were read when the message was decoded.
+            self.store.store(rows(&decoded).unwrap_or_default()).await
+        };
+        let Some(outcome) = self.patience.wait_out(deliveries, &self.status, &self.stop, attempt).await else {
+            for delivery in deliveries {
+                self.hand_back(delivery).await;
+            }
+            return;
+        };
+        log_stored(deliveries, outcome.inserted.values().sum());
+        let mut refused: Vec<Vec<Refused>> = deliveries.iter().map(|_| Vec::new()).collect();
+        for row in outcome.refused {
+            refused[row.message].push(row);
+        }
+        for (message, (delivery, refused)) in deliveries.iter().zip(refused).enumerate() {
+            let inserted = outcome.inserted.get(&message).copied().unwrap_or(0);
+            self.conclude(delivery, inserted, &refused).await;
+        }
+    }
+
+    /// The end of a delivery, and of its message if nothing of it is left to store.
+    async fn conclude(&self, delivery: &Delivery, inserted: u64, refused: &[Refused]) {
+        let mut settled = Settled { inserted, dead_lettered: 0, pending: 0 };
+        if let Some(first) = refused.first() {
+            let id = delivery.id();
+            let counting = || self.troubles.refuse(id);
+            let alone = std::slice::from_ref(delivery);
+            let Some(refusals) = self.patience.wait_out(alone, &self.status, &self.stop, counting).await else {
+                return self.hand_back(delivery).await;
+            };
+            self.note_refusal(delivery, refused.len(), first, refusals);
+            if refusals <= MAX_RETRIES {
+                settled.pending = refused.len() as u64;
+                self.report(delivery, settled).await;
+                return delivery.answer(AckKind::Nak(Some(delay_after(refusals)))).await;
+            }
+            if let Err(error) = self.dead_letters.bury_events(delivery, refused, refusals).await {
+                return self.cannot_bury(delivery, &error).await;
+            }
+            settled.dead_lettered = refused.len() as u64;
+        }
+        self.finish(delivery, refused.is_empty()).await;
+        self.report(delivery, settled).await;
+    }
+
+    async fn bury_message(&self, delivery: &Delivery, code: Code, reason: &str, attempts: u32) {
+        let sequence = delivery.id().sequence;
+        tracing::error!(sequence, code = code.name(), reason, requests = delivery.requests(), "a message becomes a dead letter");
+        self.status.note(format!("a message became a dead letter: {code}"));
+        match self.dead_letters.bury_message(delivery, code, reason, attempts).await {
+            Ok(()) => self.finish(delivery, false).await,
+            Err(error) => self.cannot_bury(delivery, &error).await,
+        }
+    }
+
+    /// Everything of the message is stored or buried: the queue and the counts may forget it.
+    async fn finish(&self, delivery: &Delivery, was_never_refused: bool) {
+        if delivery.is_troubled || !was_never_refused {
+            let id = delivery.id();
+            let alone = std::slice::from_ref(delivery);
+            // If it stays, it is a row too many and harms nobody.
+            self.patience.wait_out(alone, &self.status, &self.stop, || self.troubles.forget(id)).await;
+        }
+        delivery.answer(AckKind::Ack).await;
+    }
+
+    async fn cannot_bury(&self, delivery: &Delivery, error: &BurialError) {
+        let sequence = delivery.id().sequence;
+        tracing::error!(error = error as &dyn std::error::Error, sequence, "a dead letter cannot be written; its message waits");
+        self.status.note("a dead letter cannot be written; its message waits in the queue".to_owned());
+        delivery.answer(AckKind::Nak(Some(BURIAL_PAUSE))).await;
+    }
+
+    fn note_refusal(&self, delivery: &Delivery, rows: usize, first: &Refused, refusals: u32) {
+        counter!("rollcall_messages_refused_total").increment(1);
+        self.status.note(format!("{rows} events were refused: {}", first.code));
+        let (sequence, requests) = (delivery.id().sequence, delivery.requests());
+        tracing::error!(sequence, rows, refusals, requests, reason = %first.reason, "events were refused");
+    }
+
+    /// Tells a client that waits for its events. Nobody listens if it has gone.
+    async fn report(&self, delivery: &Delivery, settled: Settled) {
+        let Some(inbox) = delivery.header(REPLY_HEADER) else { return };
+        let payload = serde_json::to_vec(&settled).unwrap_or_default();
+        if let Err(error) = self.client.publish(inbox.to_owned(), payload.into()).await {
+            tracing::warn!(%error, "a waiting client was not told");
+        }
+    }
+}
+
+fn log_stored(deliveries: &[Delivery], inserted: u64) {
+    let requests: Vec<_> = deliveries.iter().take(32).map(Delivery::requests).collect();
+    tracing::debug!(messages = deliveries.len(), inserted, requests = requests.join(","), "batch stored");
+}
+
+/// An error with everything that caused it, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line += &format!(": {cause}");
+        source = cause.source();
+    }
+    line
+}

@@ -1,0 +1,85 @@
+//! The status of a worker: what it tells about itself to `/health/ready` and `/pipeline`.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::error::StoreError;
+
+/// The latest error that a worker had, in words that may be shown.
+#[derive(Debug, Clone)]
+pub(crate) struct LastError {
+    pub(crate) message: String,
+    pub(crate) at: Timestamp,
+}
+
+/// Shared by everything in one worker.
+#[derive(Debug)]
+pub(crate) struct Status {
+    pub(crate) worker_id: Uuid,
+    pub(crate) started_at: Timestamp,
+    /// Events stored for the first time.
+    stored: AtomicU64,
+    /// It is pulling from the consumer.
+    pulling: AtomicBool,
+    /// A batch waits for PostgreSQL.
+    waiting: AtomicBool,
+    last_error: Mutex<Option<LastError>>,
+}
+
+impl Status {
+    pub(crate) fn new() -> Self {
+        Self {
+            worker_id: Uuid::now_v7(),
+            started_at: Timestamp::now(),
+            stored: AtomicU64::new(0),
+            pulling: AtomicBool::new(false),
+            waiting: AtomicBool::new(false),
+            last_error: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn stored(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed)
+    }
+
+    /// A batch was stored.
+    pub(crate) fn add_stored(&self, events: u64) {
+        self.stored.fetch_add(events, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_pulling(&self) -> bool {
+        self.pulling.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_pulling(&self, pulling: bool) {
+        self.pulling.store(pulling, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// A batch cannot be stored for now.
+    pub(crate) fn waits_for_database(&self, error: &StoreError) {
+        self.waiting.store(true, Ordering::Relaxed);
+        self.note(error.reason());
+    }
+
+    /// What had to wait was done.
+    pub(crate) fn database_answers(&self) {
+        self.waiting.store(false, Ordering::Relaxed);
+    }
+
+    /// Something went wrong that people should know of.
+    pub(crate) fn note(&self, message: String) {
+        let error = LastError { message, at: Timestamp::now() };
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    pub(crate) fn last_error(&self) -> Option<LastError> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
