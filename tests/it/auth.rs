@@ -11,20 +11,6 @@ async fn status(app: &App, path: &str, headers: &[(&str, &str)]) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
-/// Adds a key to the table as administration will.
-async fn add_key(app: &App, project: &str, key: &str, scopes: &[&str]) {
-    sqlx::query("insert into projects (name) values ($1) on conflict do nothing").bind(project).execute(&app.pool).await.unwrap();
-    sqlx::query(
-        "insert into api_keys (project_id, name, key_hash, scopes) select id, $2, sha256($2::bytea), $3 from projects where name = $1",
-    )
-    .bind(project)
-    .bind(key)
-    .bind(scopes)
-    .execute(&app.pool)
-    .await
-    .unwrap();
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_is_taken_from_either_header() {
     let app = App::start().await;
@@ -53,9 +39,9 @@ async fn without_a_right_key_nothing_is_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_does_only_what_its_scopes_say() {
     let app = App::start().await;
-    add_key(&app, "default", "only-ingest", &["ingest"]).await;
-    add_key(&app, "default", "only-read", &["read"]).await;
-    add_key(&app, "default", "admin", &["admin"]).await;
+    app.add_key("default", "only-ingest", &["ingest"]).await;
+    app.add_key("default", "only-read", &["read"]).await;
+    app.add_key("default", "admin", &["admin"]).await;
     let post = async |key: &str| {
         let request =
             app.http.post(format!("{}/events", app.url)).header("X-API-Key", key).header("Content-Type", "application/json");
@@ -69,7 +55,7 @@ async fn a_key_does_only_what_its_scopes_say() {
 #[tokio::test(flavor = "multi_thread")]
 async fn projects_do_not_see_each_other() {
     let app = App::start().await;
-    add_key(&app, "other", "other-key", &["ingest", "read"]).await;
+    app.add_key("other", "other-key", &["ingest", "read"]).await;
     app.send(&json!([event("same", "ada", "login", "2025-10-01T10:00:00Z")])).await;
     let request = app.http.post(format!("{}/events", app.url)).header("X-API-Key", "other-key");
     let body = json!([event("same", "bob", "signup", "2025-10-01T10:00:00Z")]);
@@ -85,7 +71,7 @@ async fn projects_do_not_see_each_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_key_stops_working_within_five_seconds() {
     let app = App::start().await;
-    add_key(&app, "default", "short-lived", &["read"]).await;
+    app.add_key("default", "short-lived", &["read"]).await;
     let key = [("X-API-Key", "short-lived")];
     assert_eq!(status(&app, "/stats/dau", &key).await, 200);
     sqlx::query("update api_keys set revoked_at = now()").execute(&app.pool).await.unwrap();
@@ -97,7 +83,7 @@ async fn a_revoked_key_stops_working_within_five_seconds() {
 async fn days_are_cut_in_the_time_zone_of_the_project() {
     let app = App::start().await;
     sqlx::query("insert into projects (name, time_zone) values ('berlin', 'Europe/Berlin')").execute(&app.pool).await.unwrap();
-    add_key(&app, "berlin", "berlin-key", &["ingest", "read"]).await;
+    app.add_key("berlin", "berlin-key", &["ingest", "read"]).await;
     let body = json!([event("a", "ada", "t", "2025-10-01T23:30:00Z"), event("b", "bob", "t", "2025-10-01T21:30:00Z")]);
     let request = app.http.post(format!("{}/events", app.url)).header("X-API-Key", "berlin-key");
     assert_eq!(request.json(&body).send().await.unwrap().status(), 202);

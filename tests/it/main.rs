@@ -6,6 +6,7 @@ mod auth;
 mod bulk;
 mod cli;
 mod compose;
+mod dead_letters;
 mod encodings;
 mod health;
 mod identity;

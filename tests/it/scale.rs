@@ -1,52 +1,15 @@
 //! Four workers in processes of their own, eight clients, overlapping batches.
 
-use std::process::{Child, Command, Stdio};
-
 use jiff::ToSpan;
 use jiff::civil::date;
-use rollcall_stack::NatsUser;
-use rollcall_tests::{App, AppOptions, binary, postgres_log};
+use rollcall_tests::{App, AppOptions, postgres_log};
 use serde_json::{Value, json};
 
 use crate::model::{Fact, Model};
 
-const WORKERS: u16 = 4;
+const WORKERS: usize = 4;
 const CLIENTS: u64 = 8;
 const EVENTS: u64 = 12_000;
-
-/// A worker process that is ended, gently, with the test.
-struct Worker {
-    child: Child,
-    metrics_url: String,
-}
-
-impl Worker {
-    fn start(app: &App) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let listen = format!("127.0.0.1:{port}");
-        let child = Command::new(binary("worker"))
-            .env_clear()
-            .env("DATABASE_URL", &app.database_url)
-            .env("DATABASE_MAX_CONNECTIONS", "4")
-            .env("NATS_URL", app.nats.url(NatsUser::Worker))
-            .env("MIGRATE_ON_START", "false")
-            .env("COMPACT_INTERVAL_MS", "100")
-            .env("LOG_LEVEL", "warn")
-            .env("WORKER_LISTEN", &listen)
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { child, metrics_url: format!("http://{listen}/metrics") }
-    }
-}
-
-impl Drop for Worker {
-    fn drop(&mut self) {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM);
-        let _ = self.child.wait();
-    }
-}
 
 /// Event `n` is the same whoever sends it, but for its place in the batch.
 fn event(n: u64) -> (Value, Fact) {
@@ -67,8 +30,8 @@ async fn client(app: &App, number: u64) {
     }
 }
 
-async fn metric(app: &App, worker: &Worker, name: &str) -> u64 {
-    let text = app.http.get(&worker.metrics_url).send().await.unwrap().text().await.unwrap();
+async fn metric(app: &App, worker_url: &str, name: &str) -> u64 {
+    let text = app.http.get(format!("{worker_url}/metrics")).send().await.unwrap().text().await.unwrap();
     let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
     value.unwrap_or(0)
 }
@@ -76,7 +39,8 @@ async fn metric(app: &App, worker: &Worker, name: &str) -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn four_workers_and_eight_clients_count_every_event_once() {
     let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
-    let workers: Vec<_> = (0..WORKERS).map(|_| Worker::start(&app)).collect();
+    let mut workers: Vec<_> = (0..WORKERS).map(|_| app.process("worker")).collect();
+    workers.iter_mut().for_each(|(worker, _)| worker.start());
     futures::future::join_all((0..CLIENTS).map(|number| client(&app, number))).await;
     app.drained().await;
 
@@ -94,7 +58,7 @@ async fn four_workers_and_eight_clients_count_every_event_once() {
 
     // Acknowledgements follow commits, so the counters are complete once the queue is empty.
     let (mut stored, mut duplicates) = (0, 0);
-    for worker in &workers {
+    for (_, worker) in &workers {
         stored += metric(&app, worker, "rollcall_events_stored_total ").await;
         duplicates += metric(&app, worker, "rollcall_events_duplicate_total ").await;
     }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream;
 use rollcall_api::ApiSettings;
 use rollcall_shared::database;
-use rollcall_shared::settings::Environment;
+use rollcall_shared::settings::{Environment, Secret};
 use rollcall_shared::topology;
 use rollcall_stack::{NatsServer, NatsUser};
 use rollcall_worker::WorkerSettings;
@@ -13,7 +14,7 @@ use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{eventually, fresh_database};
+use crate::{Process, binary, eventually, free_port, fresh_database};
 
 /// The key that tests use.
 pub const KEY: &str = "test-key";
@@ -47,8 +48,9 @@ pub struct App {
     pub nats: NatsServer,
     /// An HTTP client.
     pub http: reqwest::Client,
+    options: AppOptions,
     stop: CancellationToken,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl App {
@@ -67,19 +69,7 @@ impl App {
         let path = folder.path().join("nats");
         let nats =
             tokio::task::spawn_blocking(move || NatsServer::start(&path)).await.expect("no panic").expect("nats-server starts");
-        let read = |user| {
-            let mut variables = vec![
-                ("DATABASE_URL", database_url.clone()),
-                ("DATABASE_MAX_CONNECTIONS", "4".to_owned()),
-                ("NATS_URL", nats.url(user)),
-                ("NATS_ADMIN_URL", nats.url(NatsUser::Admin)),
-                ("MIGRATE_ON_START", "false".to_owned()),
-                ("API_KEY", KEY.to_owned()),
-                ("COMPACT_INTERVAL_MS", "100".to_owned()),
-            ];
-            variables.extend(options.variables.clone());
-            Environment::from_pairs(variables)
-        };
+        let read = |user| Environment::from_pairs(variables(&database_url, &nats, user, &options));
         let api = ApiSettings::from_env(&mut read(NatsUser::Api));
         let worker = WorkerSettings::from_env(&mut read(NatsUser::Worker));
         topology::ensure_as_admin(&api.nats).await.expect("stream and consumer are made");
@@ -98,7 +88,63 @@ impl App {
         // Two crates with a TLS provider each are in the tree; reqwest wants to be told which.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::new();
-        Self { url, worker_urls, pool, database_url, nats, http, stop, _folder: folder }
+        let app = Self { url, worker_urls, pool, database_url, nats, http, options, stop, folder };
+        app.ready().await;
+        app
+    }
+
+    /// Another API (`api`) or worker (`worker`) on the same servers, in a process of its own that does
+    /// not run yet, and its address.
+    pub fn process(&self, program: &'static str) -> (Process, String) {
+        let listen = format!("127.0.0.1:{}", free_port());
+        let (user, variable) = if program == "api" { (NatsUser::Api, "API_LISTEN") } else { (NatsUser::Worker, "WORKER_LISTEN") };
+        let mut variables = variables(&self.database_url, &self.nats, user, &self.options);
+        variables.extend([(variable, listen.clone()), ("LOG_LEVEL", "info,async_nats=warn".to_owned())]);
+        let name = format!("{program}-{listen}");
+        (Process::new(name, binary(program), variables, self.folder.path().to_owned()), format!("http://{listen}"))
+    }
+
+    /// Waits until the API and every worker say that they are ready.
+    ///
+    /// # Panics
+    /// If they do not in time.
+    pub async fn ready(&self) {
+        for url in std::iter::once(&self.url).chain(&self.worker_urls) {
+            self.is_ready(url).await;
+        }
+    }
+
+    /// Waits until the service at this address says that it is ready.
+    ///
+    /// # Panics
+    /// If it does not in time.
+    pub async fn is_ready(&self, url: &str) {
+        eventually(&format!("{url} is ready"), async || {
+            let answer = self.http.get(format!("{url}/health/ready")).send().await.ok()?;
+            answer.status().is_success().then_some(())
+        })
+        .await;
+    }
+
+    /// Adds a key to the table as administration will, and its project if there is none of the name.
+    ///
+    /// # Panics
+    /// If the database does not answer.
+    pub async fn add_key(&self, project: &str, key: &str, scopes: &[&str]) {
+        let statement = "insert into projects (name) values ($1) on conflict do nothing";
+        sqlx::query(statement).bind(project).execute(&self.pool).await.expect("a project");
+        let statement = "insert into api_keys (project_id, name, key_hash, scopes) \
+                         select id, $2, sha256($2::bytea), $3 from projects where name = $1";
+        sqlx::query(statement).bind(project).bind(key).bind(scopes).execute(&self.pool).await.expect("a key");
+    }
+
+    /// JetStream as the user who may do everything, over a connection of its own.
+    ///
+    /// # Panics
+    /// If there is no connection.
+    pub async fn jetstream(&self) -> jetstream::Context {
+        let url = Secret::new(self.nats.url(NatsUser::Admin));
+        jetstream::new(topology::connect(&url, topology::Role::Admin).await.expect("a connection"))
     }
 
     /// Sends a body and returns the status and the JSON of the answer.
@@ -132,7 +178,15 @@ impl App {
     /// # Panics
     /// If there is no answer or it is not JSON.
     pub async fn get(&self, path_and_query: &str) -> (u16, Value) {
-        let request = self.http.get(format!("{}{path_and_query}", self.url)).header("X-API-Key", KEY);
+        self.call(reqwest::Method::GET, path_and_query).await
+    }
+
+    /// Sends a request without a body and returns the status and the JSON of the answer.
+    ///
+    /// # Panics
+    /// If there is no answer or it is not JSON.
+    pub async fn call(&self, method: reqwest::Method, path_and_query: &str) -> (u16, Value) {
+        let request = self.http.request(method, format!("{}{path_and_query}", self.url)).header("X-API-Key", KEY);
         let response = request.send().await.expect("an answer");
         (response.status().as_u16(), response.json().await.expect("JSON"))
     }
@@ -162,11 +216,7 @@ impl App {
     /// # Panics
     /// If it is not in time.
     pub async fn drained(&self) {
-        let client =
-            topology::connect(&rollcall_shared::settings::Secret::new(self.nats.url(NatsUser::Admin)), topology::Role::Admin)
-                .await
-                .expect("a connection");
-        let context = async_nats::jetstream::new(client);
+        let context = self.jetstream().await;
         eventually("the queue is empty", || async {
             let stream = context.get_stream(topology::STREAM).await.ok()?;
             (stream.cached_info().state.messages == 0).then_some(())
@@ -186,6 +236,23 @@ impl App {
         })
         .await;
     }
+}
+
+/// The variables of a service on these servers.
+fn variables(database_url: &str, nats: &NatsServer, user: NatsUser, options: &AppOptions) -> Vec<(&'static str, String)> {
+    let mut variables = vec![
+        ("DATABASE_URL", database_url.to_owned()),
+        ("DATABASE_MAX_CONNECTIONS", "4".to_owned()),
+        ("NATS_URL", nats.url(user)),
+        ("NATS_ADMIN_URL", nats.url(NatsUser::Admin)),
+        ("MIGRATE_ON_START", "false".to_owned()),
+        ("API_KEY", KEY.to_owned()),
+        ("COMPACT_INTERVAL_MS", "100".to_owned()),
+        // Five of them, doubled each time, are 1.5 s.
+        ("RETRY_DELAY_MS", "50".to_owned()),
+    ];
+    variables.extend(options.variables.clone());
+    variables
 }
 
 impl Drop for App {

@@ -5,11 +5,17 @@
 
 mod app;
 mod binary;
+mod poison;
+mod port;
 mod postgres;
+mod process;
 
 pub use self::app::{App, AppOptions, KEY, event};
 pub use self::binary::binary;
+pub use self::poison::Poison;
+pub use self::port::free_port;
 pub use self::postgres::{fresh_database, postgres_log};
+pub use self::process::{Process, STOPS_WITHIN};
 
 use std::time::{Duration, Instant};
 

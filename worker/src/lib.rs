@@ -55,7 +55,8 @@ pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: Cancella
     // PostgreSQL or NATS may be away for long: asked to stop meanwhile, a worker has nothing to finish.
     let Some(nats) = stop.run_until_cancelled(prepare(settings.clone(), pool.clone())).await.transpose()? else { return Ok(()) };
     let status = Arc::new(status::Status::new());
-    let settler = settle::Settler::new(nats.clone(), pool.clone(), settings.nats.ack_wait, status.clone(), stop.clone());
+    let patience = retry::Patience { progress: settings.nats.ack_wait / 3, first_delay: settings.retry_delay };
+    let settler = settle::Settler::new(nats.clone(), pool.clone(), patience, status.clone(), stop.clone());
     let remake = settings.database.migrate_on_start.then(|| settings.nats.clone());
     let consumer = consumer::Consumer::new(nats.clone(), Arc::new(settler), status.clone(), settings.batch_max_events, remake);
     let health = health::Health { pool: pool.clone(), nats: nats.clone(), status: status.clone(), metrics: telemetry::metrics() };

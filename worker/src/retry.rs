@@ -11,30 +11,30 @@ use crate::delivery::Delivery;
 use crate::error::StoreError;
 use crate::status::Status;
 
-/// Delays before the redeliveries of a message that failed by itself: one entry a retry.
-const DELAYS_SECS: [u64; 5] = [1, 2, 4, 8, 16];
 /// Longest pause between two tries while PostgreSQL is away.
 const MAX_PAUSE: Duration = Duration::from_secs(10);
 /// What is running when the worker is to stop may take this long to end.
 const LAST_CHANCE: Duration = Duration::from_secs(5);
 
 /// Retries a message has before what is bad in it becomes a dead letter.
-pub(crate) const MAX_RETRIES: u32 = DELAYS_SECS.len() as u32;
-
-/// The delay after this many failures, with 20 % of jitter either way, so that messages which
-/// failed together do not come back together.
-pub(crate) fn delay_after(failures: u32) -> Duration {
-    let place = (failures.saturating_sub(1) as usize).min(DELAYS_SECS.len() - 1);
-    Duration::from_secs(DELAYS_SECS[place]).mul_f64(rand::random_range(0.8..1.2))
-}
+pub(crate) const MAX_RETRIES: u32 = 5;
 
 /// Waits out faults that are not in the messages, for as long as they last.
 pub(crate) struct Patience {
     /// Messages at hand are reported in progress this often, so that nobody else takes them.
     pub(crate) progress: Duration,
+    /// Before the first redelivery of a message that failed by itself.
+    pub(crate) first_delay: Duration,
 }
 
 impl Patience {
+    /// The delay after this many failures: doubled with each up to the last retry's, and with 20 % of
+    /// jitter either way, so that messages which failed together do not come back together.
+    pub(crate) fn delay_after(&self, failures: u32) -> Duration {
+        let doublings = failures.clamp(1, MAX_RETRIES) - 1;
+        self.first_delay.mul_f64(f64::from(1_u32 << doublings) * rand::random_range(0.8..1.2))
+    }
+
     /// Tries until it succeeds. `None` if the worker is to stop first; then nothing was done, or it
     /// was done and nobody knows.
     pub(crate) async fn wait_out<T, F: Future<Output = Result<T, StoreError>>>(
@@ -82,8 +82,9 @@ mod tests {
 
     #[test]
     fn delays_double_and_stay_at_the_last() {
+        let patience = Patience { progress: Duration::MAX, first_delay: Duration::from_secs(1) };
         for (failures, secs) in [(1, 1.0), (2, 2.0), (5, 16.0), (60, 16.0)] {
-            let delay = delay_after(failures).as_secs_f64();
+            let delay = patience.delay_after(failures).as_secs_f64();
             assert!((0.8 * secs..1.2 * secs).contains(&delay), "{failures}: {delay}");
         }
     }

@@ -16,6 +16,8 @@ pub struct WorkerSettings {
     pub batch_max_events: usize,
     /// Time between two compactions of the rollups.
     pub compact_interval: Duration,
+    /// Before the first redelivery of a message that failed by itself; the delay doubles with each.
+    pub retry_delay: Duration,
     /// PostgreSQL.
     pub database: DatabaseSettings,
     /// NATS.
@@ -39,6 +41,12 @@ impl WorkerSettings {
                 5_000,
                 100..=3_600_000,
                 "milliseconds between two compactions of the rollups",
+            )),
+            retry_delay: Duration::from_millis(environment.read_in(
+                "RETRY_DELAY_MS",
+                1_000,
+                10..=60_000,
+                "milliseconds before the first of five redeliveries of refused events; doubles with each",
             )),
             database: DatabaseSettings::from_env(environment),
             nats: NatsSettings::from_env(environment),

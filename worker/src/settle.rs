@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::batch::{Decoded, rows};
 use crate::dead_letter::{BurialError, DeadLetters};
 use crate::delivery::Delivery;
-use crate::retry::{MAX_RETRIES, Patience, delay_after};
+use crate::retry::{MAX_RETRIES, Patience};
 use crate::status::Status;
 use crate::store::{Refused, Store};
 use crate::trouble::Troubles;
@@ -37,11 +37,10 @@ pub(crate) struct Settler {
 }
 
 impl Settler {
-    /// For messages that another worker takes after `ack_wait`.
     pub(crate) fn new(
         client: async_nats::Client,
         pool: PgPool,
-        ack_wait: Duration,
+        patience: Patience,
         status: Arc<Status>,
         stop: CancellationToken,
     ) -> Self {
@@ -49,7 +48,7 @@ impl Settler {
             store: Store::new(pool.clone(), status.clone()),
             troubles: Troubles::new(pool),
             dead_letters: DeadLetters::new(client.clone()),
-            patience: Patience { progress: ack_wait / 3 },
+            patience,
             client,
             status,
             stop,
@@ -146,7 +145,7 @@ impl Settler {
             if refusals <= MAX_RETRIES {
                 settled.pending = refused.len() as u64;
                 self.report(delivery, settled).await;
-                return delivery.answer(AckKind::Nak(Some(delay_after(refusals)))).await;
+                return delivery.answer(AckKind::Nak(Some(self.patience.delay_after(refusals)))).await;
             }
             if let Err(error) = self.dead_letters.bury_events(delivery, refused, refusals).await {
                 return self.cannot_bury(delivery, &error).await;

@@ -49,11 +49,11 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(app): State<AppState>,
     access: Access<Admin>,
-    Path(id): Path<u64>,
+    Path(id): Path<String>,
     parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
     parameters.finish()?;
-    let letter = find(&app, access.project.id, id).await?.1;
+    let letter = find(&app, access.project.id, &id).await?.1;
     Ok(Json(letter.in_full()))
 }
 
@@ -94,12 +94,12 @@ pub(crate) async fn redrive(
 pub(crate) async fn redrive_one(
     State(app): State<AppState>,
     access: Access<Admin>,
-    Path(id): Path<u64>,
+    Path(id): Path<String>,
     mut parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
     let dry_run = parameters.flag("dry_run");
     parameters.finish()?;
-    let (shelf, letter) = find(&app, access.project.id, id).await?;
+    let (shelf, letter) = find(&app, access.project.id, &id).await?;
     if !dry_run {
         redrive_letter(&app, &shelf, &letter).await?;
     }
@@ -133,12 +133,12 @@ pub(crate) async fn purge(
 pub(crate) async fn purge_one(
     State(app): State<AppState>,
     access: Access<Admin>,
-    Path(id): Path<u64>,
+    Path(id): Path<String>,
     mut parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
     let dry_run = parameters.flag("dry_run");
     parameters.finish()?;
-    let (shelf, letter) = find(&app, access.project.id, id).await?;
+    let (shelf, letter) = find(&app, access.project.id, &id).await?;
     if !dry_run {
         shelf.remove(&letter).await?;
         tracing::warn!(letter = id, project = %access.project.id, "a dead letter was purged");
@@ -146,9 +146,11 @@ pub(crate) async fn purge_one(
     Ok(Json(json!(Change { purged: Some(usize::from(!dry_run)), ..Page::of_one(letter).change() })))
 }
 
-async fn find(app: &AppState, project: ProjectId, id: u64) -> Result<(Shelf, Letter), ApiError> {
+async fn find(app: &AppState, project: ProjectId, id: &str) -> Result<(Shelf, Letter), ApiError> {
+    let none = || ApiError::NoSuch("dead letter");
+    let sequence = id.parse().map_err(|_| none())?;
     let shelf = Shelf::open(app, project).await?;
-    let letter = shelf.get(id).await?.ok_or(ApiError::NoSuch("dead letter"))?;
+    let letter = shelf.get(sequence).await?.ok_or_else(none)?;
     Ok((shelf, letter))
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use async_nats::jetstream;
 use async_nats::jetstream::stream::{DirectGetErrorKind, Stream};
-use async_nats::jetstream::{self};
 use rollcall_shared::dead_letter::subjects_of;
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::topology::DLQ_STREAM;
@@ -14,8 +14,6 @@ use crate::state::AppState;
 
 /// A server that has not answered by then hangs.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// The server's error code for a message that is not there.
-const NO_MESSAGE: u64 = 10_037;
 
 /// Reads and removes letters.
 pub(crate) struct Shelf {
@@ -74,18 +72,10 @@ impl Shelf {
     /// # Errors
     /// [`ApiError::QueueUnavailable`].
     pub(super) async fn remove(&self, letter: &Letter) -> Result<(), ApiError> {
-        match self.stream.delete_message(letter.sequence()).await {
-            Ok(_) => Ok(()),
-            Err(error) if is_gone(&error) => Ok(()),
-            Err(error) => Err(unavailable(&error)),
-        }
+        let Err(error) = self.stream.delete_message(letter.sequence()).await else { return Ok(()) };
+        // The server has several errors for a letter that somebody else removed; none is left behind.
+        if self.get(letter.sequence()).await?.is_none() { Ok(()) } else { Err(unavailable(&error)) }
     }
-}
-
-/// Whoever removed it was faster.
-fn is_gone(error: &jetstream::stream::DeleteMessageError) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
-    source.is_some_and(|error| error.error_code().0 == NO_MESSAGE || error.to_string().contains("not found"))
 }
 
 fn unavailable(error: &(dyn std::error::Error + 'static)) -> ApiError {
