@@ -45,7 +45,7 @@ async fn one_byte_too_many_is_refused_with_the_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_queue_is_said_and_not_hidden() {
     let variables = vec![("EVENTS_MAX_BYTES", (1 << 20).to_string())];
-    let app = App::start_with(AppOptions { workers: 0, variables }).await;
+    let app = App::start_with(AppOptions { workers: 0, variables, ..AppOptions::default() }).await;
     // Random properties do not compress, so a few dozen batches fill a megabyte.
     let mut statuses = Vec::new();
     for batch in 0..60 {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod auth;
+mod backpressure;
 mod bulk;
 mod cli;
 mod compose;
@@ -13,7 +14,12 @@ mod identity;
 mod ingest;
 mod limits;
 mod model;
+mod outage;
+mod pipeline;
 mod property;
 mod rejections;
 mod scale;
 mod stats;
+mod stops;
+mod trouble;
+mod waiting;

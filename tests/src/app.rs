@@ -7,14 +7,14 @@ use rollcall_api::ApiSettings;
 use rollcall_shared::database;
 use rollcall_shared::settings::{Environment, Secret};
 use rollcall_shared::topology;
-use rollcall_stack::{NatsServer, NatsUser};
+use rollcall_stack::{NatsServer, NatsUser, Postgres};
 use rollcall_worker::WorkerSettings;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Process, binary, eventually, free_port, fresh_database};
+use crate::{Process, binary, eventually, free_port, fresh_database, own_postgres};
 
 /// The key that tests use.
 pub const KEY: &str = "test-key";
@@ -26,11 +26,13 @@ pub struct AppOptions {
     pub workers: usize,
     /// Further variables.
     pub variables: Vec<(&'static str, String)>,
+    /// Whether PostgreSQL is its own too, to be stopped and started.
+    pub own_postgres: bool,
 }
 
 impl Default for AppOptions {
     fn default() -> Self {
-        Self { workers: 1, variables: Vec::new() }
+        Self { workers: 1, variables: Vec::new(), own_postgres: false }
     }
 }
 
@@ -44,6 +46,8 @@ pub struct App {
     pub pool: PgPool,
     /// `DATABASE_URL`.
     pub database_url: String,
+    /// Its own database server, if it was asked for.
+    pub postgres: Option<Postgres>,
     /// Its own queue.
     pub nats: NatsServer,
     /// An HTTP client.
@@ -64,8 +68,13 @@ impl App {
     /// # Panics
     /// If anything does not start.
     pub async fn start_with(options: AppOptions) -> Self {
-        let database_url = fresh_database().await;
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let (database_url, postgres) = if options.own_postgres {
+            let postgres = own_postgres(folder.path().join("postgres")).await;
+            (postgres.url("rollcall"), Some(postgres))
+        } else {
+            (fresh_database().await, None)
+        };
         let path = folder.path().join("nats");
         let nats =
             tokio::task::spawn_blocking(move || NatsServer::start(&path)).await.expect("no panic").expect("nats-server starts");
@@ -88,7 +97,7 @@ impl App {
         // Two crates with a TLS provider each are in the tree; reqwest wants to be told which.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::new();
-        let app = Self { url, worker_urls, pool, database_url, nats, http, options, stop, folder };
+        let app = Self { url, worker_urls, pool, database_url, postgres, nats, http, options, stop, folder };
         app.ready().await;
         app
     }

@@ -14,6 +14,7 @@ pub use self::app::{App, AppOptions, KEY, event};
 pub use self::binary::binary;
 pub use self::poison::Poison;
 pub use self::port::free_port;
+use self::postgres::own_postgres;
 pub use self::postgres::{fresh_database, postgres_log};
 pub use self::process::{Process, STOPS_WITHIN};
 

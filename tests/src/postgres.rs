@@ -48,13 +48,24 @@ async fn start() -> Server {
         tokio::task::spawn_blocking(move || Postgres::start(&path)).await.expect("no panic").expect("PostgreSQL starts");
     let server = Server { postgres, _folder: folder };
     execute(&server, &format!("create database {TEMPLATE}")).await;
-    let settings =
-        DatabaseSettings { url: Secret::new(server.postgres.url(TEMPLATE)), max_connections: 2, migrate_on_start: true };
+    prepare(&server.postgres.url(TEMPLATE)).await;
+    server
+}
+
+/// A server of one test's own in this folder, its database `rollcall` migrated.
+pub(crate) async fn own_postgres(folder: PathBuf) -> Postgres {
+    let postgres = tokio::task::spawn_blocking(move || Postgres::start(&folder)).await.expect("no panic").expect("it starts");
+    prepare(&postgres.url("rollcall")).await;
+    postgres
+}
+
+/// Migrates a database and makes its partitions.
+async fn prepare(url: &str) {
+    let settings = DatabaseSettings { url: Secret::new(url), max_connections: 2, migrate_on_start: true };
     let pool = database::pool(&settings, "template", Duration::ZERO).expect("a valid URL");
     database::migrate(&pool).await.expect("migrations apply");
     rollcall_worker::make_partitions(&pool).await.expect("partitions are made");
     pool.close().await;
-    server
 }
 
 async fn execute(server: &Server, statement: &str) {

@@ -19,6 +19,7 @@ pub struct Process {
     /// For messages, and of the log file.
     pub(crate) name: String,
     program: PathBuf,
+    arguments: Vec<String>,
     environment: Vec<(&'static str, String)>,
     folder: PathBuf,
     child: Option<Child>,
@@ -28,7 +29,14 @@ impl Process {
     /// A process that does not run yet; its log is `<folder>/<name>.log`.
     #[must_use]
     pub fn new(name: String, program: PathBuf, environment: Vec<(&'static str, String)>, folder: PathBuf) -> Self {
-        Self { name, program, environment, folder, child: None }
+        Self { name, program, arguments: Vec::new(), environment, folder, child: None }
+    }
+
+    /// The same with arguments.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self
     }
 
     /// Starts it. All runs share one log.
@@ -42,10 +50,16 @@ impl Process {
         let output = log.try_clone().expect("a log can be shared");
         let mut command = Command::new(&self.program);
         // In the run's folder, so that no .env of a checkout is read.
-        command.env_clear().envs(self.environment.iter().cloned()).current_dir(&self.folder);
+        command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.folder);
         // In a group of its own, so that Ctrl-C in a terminal reaches the harness alone.
         command.process_group(0).stdin(Stdio::null()).stdout(output).stderr(log);
         self.child = Some(command.spawn().expect("the service can be started"));
+    }
+
+    /// Its process id, if it was started.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
     }
 
     /// Kills it as a crash would.

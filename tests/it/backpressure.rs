@@ -1,0 +1,133 @@
+//! When the queue takes no more, and when clients give up: nothing is half accepted, nothing leaks.
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rollcall_tests::{App, AppOptions, KEY, event, eventually};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+/// Events that do not compress.
+fn bulky(first: usize) -> Value {
+    let random = || (0..4).map(|_| uuid::Uuid::new_v4().simple().to_string()).collect::<String>();
+    let events = (first..first + 500).map(|n| {
+        let mut event = event(&format!("e{n}"), "u", "t", "2026-03-01T10:00:00Z");
+        event["properties"] = json!({"noise": random()});
+        event
+    });
+    events.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_stream_is_told_and_recovers_by_itself() {
+    let variables = vec![("EVENTS_MAX_BYTES", (1 << 20).to_string())];
+    let app = App::start_with(AppOptions { workers: 0, variables, ..AppOptions::default() }).await;
+    let mut accepted = 0;
+    let refused = loop {
+        let response = app.http.post(format!("{}/events", app.url)).header("X-API-Key", KEY).json(&bulky(accepted));
+        let response = response.send().await.unwrap();
+        if response.status() != 202 {
+            break response;
+        }
+        accepted += 500;
+        assert!(accepted < 100_000, "the stream never fills up");
+    };
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.headers()["retry-after"], "10");
+    assert_eq!(refused.json::<Value>().await.unwrap()["code"], "queue_full");
+    // Small batches may fit where a large one did not.
+    eventually("the API is not ready", async || {
+        app.post("/events", &[], bulky(accepted + 500).to_string()).await;
+        (app.get("/health/ready").await.0 == 503).then_some(())
+    })
+    .await;
+    let (_, answer) = app.get("/health/ready").await;
+    assert_eq!((&answer["status"], &answer["dependencies"]["nats"]), (&json!("not ready"), &json!("full")), "{answer}");
+    assert!(answer["reasons"][0].as_str().unwrap().contains("of 1048576 bytes wait to be stored"), "{answer}");
+
+    let (mut worker, _) = app.process("worker");
+    worker.start();
+    app.drained().await;
+    app.ready().await;
+    app.send(&bulky(accepted)).await;
+    app.drained().await;
+    let stored: Vec<String> =
+        sqlx::query_scalar("select distinct client_event_id from events").fetch_all(&app.pool).await.unwrap();
+    let missing = (0..accepted + 500).filter(|n| !stored.contains(&format!("e{n}"))).count();
+    assert_eq!(missing, 0, "of {accepted} accepted events");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_hangs_is_told_within_the_deadline_and_recovers_by_itself() {
+    let variables = vec![("PUBLISH_DEADLINE_MS", "500".to_owned())];
+    let app = App::start_with(AppOptions { variables, ..AppOptions::default() }).await;
+    let nats = Pid::from_raw(i32::try_from(app.nats.pid()).unwrap());
+    kill(nats, Signal::SIGSTOP).unwrap();
+    let small = json!([event("small", "u", "t", "2026-03-01T10:00:00Z")]).to_string();
+    for body in [small.clone(), bulky(0).to_string()] {
+        let response =
+            app.http.post(format!("{}/events", app.url)).header("X-API-Key", KEY).header("Content-Type", "application/json");
+        let response = response.body(body).send().await.unwrap();
+        assert_eq!((response.status().as_u16(), response.headers()["retry-after"].to_str().unwrap()), (503, "1"));
+        assert_eq!(response.json::<Value>().await.unwrap()["code"], "queue_unavailable");
+    }
+    let (status, answer) = app.get("/health/ready").await;
+    assert_eq!((status, &answer["status"]), (503, &json!("not ready")), "{answer}");
+    kill(nats, Signal::SIGCONT).unwrap();
+    app.ready().await;
+    eventually("events are accepted again", async || (app.post("/events", &[], small.clone()).await.0 == 202).then_some(()))
+        .await;
+    app.drained().await;
+    let small: i64 =
+        sqlx::query_scalar("select count(*) from events where client_event_id = 'small'").fetch_one(&app.pool).await.unwrap();
+    assert_eq!(small, 1, "what was confirmed too late is not doubled by the resend");
+}
+
+/// Opens a request and sends a part of its body.
+async fn half_a_request(url: &str, body_bytes: usize, sent: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
+    let head = format!("POST /events HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nContent-Length: {body_bytes}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b' '; sent]).await.unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_is_bounded_and_clients_that_break_off_give_theirs_back() {
+    let variables = vec![("INGEST_MEMORY_BYTES", (2 << 20).to_string()), ("MAX_BODY_BYTES", (1 << 20).to_string())];
+    let app = App::start_with(AppOptions { variables, ..AppOptions::default() }).await;
+    let mut halves = Vec::new();
+    for _ in 0..2 {
+        halves.push(half_a_request(&app.url, 1 << 20, (1 << 20) - 1).await);
+    }
+    let one = json!([event("one", "u", "t", "2026-03-01T10:00:00Z")]).to_string();
+    let response = eventually("there is no room", async || {
+        let request = app.http.post(format!("{}/events", app.url)).header("X-API-Key", KEY);
+        let response = request.header("Content-Type", "application/json").body(one.clone()).send().await.unwrap();
+        (response.status() == 503).then_some(response)
+    })
+    .await;
+    assert_eq!(response.headers()["retry-after"], "1");
+    assert_eq!(response.json::<Value>().await.unwrap()["code"], "overloaded");
+    drop(halves);
+    eventually("there is room again", async || (app.post("/events", &[], one.clone()).await.0 == 202).then_some(())).await;
+    app.drained().await;
+    assert_eq!(app.stored().await, 1, "half a body is no event");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_break_off_leave_no_connection_behind() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    let (mut api, url) = app.process("api");
+    api.start();
+    app.is_ready(&url).await;
+    let files = || std::fs::read_dir(format!("/proc/{}/fd", api.pid().unwrap())).unwrap().count();
+    let before = files();
+    let mut most = before;
+    for _ in 0..300 {
+        drop(half_a_request(&url, 100_000, 50_000).await);
+        most = most.max(files());
+    }
+    assert!(most > before, "the connections were there");
+    eventually("no connection is left", async || (files() <= before).then_some(())).await;
+}

@@ -1,0 +1,108 @@
+//! `/pipeline`: held against JetStream's and PostgreSQL's own figures.
+
+use rollcall_tests::{App, AppOptions, Poison, event, eventually};
+use serde_json::{Value, json};
+
+/// The figures that JetStream gives.
+async fn figures(app: &App) -> Value {
+    let context = app.jetstream().await;
+    let stream = context.get_stream("EVENTS").await.unwrap();
+    let (events, consumer) = (stream.get_info().await.unwrap(), stream.consumer_info("workers").await.unwrap());
+    let letters = context.get_stream("EVENTS_DLQ").await.unwrap().get_info().await.unwrap().state;
+    json!({
+        "stream": {"messages": events.state.messages, "bytes": events.state.bytes, "max_bytes": events.config.max_bytes},
+        "consumers": [{"name": "workers", "pending": consumer.num_pending, "in_flight": consumer.num_ack_pending,
+                       "redelivered": consumer.num_redelivered}],
+        "dead_letters": {"count": letters.messages, "bytes": letters.bytes},
+    })
+}
+
+/// What `/pipeline` says of the same, and the age of the oldest event.
+async fn said(app: &App) -> (Value, f64) {
+    let (status, mut answer) = app.get("/pipeline").await;
+    assert_eq!(status, 200, "{answer}");
+    let age = answer["stream"].as_object_mut().unwrap().remove("oldest_unstored_age_seconds").unwrap().as_f64().unwrap();
+    let same = ["stream", "consumers", "dead_letters"].map(|name| (name.to_owned(), answer[name].take()));
+    (Value::Object(same.into_iter().collect()), age)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn its_figures_are_those_of_jetstream_while_events_wait_and_after() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    Poison::lay(&app.pool).await;
+    for n in 0..5 {
+        app.send(&json!([event(&format!("e{n}"), "u", "t", "2026-03-01T10:00:00Z")])).await;
+    }
+    app.send(&Poison::in_event(event("bad", "u", "t", "2026-03-01T10:00:00Z"))).await;
+    let (waiting, age) = said(&app).await;
+    assert_eq!(waiting, figures(&app).await);
+    assert_eq!((&waiting["stream"]["messages"], &waiting["consumers"][0]["pending"]), (&json!(6), &json!(6)));
+    let older = eventually("the oldest event grows older", async || Some(said(&app).await.1).filter(|later| *later > age)).await;
+    assert!(older < 3600.0, "{older}");
+
+    let (mut worker, _) = app.process("worker");
+    worker.start();
+    eventually("the refused one waits alone", async || {
+        let (said, _) = said(&app).await;
+        (said["consumers"][0]["redelivered"] == 1 && said["stream"]["messages"] == 1).then_some(())
+    })
+    .await;
+    app.drained().await;
+    let (done, age) = said(&app).await;
+    assert_eq!(done, figures(&app).await);
+    assert_eq!((&done["stream"]["messages"], &done["dead_letters"]["count"], age), (&json!(0), &json!(1), 0.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_tell_what_they_stored_and_what_went_wrong() {
+    let app = App::start_with(AppOptions { workers: 2, ..AppOptions::default() }).await;
+    Poison::lay(&app.pool).await;
+    for n in 0..50 {
+        app.send(&json!([event(&format!("e{n}"), "u", "t", "2026-03-01T10:00:00Z")])).await;
+    }
+    app.send(&Poison::in_event(event("bad", "u", "t", "2026-03-01T10:00:00Z"))).await;
+    let answer = eventually("the reports are in", async || {
+        let (_, answer) = app.get("/pipeline").await;
+        let stored = answer["workers"].as_array()?.iter().filter_map(|worker| worker["events_stored"].as_i64()).sum::<i64>();
+        (stored == 50 && !answer["last_error"].is_null()).then_some(answer)
+    })
+    .await;
+    assert_eq!(app.stored().await, 50);
+    assert_eq!(answer["workers"].as_array().unwrap().len(), 2);
+    assert_eq!(answer["dependencies"], json!({"postgres": "up", "nats": "up"}));
+    assert_eq!(answer["last_error"]["message"], "1 events were refused: refused");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_found_wherever_it_is() {
+    let app = App::start().await;
+    let without_time = json!({"event_id": "timeless", "user_id": "u", "event_type": "t"});
+    app.send(&json!([
+        event("timed", "u", "t", "2026-03-01T10:00:00Z"),
+        event("timed", "u", "t", "2026-03-02T10:00:00Z"),
+        without_time
+    ]))
+    .await;
+    app.drained().await;
+    for (id, expected) in [
+        ("timed", json!({"event_id": "timed", "status": "stored", "days": ["2026-03-01", "2026-03-02"]})),
+        ("timeless", json!({"event_id": "timeless", "status": "stored", "days": [null]})),
+        ("never%20sent", json!({"event_id": "never sent", "status": "unknown"})),
+    ] {
+        assert_eq!(app.get(&format!("/pipeline/events/{id}")).await, (200, expected));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_queue_the_rest_is_told() {
+    let mut app = App::start().await;
+    app.nats.kill();
+    let answer = eventually("the queue is down", async || {
+        let (status, answer) = app.get("/pipeline").await;
+        assert_eq!(status, 200, "{answer}");
+        (answer["dependencies"]["nats"] == "down").then_some(answer)
+    })
+    .await;
+    assert_eq!(answer["stream"], Value::Null);
+    assert_eq!(answer["workers"].as_array().unwrap().len(), 1);
+}

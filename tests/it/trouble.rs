@@ -1,0 +1,75 @@
+//! A message that ends every worker which takes it.
+
+use rollcall_tests::{App, AppOptions, event, eventually};
+use serde_json::{Value, json};
+use sqlx::AssertSqlSafe;
+
+/// Rows of such events keep a worker busy until it is killed, as one would be that runs out of memory.
+const TRAP: &str = "
+    create function trap() returns trigger language plpgsql as $$
+    begin
+        if new.properties ->> 'trap' is not null then perform pg_sleep(3600); end if;
+        return new;
+    end $$;
+    create trigger trap before insert on events for each row execute function trap()";
+
+/// What happens next to the message.
+enum Step {
+    /// A worker has it; this backend stores it.
+    Trapped(i32),
+    Buried(Vec<Value>),
+}
+
+async fn next_step(app: &App) -> Option<Step> {
+    let (_, answer) = app.get("/admin/dead-letters").await;
+    if let Some(letters) = answer["data"].as_array().filter(|letters| !letters.is_empty()) {
+        return Some(Step::Buried(letters.clone()));
+    }
+    let sleeping = "select pid from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'";
+    sqlx::query_scalar(sleeping).fetch_optional(&app.pool).await.unwrap().map(Step::Trapped)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_kills_its_workers_becomes_a_dead_letter_and_its_neighbours_are_stored() {
+    let variables = vec![("ACK_WAIT_MS", "1000".to_owned())];
+    let app = App::start_with(AppOptions { workers: 0, variables, ..AppOptions::default() }).await;
+    sqlx::raw_sql(AssertSqlSafe(TRAP)).execute(&app.pool).await.unwrap();
+    let mut trap = event("trap", "u", "t", "2026-03-01T10:00:00Z");
+    trap["properties"] = json!({"trap": true});
+    app.send(&json!([event("before", "u", "t", "2026-03-01T10:00:00Z")])).await;
+    app.send(&json!([trap, event("beside", "u", "t", "2026-03-01T10:00:00Z")])).await;
+    app.send(&json!([event("after", "u", "t", "2026-03-01T10:00:00Z")])).await;
+
+    let (mut worker, _) = app.process("worker");
+    worker.start();
+    let mut kills = 0;
+    let letters = loop {
+        match eventually("the trap closes or is buried", async || next_step(&app).await).await {
+            Step::Trapped(pid) => {
+                worker.kill();
+                kills += 1;
+                sqlx::query("select pg_terminate_backend($1, 5000)").bind(pid).execute(&app.pool).await.unwrap();
+                worker.start();
+            }
+            Step::Buried(letters) => break letters,
+        }
+    };
+    assert_eq!(kills, 6, "the first delivery and five more");
+    assert_eq!((&letters[0]["code"], &letters[0]["attempts"]), (&json!("kills_worker"), &json!(6)), "{letters:?}");
+    assert_eq!(letters[0]["events_count"], 2);
+    app.drained().await;
+    let stored: Vec<String> =
+        sqlx::query_scalar("select client_event_id from events order by 1").fetch_all(&app.pool).await.unwrap();
+    assert_eq!(stored, ["after", "before"]);
+    for id in ["trap", "beside"] {
+        let (_, answer) = app.get(&format!("/pipeline/events/{id}")).await;
+        assert_eq!(answer["status"], "dead_lettered", "{answer}");
+    }
+
+    sqlx::raw_sql("drop trigger trap on events").execute(&app.pool).await.unwrap();
+    let (_, answer) = app.call(reqwest::Method::POST, "/admin/dead-letters/redrive").await;
+    assert_eq!((&answer["redriven"], &answer["events_count"]), (&json!(1), &json!(2)), "{answer}");
+    app.drained().await;
+    assert_eq!(app.stored().await, 4);
+    assert_eq!(app.get("/admin/dead-letters").await.1["data"], Value::Array(Vec::new()));
+}
