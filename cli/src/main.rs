@@ -1,9 +1,10 @@
 //! The `rollcall` command: everything that people run.
 //!
 //! `dev` runs the whole service on private servers; `api` and `worker` are its two halves alone;
-//! `migrate`, `config` and `health` operate it; `generate` and `import` bring events in.
+//! `migrate`, `config`, `health` and `dead-letters` operate it; `generate` and `import` bring events in.
 
 mod config;
+mod dead_letters;
 mod demo;
 mod dev;
 mod generate;
@@ -43,6 +44,8 @@ enum Command {
     Config,
     /// Exit 0 if a service answers that it is ready
     Health(health::Arguments),
+    /// Look at what could not be stored, send it again, or throw it away
+    DeadLetters(dead_letters::Arguments),
     /// Make realistic sample events, into a file or straight to the API
     Generate(generate::Arguments),
     /// Send a file of events through the API
@@ -69,6 +72,7 @@ async fn main() -> anyhow::Result<()> {
         Command::Migrate => migrate::run().await,
         Command::Config => config::run(),
         Command::Health(arguments) => health::run(&arguments).await,
+        Command::DeadLetters(arguments) => dead_letters::run(arguments).await,
         Command::Generate(arguments) => generate::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,
     }

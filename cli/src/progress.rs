@@ -12,11 +12,16 @@ pub(crate) fn of_bytes(bytes: u64) -> ProgressBar {
     bar(bytes, "{wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left")
 }
 
+/// Counts letters, of which nobody knows how many there are.
+pub(crate) fn of_letters() -> ProgressBar {
+    ProgressBar::new_spinner().with_message("dead letters").with_style(style("{spinner} {human_pos} {msg}, {per_sec}"))
+}
+
 fn bar(length: u64, template: &str) -> ProgressBar {
-    let bar = ProgressBar::new(length);
-    // The templates above are constants; a wrong one would fall back to the default look.
-    match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
+    ProgressBar::new(length).with_style(style(template))
+}
+
+/// The templates above are constants; a wrong one would fall back to the default look.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
 /// Tries of one batch before giving up: about two minutes with their pauses.
@@ -16,11 +16,18 @@ const MAX_PAUSE: Duration = Duration::from_secs(15);
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Target {
     /// Address of the API
-    #[arg(long, env = "ROLLCALL_URL", default_value = "http://127.0.0.1:8000")]
+    #[arg(long, global = true, env = "ROLLCALL_URL", default_value = "http://127.0.0.1:8000")]
     pub(crate) url: String,
-    /// Key with the scope ingest
-    #[arg(long, env = "API_KEY", default_value = "secret-key", hide_env_values = true)]
+    /// Key with the scope ingest, or admin for dead letters
+    #[arg(long, global = true, env = "API_KEY", default_value = "secret-key", hide_env_values = true)]
     pub(crate) api_key: String,
+}
+
+impl Target {
+    /// The address of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url.trim_end_matches('/'))
+    }
 }
 
 /// One request: whole NDJSON lines.
@@ -54,20 +61,30 @@ pub(crate) fn client() -> anyhow::Result<reqwest::Client> {
 /// The service refuses the batch, or does not answer after many tries.
 pub(crate) async fn send(client: &reqwest::Client, target: &Target, batch: Batch) -> anyhow::Result<Outcome> {
     let lines = bytes::Bytes::from(batch.lines);
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        let url = format!("{}/events{}", target.url.trim_end_matches('/'), if batch.partial { "?partial=true" } else { "" });
-        let mut request = client.post(url).header("X-API-Key", &target.api_key).header(CONTENT_TYPE, "application/x-ndjson");
+    let url = target.url(if batch.partial { "/events?partial=true" } else { "/events" });
+    let request = || {
+        let mut request = client.post(&url).header("X-API-Key", &target.api_key).header(CONTENT_TYPE, "application/x-ndjson");
         if let Some(key) = &batch.idempotency_key {
             request = request.header("Idempotency-Key", key);
         }
-        let pause = match request.body(lines.clone()).send().await {
-            Ok(response) if response.status() == StatusCode::ACCEPTED => return outcome(response).await,
+        request.body(lines.clone())
+    };
+    let response = answer(request).await.with_context(|| format!("{} does not answer", target.url))?;
+    if response.status() == StatusCode::ACCEPTED { outcome(response).await } else { refused(response, batch.partial).await }
+}
+
+/// Sends a request until the answer is another than to try later.
+///
+/// # Errors
+/// There is no answer after many tries.
+pub(crate) async fn answer(request: impl Fn() -> RequestBuilder) -> reqwest::Result<Response> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let pause = match request().send().await {
             Ok(response) if is_retryable(response.status()) && tries < MAX_TRIES => pause(&response, tries),
-            Ok(response) => return refused(response, batch.partial).await,
             Err(_) if tries < MAX_TRIES => backoff(tries),
-            Err(error) => return Err(error).with_context(|| format!("{} does not answer", target.url)),
+            answered => return answered,
         };
         tokio::time::sleep(pause).await;
     }

@@ -6,9 +6,9 @@
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use sqlx::PgPool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::settings::{Environment, Secret};
 
@@ -51,6 +51,9 @@ impl DatabaseSettings {
     }
 }
 
+/// How long anyone waits for a connection, be it because the server is away or the pool is in use.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A pool of connections, made when they are first needed.
 ///
 /// `statement_timeout` of zero means none.
@@ -61,17 +64,19 @@ pub fn pool(settings: &DatabaseSettings, name: &str, statement_timeout: Duration
     let options: PgConnectOptions = settings.url.expose().parse()?;
     let timeout_ms = statement_timeout.as_millis().to_string();
     let options = options.application_name(name).options([("statement_timeout", timeout_ms.as_str()), ("timezone", "UTC")]);
-    let pool = PgPoolOptions::new()
-        .max_connections(settings.max_connections)
-        .acquire_timeout(Duration::from_secs(10))
-        .connect_lazy_with(options);
+    let pool =
+        PgPoolOptions::new().max_connections(settings.max_connections).acquire_timeout(PATIENCE).connect_lazy_with(options);
     Ok(pool)
 }
 
 /// Waits until PostgreSQL answers, with backoff and without end.
 pub async fn wait_until_reachable(pool: &PgPool) {
     let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
-    let ping = || async { pool.acquire().await.map(drop) };
+    // A connection of its own: the pool would try for a while before it says anything.
+    let ping = || async {
+        let connected = tokio::time::timeout(PATIENCE, PgConnection::connect_with(&pool.connect_options())).await;
+        connected.unwrap_or(Err(sqlx::Error::PoolTimedOut))?.close().await
+    };
     let warn = |error: &sqlx::Error, delay: Duration| {
         tracing::warn!(%error, delay_ms = delay.as_millis() as u64, "PostgreSQL does not answer; trying again");
     };

@@ -1,9 +1,9 @@
-//! The command line: generate, import, config, health, and the walk-through.
+//! The command line: generate, import, config, health, dead letters, and the walk-through.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use rollcall_tests::{App, KEY, binary};
+use rollcall_tests::{App, KEY, Poison, binary, event, eventually};
 use serde_json::json;
 
 async fn rollcall(app: &App, arguments: &[&str]) -> Output {
@@ -105,4 +105,43 @@ async fn health_and_config_say_what_is() {
     assert!(!rollcall(&app, &["health", "--url", "http://127.0.0.1:9/health/ready"]).await.status.success());
     let listed = text(&rollcall(&app, &["config"]).await.stdout);
     assert!(listed.contains("API_KEY=(hidden)") && listed.contains("MAX_BODY_BYTES=67108864"), "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_are_listed_shown_redriven_and_purged_from_the_command_line() {
+    let app = App::start().await;
+    Poison::lay(&app.pool).await;
+    let bad = |n: usize| Poison::in_event(event(&format!("bad-{n}"), "u", "t", "2026-03-01T10:00:00Z"));
+    app.send(&json!((0..620).map(bad).collect::<Vec<_>>())).await;
+    let run = async |arguments: &[&str]| {
+        let output = rollcall(&app, &[&["dead-letters"], arguments].concat()).await;
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    eventually("all are dead letters", async || {
+        let count = run(&["redrive", "--all", "--dry-run"]).await.1;
+        (count == "620 dead letters with 620 events would be redriven\n").then_some(())
+    })
+    .await;
+
+    let (_, listed, more) = run(&["list", "--limit", "2"]).await;
+    assert!(listed.starts_with(" id  failed at") && listed.contains("bad-") && listed.contains("violates check"), "{listed}");
+    assert!(more.contains("there may be more"), "{more}");
+    assert_eq!(run(&["list", "--limit", "5000", "--json"]).await.1.lines().count(), 620);
+    let (_, found, _) = run(&["list", "--event-id", "bad-7", "--json"]).await;
+    let letter: serde_json::Value = serde_json::from_str(&found).unwrap();
+    let (_, shown, _) = run(&["show", letter["id"].as_str().unwrap()]).await;
+    assert!(shown.contains("\"event_id\": \"bad-7\""), "{shown}");
+
+    let (purged, told, _) = run(&["purge", "--event-id", "bad-7"]).await;
+    assert_eq!((purged, told.as_str()), (true, "1 dead letters with 1 events purged\n"));
+    for wrong in [&["purge"][..], &["redrive"], &["purge", "--code", "nonsense"], &["show", "999999"], &["redrive", "7", "--all"]]
+    {
+        assert!(!run(wrong).await.0, "{wrong:?}");
+    }
+    Poison::lift(&app.pool).await;
+    let (redriven, told, errors) = run(&["redrive", "--all"]).await;
+    assert_eq!((redriven, told.as_str()), (true, "619 dead letters with 619 events redriven\n"), "{errors}");
+    app.drained().await;
+    assert_eq!(app.stored().await, 619);
+    assert_eq!(run(&["list"]).await, (true, String::new(), "no dead letters\n".to_owned()));
 }
