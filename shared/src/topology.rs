@@ -75,7 +75,7 @@ impl NatsSettings {
                 "DLQ_MAX_BYTES",
                 1 << 30,
                 1 << 20..=1 << 50,
-                "size limit in bytes of the stream of dead letters",
+                "size limit in bytes of the stream of dead letters; past it events that fail stay in the other",
             ),
             ack_wait: Duration::from_millis(environment.read_in(
                 "ACK_WAIT_MS",
