@@ -29,6 +29,15 @@ test: prepare ## Run every test, against real servers
 	$(CARGO) build --locked --workspace
 	$(CARGO) test --locked --workspace
 
+SECONDS ?= 60
+SEED ?= 1
+SEEDS ?= 1
+FAULTS ?=
+.PHONY: chaos
+chaos: prepare ## Break things under load and check every promise: SECONDS=60 SEED=1 SEEDS=1 FAULTS=
+	$(CARGO) build --locked --workspace --bins
+	target/debug/chaos --seconds $(SECONDS) --seed $(SEED) --seeds $(SEEDS) $(if $(FAULTS),--faults $(FAULTS))
+
 .PHONY: fmt
 fmt: ## Format the code
 	$(CARGO) fmt --all

@@ -5,6 +5,7 @@
 mod auth;
 mod backpressure;
 mod bulk;
+mod chaos;
 mod cli;
 mod compose;
 mod dead_letters;
@@ -13,7 +14,6 @@ mod health;
 mod identity;
 mod ingest;
 mod limits;
-mod model;
 mod outage;
 mod pipeline;
 mod property;

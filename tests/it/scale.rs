@@ -2,10 +2,8 @@
 
 use jiff::ToSpan;
 use jiff::civil::date;
-use rollcall_tests::{App, AppOptions, postgres_log};
+use rollcall_tests::{App, AppOptions, Fact, Model, postgres_log};
 use serde_json::{Value, json};
-
-use crate::model::{Fact, Model};
 
 const WORKERS: usize = 4;
 const CLIENTS: u64 = 8;

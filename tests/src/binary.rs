@@ -7,9 +7,10 @@ use std::path::PathBuf;
 /// # Panics
 /// If it was not built.
 pub fn binary(name: &str) -> PathBuf {
-    // target/debug/deps/it-… lies one folder below the binaries.
-    let test = std::env::current_exe().expect("the test's own path");
-    let folder = test.parent().and_then(|deps| deps.parent()).expect("a target folder");
+    // target/debug/deps/it-… lies one folder below the binaries, target/debug/chaos beside them.
+    let own = std::env::current_exe().expect("the program's own path");
+    let folder = own.parent().expect("a target folder");
+    let folder = if folder.ends_with("deps") { folder.parent().expect("a target folder") } else { folder };
     let binary = folder.join(name);
     assert!(binary.exists(), "{} is missing; run `make test`, or `cargo build --workspace` first", binary.display());
     binary

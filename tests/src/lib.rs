@@ -5,6 +5,8 @@
 
 mod app;
 mod binary;
+pub mod chaos;
+mod model;
 mod poison;
 mod port;
 mod postgres;
@@ -12,6 +14,7 @@ mod process;
 
 pub use self::app::{App, AppOptions, KEY, event};
 pub use self::binary::binary;
+pub use self::model::{Fact, Model};
 pub use self::poison::Poison;
 pub use self::port::free_port;
 use self::postgres::own_postgres;

@@ -4,7 +4,8 @@
 //! stored by `store` in one transaction with the help of the `dictionary`, `copy` and `rollup`, and
 //! then acknowledged. What fails is tried again as `retry` says, counted in `trouble`, and becomes a
 //! `dead_letter` in the end. Beside that, `compact` folds the rollups, `partition` makes tables
-//! ahead, `lag` measures the queue, and `health` and `report` tell how things are.
+//! ahead, `sweep` clears the counts of messages that are gone, `lag` measures the queue, and `health`
+//! and `report` tell how things are.
 //!
 //! It answers no questions: that is the API's work.
 
@@ -26,6 +27,7 @@ mod settings;
 mod settle;
 mod status;
 mod store;
+mod sweep;
 mod trouble;
 
 use std::sync::Arc;
@@ -69,6 +71,7 @@ pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: Cancella
             compact::run(&pool, settings.compact_interval, &stop),
             partition::run(&pool, &stop),
             lag::run(nats.clone(), &stop),
+            sweep::run(nats.clone(), &pool, &stop),
             report::run(&pool, &status, &stop),
         );
         if let Err(error) = nats.flush().await {

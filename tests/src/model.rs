@@ -8,29 +8,47 @@ use serde_json::{Value, json};
 
 /// What the model knows of an event.
 #[derive(Debug, Clone)]
-pub(crate) struct Fact {
+pub struct Fact {
     /// Project-wide identity: the id, and its day unless it was sent without a time.
-    pub(crate) identity: (String, Option<Date>),
-    pub(crate) actor: String,
-    pub(crate) event_type: String,
-    pub(crate) day: Date,
+    pub identity: (String, Option<Date>),
+    /// Who is counted.
+    pub actor: String,
+    /// What happened.
+    pub event_type: String,
+    /// When, as a day of the project.
+    pub day: Date,
 }
 
 /// Everything sent, first come first kept.
 #[derive(Debug, Default)]
-pub(crate) struct Model {
+pub struct Model {
     known: HashSet<(String, Option<Date>)>,
-    pub(crate) facts: Vec<Fact>,
+    /// How many events of a day, type and actor there are.
+    counts: BTreeMap<(Date, String, String), u64>,
 }
 
 impl Model {
-    pub(crate) fn add(&mut self, fact: Fact) {
-        if self.known.insert(fact.identity.clone()) {
-            self.facts.push(fact);
+    /// Adds an event, unless one of its identity is there.
+    pub fn add(&mut self, fact: Fact) {
+        if self.known.insert(fact.identity) {
+            self.count(fact.day, &fact.event_type, &fact.actor);
         }
     }
 
-    pub(crate) fn dau(&self, from: Date, to: Date, granularity: &str, event_type: Option<&str>) -> Value {
+    /// Adds an event that is known to be new.
+    pub fn count(&mut self, day: Date, event_type: &str, actor: &str) {
+        *self.counts.entry((day, event_type.to_owned(), actor.to_owned())).or_default() += 1;
+    }
+
+    /// How many events there are.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
+    /// The answer of `/stats/dau`.
+    #[must_use]
+    pub fn dau(&self, from: Date, to: Date, granularity: &str, event_type: Option<&str>) -> Value {
         let bucket = |day: Date| match granularity {
             "day" => day,
             "week" => day.saturating_sub(i32::from(day.weekday().to_monday_zero_offset()).days()),
@@ -42,19 +60,21 @@ impl Model {
             buckets.entry(bucket(day)).or_default();
             day = day.saturating_add(1.day());
         }
-        for fact in self.facts.iter().filter(|fact| (from..=to).contains(&fact.day)) {
-            if event_type.is_none_or(|event_type| event_type == fact.event_type) {
-                buckets.entry(bucket(fact.day)).or_default().insert(&fact.actor);
+        for (day, name, actor) in self.counts.keys().filter(|(day, ..)| (from..=to).contains(day)) {
+            if event_type.is_none_or(|event_type| event_type == name) {
+                buckets.entry(bucket(*day)).or_default().insert(actor);
             }
         }
         let data: Vec<_> = buckets.iter().map(|(date, users)| json!({"date": date, "unique_users": users.len()})).collect();
         json!({"data": data, "granularity": granularity})
     }
 
-    pub(crate) fn top_events(&self, from: Date, to: Date) -> Value {
+    /// The answer of `/stats/top-events` with room for all types.
+    #[must_use]
+    pub fn top_events(&self, from: Date, to: Date) -> Value {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-        for fact in self.facts.iter().filter(|fact| (from..=to).contains(&fact.day)) {
-            *counts.entry(&fact.event_type).or_default() += 1;
+        for ((_, name, _), count) in self.counts.iter().filter(|((day, ..), _)| (from..=to).contains(day)) {
+            *counts.entry(name).or_default() += count;
         }
         let mut counts: Vec<_> = counts.into_iter().collect();
         counts.sort_by_key(|(name, count)| (std::cmp::Reverse(*count), *name));
@@ -62,11 +82,14 @@ impl Model {
     }
 
     fn active(&self, from: Date, until: Date, event_type: Option<&str>) -> BTreeSet<&str> {
-        let facts = self.facts.iter().filter(|fact| fact.day >= from && fact.day < until);
-        facts.filter(|fact| event_type.is_none_or(|wanted| wanted == fact.event_type)).map(|fact| fact.actor.as_str()).collect()
+        let keys = self.counts.keys().filter(|(day, ..)| *day >= from && *day < until);
+        keys.filter(|(_, name, _)| event_type.is_none_or(|wanted| wanted == name)).map(|(.., actor)| actor.as_str()).collect()
     }
 
-    pub(crate) fn retention(
+    /// The answer of `/stats/retention` for windows that are all over; `new` keeps only those never
+    /// seen before, and `types` are what brings someone in and what counts as coming back.
+    #[must_use]
+    pub fn retention(
         &self,
         start: Date,
         window_type: &str,
@@ -93,7 +116,6 @@ impl Model {
                 .collect();
             let percents: Vec<f64> =
                 retained.iter().map(|count| (10_000.0 * *count as f64 / members.len() as f64).round() / 100.0).collect();
-            // The histories of these tests lie years back, so every window is over.
             data.push(json!({"cohort_date": bound(cohort), "users_count": members.len(), "retention_windows": percents,
                              "retained_users": retained, "complete": vec![true; followed as usize]}));
         }

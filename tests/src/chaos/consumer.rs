@@ -1,0 +1,22 @@
+//! The shared consumer, deleted under the workers' hands.
+
+use rollcall_shared::topology::{CONSUMER, STREAM};
+
+use super::check::Check;
+use super::failure::{Failure, Failures};
+use super::fault::Fault;
+use super::fleet::Fleet;
+use super::stream::patiently;
+
+/// Deletes the consumer, and has it made again as an operator would.
+pub(crate) async fn delete(fleet: &Fleet, fault: Fault, failures: &Failures) {
+    patiently(async || {
+        let stream = fleet.jetstream().await?.get_stream(STREAM).await.ok()?;
+        stream.delete_consumer(CONSUMER).await.ok()
+    })
+    .await;
+    tokio::time::sleep(fault.lasts).await;
+    if !fleet.migrate().await {
+        failures.add(Failure::new(Check::Migrated, "rollcall migrate failed; see migrate.log"));
+    }
+}
