@@ -8,6 +8,7 @@
 //! It never writes events: that is the worker's work.
 
 mod auth;
+mod confirmations;
 mod dead_letters;
 mod error;
 mod extract;
@@ -92,7 +93,8 @@ async fn prepare(settings: ApiSettings, database: PgPool, stop: CancellationToke
         topology::ensure_as_admin(&settings.nats).await?;
     }
     let nats = topology::connect(&settings.nats.url, Role::Api).await?;
-    let publisher = publish::ChunkPublisher::new(nats.clone(), settings.publish_deadline);
+    let confirmations = Arc::new(confirmations::Confirmations::default());
+    let publisher = publish::ChunkPublisher::new(nats.clone(), settings.publish_deadline, confirmations.clone());
     let open_ring = || auth::KeyRing::new(database.clone(), settings.api_key.as_ref());
     let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
     let keys = open_ring.retry(backoff).when(|error| matches!(error, ApiError::DatabaseUnavailable(_))).await?;
@@ -100,7 +102,7 @@ async fn prepare(settings: ApiSettings, database: PgPool, stop: CancellationToke
         keys: Arc::new(keys),
         lanes: Arc::new(ingest::Lanes::new(publisher.clone())),
         budget: ingest::Budget::new(settings.ingest_memory_bytes, settings.limits.max_body_bytes),
-        queue: queue::Queue::new(nats.clone()),
+        queue: queue::Queue::new(nats.clone(), confirmations),
         settings: Arc::new(settings),
         metrics: telemetry::metrics(),
         database,

@@ -21,6 +21,8 @@ use rollcall_shared::project::ProjectId;
 use rollcall_shared::topology::{STREAM, subject};
 use tokio::sync::Semaphore;
 
+use crate::confirmations::Confirmations;
+
 /// Messages in flight from one process: more only adds latency, as the server confirms in order.
 const MAX_IN_FLIGHT_MESSAGES: usize = 32;
 /// Bytes in flight from one process, in KiB: the memory that a stalled server can hold up.
@@ -68,10 +70,11 @@ pub(crate) struct ChunkPublisher {
     messages: Arc<Semaphore>,
     kib: Arc<Semaphore>,
     deadline: Duration,
+    confirmations: Arc<Confirmations>,
 }
 
 impl ChunkPublisher {
-    pub(crate) fn new(client: async_nats::Client, deadline: Duration) -> Self {
+    pub(crate) fn new(client: async_nats::Client, deadline: Duration, confirmations: Arc<Confirmations>) -> Self {
         let mut context = jetstream::new(client);
         // A publish whose connection dies hears nothing for this long; then its outcome is unknown.
         context.set_timeout(Duration::from_secs(3));
@@ -80,6 +83,7 @@ impl ChunkPublisher {
             messages: Arc::new(Semaphore::new(MAX_IN_FLIGHT_MESSAGES)),
             kib: Arc::new(Semaphore::new(MAX_IN_FLIGHT_KIB)),
             deadline,
+            confirmations,
         }
     }
 
@@ -96,7 +100,7 @@ impl ChunkPublisher {
             let publishes: FuturesUnordered<_> = chunks.into_iter().enumerate().map(publish).collect();
             publishes.try_collect::<()>().await
         };
-        tokio::time::timeout(self.deadline, all).await.unwrap_or(Err(NotDurable::Unconfirmed))
+        self.within_deadline(all).await
     }
 
     /// Publishes a message that was published before. Returns once it is durable.
@@ -104,8 +108,15 @@ impl ChunkPublisher {
     /// # Errors
     /// [`NotDurable`]; it may be durable nevertheless.
     pub(crate) async fn publish_again(&self, project: ProjectId, payload: Bytes, headers: HeaderMap) -> Result<(), NotDurable> {
-        let published = self.publish(project, payload, headers);
-        tokio::time::timeout(self.deadline, published).await.unwrap_or(Err(NotDurable::Unconfirmed))
+        self.within_deadline(self.publish(project, payload, headers)).await
+    }
+
+    async fn within_deadline(&self, publishes: impl Future<Output = Result<(), NotDurable>>) -> Result<(), NotDurable> {
+        let published = tokio::time::timeout(self.deadline, publishes).await.unwrap_or(Err(NotDurable::Unconfirmed));
+        if published == Err(NotDurable::Unconfirmed) {
+            self.confirmations.unconfirmed();
+        }
+        published
     }
 
     async fn publish(&self, project: ProjectId, payload: Bytes, headers: HeaderMap) -> Result<(), NotDurable> {
@@ -129,6 +140,7 @@ impl ChunkPublisher {
         let started = Instant::now();
         let message = PublishMessage::build().payload(payload.clone()).headers(headers.clone()).expected_stream(STREAM);
         self.context.send_publish(subject(project), message).await?.await?;
+        self.confirmations.confirmed();
         histogram!("rollcall_publish_duration_seconds").record(started.elapsed());
         counter!("rollcall_chunks_published_total").increment(1);
         counter!("rollcall_published_bytes_total").increment(payload.len() as u64);

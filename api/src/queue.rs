@@ -1,11 +1,14 @@
 //! The queue as the API sees it: whether it takes events, and how full it is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::Info as ConsumerInfo;
 use async_nats::jetstream::stream::Info as StreamInfo;
 use async_nats::jetstream::{self, Context};
 use rollcall_shared::topology::{CONSUMER, STREAM, is_connected};
+
+use crate::confirmations::Confirmations;
 
 /// A server that has not answered by then hangs.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -17,6 +20,7 @@ const LARGEST_MESSAGE_BYTES: u64 = 768 * 1024;
 pub(crate) struct Queue {
     client: async_nats::Client,
     context: Context,
+    confirmations: Arc<Confirmations>,
 }
 
 /// Whether events can be accepted.
@@ -27,6 +31,8 @@ pub(crate) enum QueueState {
     Down,
     /// Connected, but the stream does not answer, or there is none.
     Silent,
+    /// The stream answers and does not confirm what is published.
+    Refusing,
     /// No room for a message of the largest size.
     Full {
         bytes: u64,
@@ -35,10 +41,10 @@ pub(crate) enum QueueState {
 }
 
 impl Queue {
-    pub(crate) fn new(client: async_nats::Client) -> Self {
+    pub(crate) fn new(client: async_nats::Client, confirmations: Arc<Confirmations>) -> Self {
         let mut context = jetstream::new(client.clone());
         context.set_timeout(PATIENCE);
-        Self { client, context }
+        Self { client, context, confirmations }
     }
 
     pub(crate) async fn state(&self) -> QueueState {
@@ -51,7 +57,7 @@ impl Queue {
         if max_bytes.saturating_sub(bytes) < LARGEST_MESSAGE_BYTES.min(max_bytes / 20) {
             return QueueState::Full { bytes, max_bytes };
         }
-        QueueState::Up
+        if self.confirmations.are_missing() { QueueState::Refusing } else { QueueState::Up }
     }
 
     /// A stream's own figures; `None` if it is not there or the server does not answer.
@@ -74,6 +80,7 @@ impl QueueState {
             Self::Up => "up",
             Self::Down => "down",
             Self::Silent => "silent",
+            Self::Refusing => "refusing",
             Self::Full { .. } => "full",
         }
     }
@@ -84,6 +91,7 @@ impl QueueState {
             Self::Up => None,
             Self::Down => Some("there is no connection to nats-server".to_owned()),
             Self::Silent => Some(format!("the stream {STREAM} does not answer")),
+            Self::Refusing => Some(format!("the stream {STREAM} does not confirm events; nats-server's log has the cause")),
             Self::Full { bytes, max_bytes } => {
                 Some(format!("the stream {STREAM} is full: {bytes} of {max_bytes} bytes wait to be stored"))
             }

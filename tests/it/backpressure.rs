@@ -74,13 +74,32 @@ async fn a_queue_that_hangs_is_told_within_the_deadline_and_recovers_by_itself()
     let (status, answer) = app.get("/health/ready").await;
     assert_eq!((status, &answer["status"]), (503, &json!("not ready")), "{answer}");
     kill(nats, Signal::SIGCONT).unwrap();
-    app.ready().await;
     eventually("events are accepted again", async || (app.post("/events", &[], small.clone()).await.0 == 202).then_some(()))
         .await;
+    app.ready().await;
     app.drained().await;
     let small: i64 =
         sqlx::query_scalar("select count(*) from events where client_event_id = 'small'").fetch_one(&app.pool).await.unwrap();
     assert_eq!(small, 1, "what was confirmed too late is not doubled by the resend");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_answers_and_stores_nothing_is_told_and_recovers_by_itself() {
+    let variables = vec![("PUBLISH_DEADLINE_MS", "500".to_owned())];
+    let app = App::start_with(AppOptions { variables, ..AppOptions::default() }).await;
+    let jetstream = app.jetstream().await;
+    let mut config = jetstream.get_stream("EVENTS").await.unwrap().cached_info().config.clone();
+    let subjects = std::mem::replace(&mut config.subjects, vec!["events.elsewhere".to_owned()]);
+    jetstream.update_stream(&config).await.unwrap();
+    let one = json!([event("one", "u", "t", "2026-03-01T10:00:00Z")]).to_string();
+    assert_eq!(app.post("/events", &[], one.clone()).await.0, 503);
+    let (status, answer) = app.get("/health/ready").await;
+    assert_eq!((status, &answer["dependencies"]["nats"]), (503, &json!("refusing")), "{answer}");
+    assert_eq!(answer["reasons"], json!(["the stream EVENTS does not confirm events; nats-server's log has the cause"]));
+    config.subjects = subjects;
+    jetstream.update_stream(&config).await.unwrap();
+    app.ready().await;
+    assert_eq!(app.post("/events", &[], one.clone()).await.0, 202);
 }
 
 /// Opens a request and sends a part of its body.

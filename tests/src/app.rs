@@ -233,6 +233,18 @@ impl App {
         .await;
     }
 
+    /// Waits until no message is counted as begun or refused: what is done with is forgotten.
+    ///
+    /// # Panics
+    /// If they are not in time.
+    pub async fn untroubled(&self) {
+        eventually("no message is counted", || async {
+            let left: i64 = sqlx::query_scalar("select count(*) from troubled_messages").fetch_one(&self.pool).await.ok()?;
+            (left == 0).then_some(())
+        })
+        .await;
+    }
+
     /// Waits until no delta is left unfolded.
     ///
     /// # Panics
