@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rollcall_shared::topology::STREAM;
 use rollcall_tests::{App, AppOptions, Poison, event, eventually};
 use serde_json::{Value, json};
 
@@ -37,6 +38,33 @@ async fn dead_letters_are_counted_once_they_are_written() {
     let (status, answer) = app.post("/events?wait=stored&timeout_ms=30000", &[], json!(batch).to_string()).await;
     let counts = [&answer["inserted"], &answer["duplicates"], &answer["dead_lettered"]];
     assert_eq!((status, counts), (200, [&json!(2), &json!(0), &json!(1)]), "{answer}");
+    let (_, letters) = app.get("/admin/dead-letters").await;
+    assert_eq!(letters["data"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_two_requests_have_is_refused_for_both() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    Poison::lay(&app.pool).await;
+    let batch = json!([Poison::in_event(events(0..1).remove(0))]);
+    app.send(&batch).await;
+    let context = app.jetstream().await;
+    let both_wait = async {
+        eventually("both wait in the queue", async || {
+            let stream = context.get_stream(STREAM).await.ok()?;
+            (stream.cached_info().state.messages == 2).then_some(())
+        })
+        .await;
+        let (mut worker, _) = app.process("worker");
+        worker.start();
+        worker
+    };
+    // One batch of the worker has them both.
+    let asked = app.post("/events?wait=stored&timeout_ms=30000", &[], batch.to_string());
+    let ((status, answer), _worker) = tokio::join!(asked, both_wait);
+    let counts = [&answer["inserted"], &answer["duplicates"], &answer["dead_lettered"]];
+    assert_eq!((status, counts), (200, [&json!(0), &json!(0), &json!(1)]), "{answer}");
+    app.drained().await;
     let (_, letters) = app.get("/admin/dead-letters").await;
     assert_eq!(letters["data"].as_array().unwrap().len(), 1);
 }

@@ -50,17 +50,27 @@ pub(crate) fn rows<'a>(decoded: &[&'a Decoded]) -> Result<Vec<Row<'a>>, ChunkErr
     Ok(rows)
 }
 
-/// Sorts the rows by identity and keeps the first that arrived of each.
-pub(crate) fn sort_and_deduplicate(rows: &mut Vec<Row<'_>>) {
+/// Sorts the rows by identity and keeps the first that arrived of each. Returns, sorted likewise,
+/// which other messages have one of these events too.
+pub(crate) fn sort_and_deduplicate(rows: &mut Vec<Row<'_>>) -> Vec<(Identity, usize)> {
     rows.sort_by_key(|row| row.identity);
-    rows.dedup_by_key(|row| row.identity);
+    let mut repeats = Vec::new();
+    rows.dedup_by(|later, first| {
+        let is_repeat = later.identity == first.identity;
+        if is_repeat && later.message != first.message {
+            repeats.push((later.identity, later.message));
+        }
+        is_repeat
+    });
+    repeats.dedup();
+    repeats
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn decoded(lines: &str) -> Decoded {
+    fn decoded_of(lines: &str) -> Decoded {
         Decoded { project: ProjectId(1), lines: lines.as_bytes().to_vec() }
     }
 
@@ -74,11 +84,21 @@ mod tests {
     #[test]
     fn the_first_of_equal_events_stays() {
         let lines = [line("a", "first", 1), line("b", "other", 1), line("a", "second", 1), line("a", "another day", 2)].concat();
-        let decoded = decoded(&lines);
+        let decoded = decoded_of(&lines);
         let mut rows = rows(&[&decoded]).unwrap();
         sort_and_deduplicate(&mut rows);
         let mut types: Vec<_> = rows.iter().map(|row| row.event.event_type.0.as_ref()).collect();
         types.sort_unstable();
         assert_eq!(types, ["another day", "first", "other"]);
+    }
+
+    #[test]
+    fn an_event_of_several_messages_is_known_for_all_of_them() {
+        let decoded = [line("a", "t", 1) + &line("b", "t", 1), line("b", "t", 1).repeat(2), line("b", "t", 1)];
+        let decoded = decoded.map(|lines| decoded_of(&lines));
+        let mut rows = rows(&decoded.iter().collect::<Vec<_>>()).unwrap();
+        let repeats = sort_and_deduplicate(&mut rows);
+        assert_eq!(rows.iter().map(|row| row.message).collect::<Vec<_>>(), [0, 0]);
+        assert_eq!(repeats.iter().map(|(_, message)| *message).collect::<Vec<_>>(), [1, 2]);
     }
 }

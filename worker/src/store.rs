@@ -36,7 +36,7 @@ pub(crate) struct Outcome {
 }
 
 /// A row that was refused, and why.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Refused {
     /// The place of its message among those of the batch.
     pub(crate) message: usize,
@@ -65,7 +65,7 @@ impl Store {
     /// Only transient ones. Some of the rows may be stored then, and the whole batch can be tried again.
     pub(crate) async fn store(&self, mut rows: Vec<Row<'_>>) -> Result<Outcome, StoreError> {
         let events = rows.len();
-        sort_and_deduplicate(&mut rows);
+        let repeats = sort_and_deduplicate(&mut rows);
         let mut outcome = Outcome::default();
         let mut parts = vec![rows];
         while let Some(mut part) = parts.pop() {
@@ -86,6 +86,7 @@ impl Store {
                 }
             }
         }
+        outcome.refuse_repeats(&repeats);
         let inserted: u64 = outcome.inserted.values().sum();
         histogram!("rollcall_store_batch_events").record(events as f64);
         counter!("rollcall_events_duplicate_total").increment(events as u64 - inserted - outcome.refused.len() as u64);
@@ -121,6 +122,17 @@ impl Outcome {
             line.push(b'\n');
             Refused { message: row.message, identity: row.identity, line, code, reason: Arc::clone(&reason) }
         }));
+    }
+
+    /// What is refused is refused for every message that has it: none of them is done with before the
+    /// event is stored or a dead letter.
+    fn refuse_repeats(&mut self, repeats: &[(Identity, usize)]) {
+        for place in 0..self.refused.len() {
+            let refused = self.refused[place].clone();
+            let first = repeats.partition_point(|(identity, _)| *identity < refused.identity);
+            let of_same = repeats[first..].iter().take_while(|(identity, _)| *identity == refused.identity);
+            self.refused.extend(of_same.map(|(_, message)| Refused { message: *message, ..refused.clone() }));
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::batch::{Batch, random_of};
 use super::catalog::Catalog;
 use super::check::Check;
+use super::dead_letters::DeadLetters;
 use super::failure::{Failure, Failures};
 use super::ledger::Ledger;
 use super::stored::is_stored;
@@ -149,14 +150,18 @@ impl Sender {
         }
     }
 
-    /// Looks for one event of a batch that is said to be stored.
+    /// Looks for an event of a batch that is said to be stored; best for one that had to become a dead
+    /// letter.
     async fn look_up(&self, batch: &Batch, random: &mut StdRng) {
-        let number = batch.numbers[random.random_range(0..batch.numbers.len())];
-        if self.catalog.is_poison(number) {
-            return;
-        }
-        if is_stored(&self.pool, &self.catalog, number).await == Some(false) {
-            self.failures.add(Failure::new(Check::Stored, format!("{} was not", self.catalog.event(number))));
+        let poison = batch.numbers.iter().copied().find(|number| self.catalog.is_poison(*number));
+        let number = poison.unwrap_or_else(|| batch.numbers[random.random_range(0..batch.numbers.len())]);
+        let event = self.catalog.event(number);
+        let is_there = match poison {
+            None => is_stored(&self.pool, &self.catalog, number).await,
+            Some(_) => DeadLetters { http: &self.http, front: self.front(random) }.has(&event.id).await,
+        };
+        if is_there == Some(false) {
+            self.failures.add(Failure::new(Check::Stored, format!("{event} was not")));
         }
     }
 

@@ -2,6 +2,7 @@
 //! when it is sent again.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rollcall_shared::dead_letter::Code;
 use serde_json::Value;
@@ -11,6 +12,9 @@ use super::check::Check;
 use super::failure::Failure;
 use super::ledger::Standing;
 use crate::KEY;
+
+/// An API that is disturbed is not waited for.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// The dead letters over HTTP.
 pub(crate) struct DeadLetters<'a> {
@@ -36,6 +40,13 @@ impl DeadLetters<'_> {
                 None => return Ok(all),
             }
         }
+    }
+
+    /// Whether an event has one; `None` if the API does not answer.
+    pub(crate) async fn has(&self, id: &str) -> Option<bool> {
+        let request = self.http.get(self.url(&format!("?event_id={id}"))).timeout(PATIENCE);
+        let page = answer(request).await.ok()?;
+        Some(!page["data"].as_array()?.is_empty())
     }
 
     /// Sends all of them into the queue again; returns how many that were.

@@ -37,6 +37,10 @@ const LEFT: &str = "
     union all
     select 'rows in troubled_messages', count(*) from troubled_messages
     union all
+    select 'temporary tables', count(*) from pg_class where relpersistence = 't' and relkind = 'r'
+    union all
+    select 'prepared transactions', count(*) from pg_prepared_xacts
+    union all
     select 'rows in events_default', count(*) from events_default
     union all
     select 'rows in event_ids_default', count(*) from event_ids_default

@@ -18,11 +18,17 @@ struct Question {
     expected: Value,
 }
 
-/// Asks every question in both ways.
-pub(crate) async fn check(http: &reqwest::Client, front: u16, catalog: &Catalog, model: &Model) -> Vec<Failure> {
+/// Asks every question of these sources.
+pub(crate) async fn check(
+    http: &reqwest::Client,
+    front: u16,
+    catalog: &Catalog,
+    model: &Model,
+    sources: &[&str],
+) -> Vec<Failure> {
     let mut failures = Vec::new();
     for Question { path, expected } in questions(catalog, model) {
-        for source in ["rollups", "events"] {
+        for source in sources {
             let answer = ask(http, &format!("http://127.0.0.1:{front}{path}&source={source}")).await;
             failures.extend(judge(&format!("{path}&source={source}"), &expected, answer));
         }

@@ -49,11 +49,11 @@ impl Court<'_> {
         let mut figures = Figures { lost, doubled, dead_letters: 0 };
         match (DeadLetters { http, front: fronts[0] }.list().await, poison) {
             (Ok(letters), Poison::Refused) => {
-                let letters_judged = dead_letters::judge(&letters, catalog, &standings);
+                let judgement = dead_letters::judge(&letters, catalog, &standings);
                 figures.dead_letters = letters.len();
-                figures.lost += letters_judged.lost;
-                figures.doubled += letters_judged.doubled;
-                self.failures.extend(letters_judged.failures);
+                figures.lost += judgement.lost;
+                figures.doubled += judgement.doubled;
+                self.failures.extend(judgement.failures);
             }
             (Ok(letters), Poison::Welcome) => {
                 let left = letters.iter().map(|letter| Failure::new(Check::Redriven, format!("this letter is left: {letter}")));
@@ -62,7 +62,9 @@ impl Court<'_> {
             (Err(failure), _) => self.failures.add(failure),
         }
         let model = rows.model(catalog, &standings, poison);
-        self.failures.extend(statistics::check(http, fronts[0], catalog, &model).await);
+        // To answer from the rows takes seconds, so they are asked at the end only.
+        let sources: &[&str] = if poison == Poison::Refused { &["rollups"] } else { &["rollups", "events"] };
+        self.failures.extend(statistics::check(http, fronts[0], catalog, &model, sources).await);
         figures
     }
 
