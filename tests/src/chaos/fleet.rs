@@ -26,6 +26,9 @@ use crate::{KEY, Process, binary, free_port};
 const ACK_WAIT_MS: &str = "5000";
 /// What is refused becomes a dead letter three seconds later, while there still are faults.
 const RETRY_DELAY_MS: &str = "100";
+/// PostgreSQL is a little away, as it mostly is: then a worker spends its time in transactions, and a
+/// fault at any moment meets one.
+const DISTANCE: Network = Network::Slow { latency_ms: 4, bytes_per_sec: 64 << 20 };
 /// PostgreSQL connections of one service.
 pub(crate) const POOL_SIZE: i64 = 4;
 
@@ -129,7 +132,7 @@ impl Fleet {
     /// # Errors
     /// Only if one does not.
     pub(crate) async fn ready(&self) -> Result<(), Failure> {
-        self.paths().iter().for_each(|path| path.set(Network::Open));
+        self.paths().iter().for_each(|path| path.restore());
         // The default would be a connection that a killed service has left behind.
         let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).pool_max_idle_per_host(0).build();
         let http = http.expect("a client");
@@ -197,8 +200,8 @@ impl Fleet {
             })
             .await;
         let port = free_port();
-        let to_nats = Proxy::start(format!("{name} to NATS"), nats).await;
-        let to_postgres = Proxy::start(format!("{name} to PostgreSQL"), postgres).await;
+        let to_nats = Proxy::start(format!("{name} to NATS"), nats, Network::Open).await;
+        let to_postgres = Proxy::start(format!("{name} to PostgreSQL"), postgres, DISTANCE).await;
         let environment = vec![
             ("NATS_URL", over(&nats_url, nats, &to_nats)),
             ("DATABASE_URL", over(&database_url, postgres, &to_postgres)),
@@ -217,7 +220,7 @@ impl Fleet {
         process.start();
         let mut paths = vec![Arc::new(to_nats), Arc::new(to_postgres)];
         if kind == "api" {
-            paths.push(Arc::new(Proxy::start(format!("clients to {name}"), port).await));
+            paths.push(Arc::new(Proxy::start(format!("clients to {name}"), port, Network::Open).await));
         }
         Service { process: tokio::sync::Mutex::new(process), paths, url: format!("http://127.0.0.1:{port}") }
     }

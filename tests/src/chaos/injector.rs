@@ -106,6 +106,6 @@ async fn disturb_network(fleet: &Fleet, fault: Fault) {
     }
     if fault.kind != FaultKind::Cut {
         tokio::time::sleep(fault.lasts).await;
-        path.set(Network::Open);
+        path.restore();
     }
 }

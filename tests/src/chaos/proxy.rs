@@ -47,18 +47,20 @@ pub(crate) struct Proxy {
     /// From whom to whom, for messages.
     pub(crate) name: String,
     port: u16,
+    usual: Network,
     state: watch::Sender<State>,
     listening: JoinHandle<()>,
 }
 
 impl Proxy {
-    /// Listens, and passes everything on to `upstream`, a port of 127.0.0.1.
-    pub(crate) async fn start(name: String, upstream: u16) -> Self {
+    /// Listens, and passes everything on to `upstream`, a port of 127.0.0.1, over a network that
+    /// usually is as it is said here.
+    pub(crate) async fn start(name: String, upstream: u16, usual: Network) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
-        let (state, watched) = watch::channel(State { network: Network::Open, generation: 0 });
+        let (state, watched) = watch::channel(State { network: usual, generation: 0 });
         let listening = tokio::spawn(listen(listener, SocketAddr::from((Ipv4Addr::LOCALHOST, upstream)), watched));
-        Self { name, port, state, listening }
+        Self { name, port, usual, state, listening }
     }
 
     /// The port on 127.0.0.1.
@@ -69,6 +71,11 @@ impl Proxy {
     /// Makes the network so from now on, for connections old and new.
     pub(crate) fn set(&self, network: Network) {
         self.state.send_modify(|state| state.network = network);
+    }
+
+    /// Makes the network as it usually is.
+    pub(crate) fn restore(&self) {
+        self.set(self.usual);
     }
 
     /// Cuts every connection there is.
