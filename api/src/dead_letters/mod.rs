@@ -22,7 +22,7 @@ use self::filter::Filter;
 pub(crate) use self::letter::Letter;
 use self::page::{Page, Paging};
 pub(crate) use self::shelf::Shelf;
-use crate::auth::{Access, Admin};
+use crate::auth::{Access, Admin, Project};
 use crate::error::ApiError;
 use crate::extract::Parameters;
 use crate::state::AppState;
@@ -57,7 +57,16 @@ pub(crate) async fn show(
     Ok(Json(letter.in_full()))
 }
 
-/// What a mass change did.
+/// What is done to letters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    /// They are sent again.
+    Redrive,
+    /// They are thrown away.
+    Purge,
+}
+
+/// What a change did.
 #[derive(Debug, Default, Serialize)]
 struct Change {
     /// Letters that were meant.
@@ -76,18 +85,9 @@ struct Change {
 pub(crate) async fn redrive(
     State(app): State<AppState>,
     access: Access<Admin>,
-    mut parameters: Parameters,
+    parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
-    let filter = Filter::of(&mut parameters);
-    let paging = Paging::of(&mut parameters);
-    let dry_run = parameters.flag("dry_run");
-    parameters.finish()?;
-    let shelf = Shelf::open(&app, access.project.id).await?;
-    let page = Page::read(&shelf, &access.project, &filter, paging).await?;
-    if !dry_run {
-        all(page.letters.iter().map(|letter| redrive_letter(&app, &shelf, letter)).collect()).await?;
-    }
-    Ok(Json(json!(Change { redriven: Some(if dry_run { 0 } else { page.letters.len() }), ..page.change() })))
+    change_page(&app, &access.project, parameters, Act::Redrive).await
 }
 
 /// `POST /admin/dead-letters/{id}/redrive`: sends one letter again.
@@ -95,38 +95,18 @@ pub(crate) async fn redrive_one(
     State(app): State<AppState>,
     access: Access<Admin>,
     Path(id): Path<String>,
-    mut parameters: Parameters,
+    parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
-    let dry_run = parameters.flag("dry_run");
-    parameters.finish()?;
-    let (shelf, letter) = find(&app, access.project.id, &id).await?;
-    if !dry_run {
-        redrive_letter(&app, &shelf, &letter).await?;
-    }
-    let change = Change { redriven: Some(usize::from(!dry_run)), ..Page::of_one(letter).change() };
-    Ok(Json(json!(change)))
+    change_one(&app, access.project.id, &id, parameters, Act::Redrive).await
 }
 
 /// `DELETE /admin/dead-letters`: throws a page of letters away. Without a filter it asks for `all=true`.
 pub(crate) async fn purge(
     State(app): State<AppState>,
     access: Access<Admin>,
-    mut parameters: Parameters,
+    parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
-    let filter = Filter::of(&mut parameters);
-    let paging = Paging::of(&mut parameters);
-    let (dry_run, is_for_all) = (parameters.flag("dry_run"), parameters.flag("all"));
-    if filter.is_empty() && !is_for_all {
-        parameters.problem("all", "required", "must be true to purge every dead letter; or send a filter");
-    }
-    parameters.finish()?;
-    let shelf = Shelf::open(&app, access.project.id).await?;
-    let page = Page::read(&shelf, &access.project, &filter, paging).await?;
-    if !dry_run {
-        all(page.letters.iter().map(|letter| shelf.remove(letter)).collect()).await?;
-        tracing::warn!(letters = page.letters.len(), project = %access.project.id, "dead letters were purged");
-    }
-    Ok(Json(json!(Change { purged: Some(if dry_run { 0 } else { page.letters.len() }), ..page.change() })))
+    change_page(&app, &access.project, parameters, Act::Purge).await
 }
 
 /// `DELETE /admin/dead-letters/{id}`: throws one letter away.
@@ -134,16 +114,60 @@ pub(crate) async fn purge_one(
     State(app): State<AppState>,
     access: Access<Admin>,
     Path(id): Path<String>,
+    parameters: Parameters,
+) -> Result<Json<Value>, ApiError> {
+    change_one(&app, access.project.id, &id, parameters, Act::Purge).await
+}
+
+async fn change_page(app: &AppState, project: &Project, mut parameters: Parameters, act: Act) -> Result<Json<Value>, ApiError> {
+    let filter = Filter::of(&mut parameters);
+    let paging = Paging::of(&mut parameters);
+    let dry_run = parameters.flag("dry_run");
+    if act == Act::Purge && !parameters.flag("all") && filter.is_empty() {
+        parameters.problem("all", "required", "must be true to purge every dead letter; or send a filter");
+    }
+    parameters.finish()?;
+    let shelf = Shelf::open(app, project.id).await?;
+    let page = Page::read(&shelf, project, &filter, paging).await?;
+    change(app, &shelf, page, act, dry_run).await
+}
+
+async fn change_one(
+    app: &AppState,
+    project: ProjectId,
+    id: &str,
     mut parameters: Parameters,
+    act: Act,
 ) -> Result<Json<Value>, ApiError> {
     let dry_run = parameters.flag("dry_run");
     parameters.finish()?;
-    let (shelf, letter) = find(&app, access.project.id, &id).await?;
+    let (shelf, letter) = find(app, project, id).await?;
+    change(app, &shelf, Page::of_one(letter), act, dry_run).await
+}
+
+/// Changes the letters of a page, several at a time, and stops at the first error.
+async fn change(app: &AppState, shelf: &Shelf, page: Page, act: Act, dry_run: bool) -> Result<Json<Value>, ApiError> {
     if !dry_run {
-        shelf.remove(&letter).await?;
-        tracing::warn!(letter = id, project = %access.project.id, "a dead letter was purged");
+        let changes: Vec<_> = page.letters.iter().map(|letter| change_letter(app, shelf, letter, act)).collect();
+        stream::iter(changes).buffer_unordered(IN_FLIGHT).try_collect::<()>().await?;
+        tracing::info!(letters = page.letters.len(), project = %shelf.project(), ?act, "dead letters were changed");
     }
-    Ok(Json(json!(Change { purged: Some(usize::from(!dry_run)), ..Page::of_one(letter).change() })))
+    let changed = Some(if dry_run { 0 } else { page.letters.len() });
+    let change = page.change();
+    Ok(Json(json!(match act {
+        Act::Redrive => Change { redriven: changed, ..change },
+        Act::Purge => Change { purged: changed, ..change },
+    })))
+}
+
+/// A letter to be redriven is removed once its events are durable: a crash in between leaves a letter
+/// whose events are stored or on their way, and sending them again stores nothing twice.
+async fn change_letter(app: &AppState, shelf: &Shelf, letter: &Letter, act: Act) -> Result<(), ApiError> {
+    if act == Act::Redrive {
+        let (payload, headers) = letter.to_send_again();
+        app.publisher.publish_again(shelf.project(), payload, headers).await?;
+    }
+    shelf.remove(letter).await
 }
 
 async fn find(app: &AppState, project: ProjectId, id: &str) -> Result<(Shelf, Letter), ApiError> {
@@ -152,18 +176,4 @@ async fn find(app: &AppState, project: ProjectId, id: &str) -> Result<(Shelf, Le
     let shelf = Shelf::open(app, project).await?;
     let letter = shelf.get(sequence).await?.ok_or_else(none)?;
     Ok((shelf, letter))
-}
-
-/// Sends a letter's events again and removes the letter once they are durable: a crash in between
-/// leaves a letter whose events are stored or on their way, and sending them again stores nothing
-/// twice.
-async fn redrive_letter(app: &AppState, shelf: &Shelf, letter: &Letter) -> Result<(), ApiError> {
-    let (payload, headers) = letter.to_send_again();
-    app.publisher.publish_again(shelf.project(), payload, headers).await?;
-    shelf.remove(letter).await
-}
-
-/// Makes changes, several at a time, and stops at the first error.
-async fn all(changes: Vec<impl Future<Output = Result<(), ApiError>>>) -> Result<(), ApiError> {
-    stream::iter(changes).buffer_unordered(IN_FLIGHT).try_collect().await
 }
