@@ -23,6 +23,8 @@ use crate::status::Status;
 const PULL_MESSAGES: usize = 64;
 /// Messages that wait in the second lane; more are put off.
 const SECOND_LANE: usize = 64;
+/// Pause before pulling begins anew, so that a fault which lasts is not asked about without a pause.
+const REOPEN_PAUSE: Duration = Duration::from_millis(200);
 /// How long a message is put off when the second lane is full.
 const PUT_OFF: Duration = Duration::from_secs(2);
 
@@ -115,7 +117,7 @@ impl Consumer {
         }
     }
 
-    /// Settles what comes until the stream of messages ends or the worker is to stop.
+    /// Settles what comes until pulling is disturbed or the worker is to stop.
     async fn consume(&self, mut messages: pull::Stream, second_lane: &mpsc::Sender<Delivery>, stop: &CancellationToken) {
         loop {
             let first = tokio::select! {
@@ -124,9 +126,14 @@ impl Consumer {
                 first = messages.next() => first,
             };
             let Some(first) = first else { return };
-            let batch = self.gather(first, &mut messages, second_lane).await;
+            let (batch, is_disturbed) = self.gather(first, &mut messages, second_lane).await;
             if !batch.is_empty() {
                 self.settler.settle_batch(batch).await;
+            }
+            if is_disturbed {
+                // The library waits until its last request would have expired. A new one is quicker.
+                tokio::time::sleep(REOPEN_PAUSE).await;
+                break;
             }
         }
         // Before a message that was buffered is answered, the queue believes it to be in work.
@@ -138,14 +145,15 @@ impl Consumer {
     }
 
     /// The first message and whatever else is at hand, up to one batch: small at once when idle,
-    /// large under load, and never waiting for more.
+    /// large under load, and never waiting for more. Also whether pulling was disturbed.
     async fn gather(
         &self,
         first: Result<jetstream::Message, pull::MessagesError>,
         messages: &mut pull::Stream,
         second_lane: &mpsc::Sender<Delivery>,
-    ) -> Vec<Delivery> {
+    ) -> (Vec<Delivery>, bool) {
         let mut batch = Vec::new();
+        let mut is_disturbed = false;
         let mut events = 0;
         let mut next = Some(first);
         while let Some(message) = next.take() {
@@ -158,14 +166,16 @@ impl Consumer {
                     }
                     None => tracing::warn!("a message did not come from the consumer"),
                 },
-                // A missed heartbeat heals by itself; after anything else the stream ends.
-                Err(error) => tracing::warn!(%error, "pulling was disturbed"),
+                Err(error) => {
+                    tracing::warn!(%error, "pulling was disturbed; beginning anew");
+                    is_disturbed = true;
+                }
             }
             if events < self.batch_max_events {
                 next = messages.next().now_or_never().flatten();
             }
         }
-        batch
+        (batch, is_disturbed)
     }
 
     async fn settle_one_by_one(&self, mut waiting: mpsc::Receiver<Delivery>, stop: &CancellationToken) {
