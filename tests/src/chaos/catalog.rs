@@ -27,8 +27,8 @@ pub(crate) struct Catalog {
     pub(crate) seed: u64,
     /// The day on which the run began; all events lie before it.
     pub(crate) today: Date,
-    /// So many of a thousand events are of the type [`POISON`].
-    pub(crate) poison_per_mille: u64,
+    /// One event in so many is of the type [`POISON`].
+    pub(crate) poison_one_in: u64,
 }
 
 /// One event.
@@ -63,7 +63,7 @@ impl Catalog {
 
     /// Whether the database refuses the event while it is made to.
     pub(crate) fn is_poison(&self, number: u64) -> bool {
-        self.draw(number, POISON) % 1_000 < self.poison_per_mille
+        self.draw(number, POISON).is_multiple_of(self.poison_one_in)
     }
 
     /// The event as a client writes it.
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn catalog(seed: u64) -> Catalog {
-        Catalog { seed, today: jiff::civil::date(2026, 3, 1), poison_per_mille: 2 }
+        Catalog { seed, today: jiff::civil::date(2026, 3, 1), poison_one_in: 500 }
     }
 
     #[test]

@@ -28,7 +28,7 @@ const ACK_WAIT_MS: &str = "5000";
 const RETRY_DELAY_MS: &str = "100";
 /// PostgreSQL is a little away, as it mostly is: then a worker spends its time in transactions, and a
 /// fault at any moment meets one.
-const DISTANCE: Network = Network::Slow { latency_ms: 4, bytes_per_sec: 64 << 20 };
+const DISTANCE: Network = Network::Slow { latency_ms: 1, bytes_per_sec: 64 << 20 };
 /// PostgreSQL connections of one service.
 pub(crate) const POOL_SIZE: i64 = 4;
 

@@ -13,6 +13,8 @@ use super::fleet::{Fleet, Service};
 use super::proxy::{Network, Proxy};
 use super::{consumer, locks, servers, stream};
 
+/// Room that a full stream of accepted events has: none, or that of a few small requests.
+const SPARE_BYTES: [i64; 2] = [0, 16 * 1024];
 /// Time between two cuts of one path.
 const CUTS_EVERY: Duration = Duration::from_millis(250);
 
@@ -52,8 +54,8 @@ async fn carry_out(fleet: &Fleet, fault: Fault, failures: &Failures) {
             servers::disturb_postgres(fleet, fault).await;
         }
         FaultKind::Cut | FaultKind::Refuse | FaultKind::Stall | FaultKind::Slow => disturb_network(fleet, fault).await,
-        FaultKind::Full => stream::fill(fleet, STREAM, fault).await,
-        FaultKind::FullLetters => stream::fill(fleet, DLQ_STREAM, fault).await,
+        FaultKind::Full => stream::fill(fleet, STREAM, SPARE_BYTES[fault.draw % 2], fault).await,
+        FaultKind::FullLetters => stream::fill(fleet, DLQ_STREAM, 0, fault).await,
         FaultKind::Locks => locks::hold(fleet, fault).await,
         FaultKind::Terminate => locks::terminate(fleet, fault).await,
         FaultKind::Consumer => consumer::delete(fleet, fault, failures).await,

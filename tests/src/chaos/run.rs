@@ -31,7 +31,7 @@ const APIS: usize = 2;
 const WORKERS: usize = 3;
 const CLIENTS: u64 = 8;
 /// Enough poison to have a dead letter every second, and good neighbours for all of it.
-const POISON_PER_MILLE: u64 = 1;
+const POISON_ONE_IN: u64 = 2_000;
 /// Of a hundred requests, so many wait until they are stored.
 const WAITS_PER_CENT: u32 = 10;
 
@@ -86,7 +86,7 @@ impl Stage {
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
         let failures = Arc::new(Failures::default());
         let sender = Arc::new(Sender {
-            catalog: Arc::new(Catalog { seed: plan.seed, today, poison_per_mille: POISON_PER_MILLE }),
+            catalog: Arc::new(Catalog { seed: plan.seed, today, poison_one_in: POISON_ONE_IN }),
             ledger: Arc::new(Ledger::default()),
             failures: failures.clone(),
             http: reqwest::Client::new(),

@@ -14,18 +14,15 @@ use super::fleet::Fleet;
 
 /// How often a server that may be down is asked again.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Room that is left when a stream is nearly full: a few small requests.
-const NEARLY_FULL_BYTES: i64 = 16 * 1024;
 /// A queue that has not become shorter for so long is stuck: longer than any pause of a worker.
 const STUCK_AFTER: Duration = Duration::from_secs(90);
 
-/// Takes the room from a stream, and gives it back.
-pub(crate) async fn fill(fleet: &Fleet, stream: &str, fault: Fault) {
+/// Takes all room but `spare_bytes` from a stream, and gives it back.
+pub(crate) async fn fill(fleet: &Fleet, stream: &str, spare_bytes: i64, fault: Fault) {
     let before = info(fleet, stream).await;
     let used = i64::try_from(before.state.bytes).expect("a size");
     // Zero would mean that there is no limit.
-    let limit = if fault.draw.is_multiple_of(2) { (used / 2).max(1) } else { used + NEARLY_FULL_BYTES };
-    limit_bytes(fleet, stream, limit).await;
+    limit_bytes(fleet, stream, (used + spare_bytes).max(1)).await;
     tokio::time::sleep(fault.lasts).await;
     limit_bytes(fleet, stream, before.config.max_bytes).await;
 }
