@@ -7,9 +7,11 @@
 //! ahead, `sweep` clears the counts of messages that are gone, `lag` measures the queue, and `health`
 //! and `report` tell how things are.
 //!
-//! It answers no questions: that is the API's work.
+//! It answers no questions: that is the API's work. [`bulk`] offers the store to a caller in Rust
+//! who has the events already.
 
 mod batch;
+pub mod bulk;
 mod compact;
 mod consumer;
 mod copy;
