@@ -38,6 +38,24 @@ chaos: prepare ## Break things under load and check every promise: SECONDS=60 SE
 	$(CARGO) build --locked --workspace --bins
 	target/debug/chaos --seconds $(SECONDS) --seed $(SEED) --seeds $(SEEDS) $(if $(FAULTS),--faults $(FAULTS))
 
+# Rows in place and repetitions; 20,000,000 rows are what the README shows.
+ROWS ?= 2000000
+REPS ?= 5
+# Further options, such as --only reads,delay or --data target/bench/data.
+BENCH ?=
+BENCH_PYTHON := target/bench/python
+
+.PHONY: bench
+bench: prepare $(BENCH_PYTHON)/installed ## Measure everything: ROWS=2000000 REPS=5 BENCH="--only reads"
+	$(CARGO) build --locked --release -p rollcall-cli
+	target/release/rollcall bench --rows $(ROWS) --reps $(REPS) --python $(BENCH_PYTHON)/bin/python $(BENCH)
+
+# The plain Python service that the benchmark compares with needs packages of its own.
+$(BENCH_PYTHON)/installed: bench/reference/requirements.txt
+	python3 -m venv $(BENCH_PYTHON)
+	$(BENCH_PYTHON)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
 .PHONY: fmt
 fmt: ## Format the code
 	$(CARGO) fmt --all

@@ -51,12 +51,26 @@ const STOP_WITHIN: Duration = Duration::from_secs(9);
 /// # Errors
 /// Only if it cannot start: the settings do not fit, or NATS refuses the connection.
 pub async fn run(settings: ApiSettings, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    serve(settings, listener, stop, true).await
+}
+
+/// Like [`run`], but answers 202 without publishing, and so loses every event: what HTTP, keys and
+/// validation cost by themselves. It is there for the benchmark, and no setting leads to it.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_without_publishing(settings: ApiSettings, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
+    serve(settings, listener, stop, false).await
+}
+
+async fn serve(settings: ApiSettings, listener: TcpListener, stop: CancellationToken, publishes: bool) -> anyhow::Result<()> {
     describe_metrics();
     warn_of_known_key(&settings, &listener);
     let database = database::pool(&settings.database, "rollcall-api", settings.read_timeout).context("DATABASE_URL")?;
     // PostgreSQL or NATS may be away for long: asked to stop meanwhile, there is nothing to finish.
     let prepared = stop.run_until_cancelled(prepare(settings, database, stop.clone())).await;
-    let Some(app) = prepared.transpose()? else { return Ok(()) };
+    let Some(prepared) = prepared.transpose()? else { return Ok(()) };
+    let app = AppState { publishes, ..prepared };
     let address = listener.local_addr().context("the listener has no address")?;
     let (pool, requests) = (app.database.clone(), app.requests.clone());
     let upkeep = tokio::spawn(telemetry::upkeep(app.metrics.clone()));
@@ -110,6 +124,7 @@ async fn prepare(settings: ApiSettings, database: PgPool, stop: CancellationToke
         publisher,
         stop,
         requests: TaskTracker::new(),
+        publishes: true,
     })
 }
 

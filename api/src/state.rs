@@ -22,6 +22,8 @@ pub(crate) struct AppState {
     pub(crate) nats: async_nats::Client,
     pub(crate) queue: Queue,
     pub(crate) publisher: ChunkPublisher,
+    /// Whether accepted events are published; see [`crate::run_without_publishing`].
+    pub(crate) publishes: bool,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) budget: Budget,
     pub(crate) keys: Arc<KeyRing>,

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use jiff::{Timestamp, ToSpan};
+use rollcall_bench::sample::Config;
 use serde_json::Value;
 
 use crate::generate;
@@ -19,7 +20,7 @@ const STORED_WITHIN: Duration = Duration::from_secs(60);
 
 /// Sends the sample events and waits until they are stored. They are the same for a day, so a second start that day adds nothing.
 pub(crate) async fn load(url: &str, key: &str) -> anyhow::Result<()> {
-    let config = generate::Config::recent(EVENTS, DAYS);
+    let config = Config::recent(EVENTS, DAYS);
     let target = Target { url: url.to_owned(), api_key: key.to_owned() };
     let sent = generate::send_sample(&target, config).await?;
     let started = Instant::now();

@@ -1,7 +1,8 @@
 //! The `rollcall` command: everything that people run.
 //!
 //! `dev` runs the whole service on private servers; `api` and `worker` are its two halves alone;
-//! `migrate`, `config`, `health` and `dead-letters` operate it; `generate` and `import` bring events in.
+//! `migrate`, `config`, `health` and `dead-letters` operate it; `generate` and `import` bring events in;
+//! `bench` measures it.
 
 mod config;
 mod dead_letters;
@@ -50,6 +51,8 @@ enum Command {
     Generate(generate::Arguments),
     /// Send a file of events through the API
     Import(import::Arguments),
+    /// Measure everything against its yardsticks, on private local servers
+    Bench(rollcall_bench::Arguments),
 }
 
 #[tokio::main]
@@ -75,6 +78,7 @@ async fn main() -> anyhow::Result<()> {
         Command::DeadLetters(arguments) => dead_letters::run(arguments).await,
         Command::Generate(arguments) => generate::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,
+        Command::Bench(arguments) => rollcall_bench::run(arguments).await,
     }
 }
 

@@ -19,7 +19,7 @@ const PREDECESSOR_LEAVES_WITHIN: Duration = Duration::from_secs(10);
 
 /// Settings for a developer's machine. `fsync` and `synchronous_commit` keep their defaults, on:
 /// what is measured and tested here must cost what it costs in production.
-const SETTINGS: [(&str, &str); 12] = [
+const SETTINGS: [(&str, &str); 11] = [
     ("listen_addresses", "127.0.0.1"),
     // A socket's path may have 107 bytes at most, and data folders may be deeper.
     ("unix_socket_directories", ""),
@@ -29,8 +29,6 @@ const SETTINGS: [(&str, &str); 12] = [
     // Room for bulk loads without a checkpoint every few seconds.
     ("max_wal_size", "4GB"),
     ("checkpoint_timeout", "15min"),
-    // Less to write and sync for the full pages after a checkpoint.
-    ("wal_compression", "on"),
     // The planner's figures for solid-state disks.
     ("random_page_cost", "1.1"),
     ("effective_io_concurrency", "100"),
@@ -147,7 +145,11 @@ fn launch(programs: &PostgresPrograms, folder: &Folder, log: &mut ServerLog, por
     for (name, value) in SETTINGS {
         arguments.extend(["-c".into(), format!("{name}={value}").into()]);
     }
-    arguments.extend(["-c".into(), format!("port={port}").into()]);
+    // Less to write and sync for the full pages after a checkpoint.
+    let wal_compression = programs.wal_compression(&cluster::path(folder));
+    for (name, value) in [("wal_compression", wal_compression), ("port", &port.to_string())] {
+        arguments.extend(["-c".into(), format!("{name}={value}").into()]);
+    }
     let program = programs.postgres();
     let launch = Launch {
         server: "PostgreSQL",

@@ -36,6 +36,15 @@ impl PostgresPrograms {
         self.folder.join("postgres")
     }
 
+    /// The compression of full pages in the log: lz4 where this PostgreSQL was built with it, which
+    /// takes a fifth of the time of its own compressor, `on`.
+    pub(crate) fn wal_compression(&self, data: &Path) -> &'static str {
+        // Prints the value if it is one. The option must come first, or root is refused.
+        let probe =
+            Command::new(self.postgres()).args(["-C", "wal_compression", "-c", "wal_compression=lz4", "-D"]).arg(data).output();
+        if probe.is_ok_and(|output| output.status.success()) { "lz4" } else { "on" }
+    }
+
     pub(crate) fn initdb(&self) -> PathBuf {
         self.folder.join("initdb")
     }

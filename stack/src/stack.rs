@@ -17,6 +17,7 @@ pub struct Stack {
     pub postgres: Postgres,
     /// The message server.
     pub nats: NatsServer,
+    folder: PathBuf,
     /// The data folder, if it goes with this value; declared last, to be removed last.
     _scratch: Option<TempDir>,
 }
@@ -39,7 +40,7 @@ impl Stack {
         // The quicker one first: if it cannot start, nobody waits for a database to be made.
         let nats = NatsServer::start_with(&data.join("nats"), search)?;
         let postgres = Postgres::start_with(&data.join("postgres"), search)?;
-        Ok(Self { postgres, nats, _scratch: None })
+        Ok(Self { postgres, nats, folder: data, _scratch: None })
     }
 
     /// Starts both servers in a temporary folder that is removed when they have stopped.
@@ -55,6 +56,12 @@ impl Stack {
             .map_err(StackError::file("create a folder in", &base))?;
         let stack = Self::start(scratch.path())?;
         Ok(Self { _scratch: Some(scratch), ..stack })
+    }
+
+    /// The data folder, absolute. Further servers may have folders of their own below it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Stops PostgreSQL, then nats-server.

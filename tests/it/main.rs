@@ -4,6 +4,7 @@
 
 mod auth;
 mod backpressure;
+mod bench;
 mod bulk;
 mod chaos;
 mod cli;

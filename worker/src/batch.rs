@@ -34,26 +34,42 @@ pub(crate) struct Row<'a> {
     pub(crate) event: Event<'a>,
 }
 
-/// The rows of all messages, in the order of their arrival.
-///
-/// # Errors
-/// Only if a line is not an event.
-pub(crate) fn rows<'a>(decoded: &[&'a Decoded]) -> Result<Vec<Row<'a>>, ChunkError> {
-    let mut rows = Vec::new();
+/// What messages hold.
+#[derive(Debug, Default)]
+pub(crate) struct Contents<'a> {
+    /// The rows of all messages but the unreadable ones, in the order of their arrival.
+    pub(crate) rows: Vec<Row<'a>>,
+    /// The places of messages in which a line is not an event.
+    pub(crate) unreadable: Vec<(usize, ChunkError)>,
+}
+
+/// Reads all messages.
+pub(crate) fn read(decoded: &[Decoded]) -> Contents<'_> {
+    let mut contents = Contents::default();
     for (message, decoded) in decoded.iter().enumerate() {
+        let begin = contents.rows.len();
         for event in chunk::events(&decoded.lines) {
-            let event = event?;
-            let identity = Identity { project: decoded.project, day: event.identity_day(), id: identity(&event.id.0) };
-            rows.push(Row { message, identity, event });
+            match event {
+                Ok(event) => {
+                    let identity = Identity { project: decoded.project, day: event.identity_day(), id: identity(&event.id.0) };
+                    contents.rows.push(Row { message, identity, event });
+                }
+                Err(error) => {
+                    contents.rows.truncate(begin);
+                    contents.unreadable.push((message, error));
+                    break;
+                }
+            }
         }
     }
-    Ok(rows)
+    contents
 }
 
 /// Sorts the rows by identity and keeps the first that arrived of each. Returns, sorted likewise,
 /// which other messages have one of these events too.
 pub(crate) fn sort_and_deduplicate(rows: &mut Vec<Row<'_>>) -> Vec<(Identity, usize)> {
-    rows.sort_by_key(|row| row.identity);
+    // Rows are large: the keys are sorted, and each row is moved once.
+    rows.sort_by_cached_key(|row| row.identity);
     let mut repeats = Vec::new();
     rows.dedup_by(|later, first| {
         let is_repeat = later.identity == first.identity;
@@ -84,8 +100,8 @@ mod tests {
     #[test]
     fn the_first_of_equal_events_stays() {
         let lines = [line("a", "first", 1), line("b", "other", 1), line("a", "second", 1), line("a", "another day", 2)].concat();
-        let decoded = decoded_of(&lines);
-        let mut rows = rows(&[&decoded]).unwrap();
+        let decoded = [decoded_of(&lines)];
+        let mut rows = read(&decoded).rows;
         sort_and_deduplicate(&mut rows);
         let mut types: Vec<_> = rows.iter().map(|row| row.event.event_type.0.as_ref()).collect();
         types.sort_unstable();
@@ -96,9 +112,18 @@ mod tests {
     fn an_event_of_several_messages_is_known_for_all_of_them() {
         let decoded = [line("a", "t", 1) + &line("b", "t", 1), line("b", "t", 1).repeat(2), line("b", "t", 1)];
         let decoded = decoded.map(|lines| decoded_of(&lines));
-        let mut rows = rows(&decoded.iter().collect::<Vec<_>>()).unwrap();
+        let mut rows = read(&decoded).rows;
         let repeats = sort_and_deduplicate(&mut rows);
         assert_eq!(rows.iter().map(|row| row.message).collect::<Vec<_>>(), [0, 0]);
         assert_eq!(repeats.iter().map(|(_, message)| *message).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn one_bad_line_spoils_its_message_and_no_other() {
+        let good = line("a", "good", 1);
+        let decoded = [good.clone(), format!("{good}{{}}\n"), good].map(|lines| decoded_of(&lines));
+        let contents = read(&decoded);
+        assert_eq!(contents.rows.iter().map(|row| row.message).collect::<Vec<_>>(), [0, 2]);
+        assert!(matches!(contents.unreadable[..], [(1, ChunkError::Line { line: 1, .. })]));
     }
 }

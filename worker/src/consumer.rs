@@ -1,7 +1,8 @@
 //! The consumer: pulls messages, gathers them into batches, and hands them to be settled.
 //!
 //! All workers share one durable consumer, so any number of them divide the work. Messages that come
-//! for the first time are gathered into batches. Those that come again go down a second lane, one by
+//! for the first time are gathered into batches, of which a few are settled at the same time: while
+//! PostgreSQL works for one, the next is decoded. Those that come again go down another lane, one by
 //! one, so that a message which is slow to store or kills its worker has nobody beside it.
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use futures::{FutureExt, StreamExt};
 use rollcall_shared::topology::{self, CONSUMER, NatsSettings, STREAM};
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::delivery::Delivery;
@@ -21,6 +23,9 @@ use crate::status::Status;
 
 /// Messages asked for at a time. Half of them are buffered while a batch is stored.
 const PULL_MESSAGES: usize = 64;
+/// Batches settled at the same time. Two keep PostgreSQL and the worker busy at once; each takes
+/// memory for a batch and a connection.
+const BATCHES: usize = 2;
 /// Messages that wait in the second lane; more are put off.
 const SECOND_LANE: usize = 64;
 /// Pause before pulling begins anew, so that a fault which lasts is not asked about without a pause.
@@ -119,16 +124,22 @@ impl Consumer {
 
     /// Settles what comes until pulling is disturbed or the worker is to stop.
     async fn consume(&self, mut messages: pull::Stream, second_lane: &mpsc::Sender<Delivery>, stop: &CancellationToken) {
+        let mut batches = JoinSet::new();
         loop {
             let first = tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                first = messages.next() => first,
+                Some(settled) = batches.join_next() => {
+                    note_panic(settled);
+                    continue;
+                }
+                first = messages.next(), if batches.len() < BATCHES => first,
             };
-            let Some(first) = first else { return };
+            let Some(first) = first else { break };
             let (batch, is_disturbed) = self.gather(first, &mut messages, second_lane).await;
             if !batch.is_empty() {
-                self.settler.settle_batch(batch).await;
+                let settler = Arc::clone(&self.settler);
+                batches.spawn(async move { settler.settle_batch(batch).await });
             }
             if is_disturbed {
                 // The library waits until its last request would have expired. A new one is quicker.
@@ -136,11 +147,21 @@ impl Consumer {
                 break;
             }
         }
-        // Before a message that was buffered is answered, the queue believes it to be in work.
+        self.hand_back_buffered(messages).await;
+        // What is being settled goes on; its messages were delivered.
+        settle_rest(batches).await;
+    }
+
+    /// Before a message that was buffered is answered, the queue believes it to be in work. The
+    /// requests end first, or what is handed back would come right back.
+    async fn hand_back_buffered(&self, mut messages: pull::Stream) {
+        let mut buffered = Vec::new();
         while let Some(Some(message)) = messages.next().now_or_never() {
-            if let Some(delivery) = message.ok().and_then(Delivery::new) {
-                self.settler.hand_back_unbegun(&delivery).await;
-            }
+            buffered.extend(message.ok().and_then(Delivery::new));
+        }
+        drop(messages);
+        for delivery in &buffered {
+            self.settler.hand_back_unbegun(delivery).await;
         }
     }
 
@@ -186,6 +207,19 @@ impl Consumer {
                 self.settler.settle_alone(delivery).await;
             }
         }
+    }
+}
+
+async fn settle_rest(mut batches: JoinSet<()>) {
+    while let Some(settled) = batches.join_next().await {
+        note_panic(settled);
+    }
+}
+
+/// A batch that ends in a panic is not answered, so its messages come back, each alone.
+fn note_panic(settled: Result<(), JoinError>) {
+    if let Err(error) = settled {
+        tracing::error!(%error, "a batch was not settled");
     }
 }
 

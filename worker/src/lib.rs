@@ -1,15 +1,17 @@
 //! The worker: JetStream in, PostgreSQL out, exactly once.
 //!
 //! `consumer` pulls messages; `settle` brings each `delivery` to its end: decoded into a `batch`,
-//! stored by `store` in one transaction with the help of the `dictionary`, `copy` and `rollup`, and
+//! stored by `store` in one transaction with the help of the `dictionary`, `copy` or `insert`, and `rollup`, and
 //! then acknowledged. What fails is tried again as `retry` says, counted in `trouble`, and becomes a
 //! `dead_letter` in the end. Beside that, `compact` folds the rollups, `partition` makes tables
 //! ahead, `sweep` clears the counts of messages that are gone, `lag` measures the queue, and `health`
 //! and `report` tell how things are.
 //!
-//! It answers no questions: that is the API's work.
+//! It answers no questions: that is the API's work. [`bulk`] offers the store to a caller in Rust
+//! who has the events already.
 
 mod batch;
+pub mod bulk;
 mod compact;
 mod consumer;
 mod copy;
@@ -18,6 +20,7 @@ mod delivery;
 mod dictionary;
 mod error;
 mod health;
+mod insert;
 mod lag;
 mod partition;
 mod report;

@@ -14,7 +14,7 @@ use rollcall_shared::dead_letter::Code;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::batch::{Decoded, rows};
+use crate::batch::{self, Decoded};
 use crate::dead_letter::{BurialError, DeadLetters};
 use crate::delivery::Delivery;
 use crate::retry::{MAX_RETRIES, Patience};
@@ -69,7 +69,7 @@ impl Settler {
             }
         }
         if !readable.is_empty() {
-            self.store(&readable, &decoded).await;
+            self.store(&readable, &decoded, 1).await;
         }
     }
 
@@ -88,7 +88,7 @@ impl Settler {
                 self.bury_message(delivery, Code::KillsWorker, &reason, MAX_RETRIES + 1).await;
             }
             Some(begun) => match delivery.decode() {
-                Ok(decoded) => self.store(&deliveries, &[decoded]).await,
+                Ok(decoded) => self.store(&deliveries, &[decoded], begun + 1).await,
                 Err(error) => self.bury_message(delivery, Code::Undecodable, &chain(&error), begun + 1).await,
             },
         }
@@ -108,11 +108,14 @@ impl Settler {
         delivery.answer(AckKind::Nak(None)).await;
     }
 
-    async fn store(&self, deliveries: &[Delivery], decoded: &[Decoded]) {
-        let decoded: Vec<&Decoded> = decoded.iter().collect();
-        let attempt = || async {
-            // Lines were read when the message was decoded.
-            self.store.store(rows(&decoded).unwrap_or_default()).await
+    /// Stores the events of messages that come for this many times, and concludes each.
+    async fn store(&self, deliveries: &[Delivery], decoded: &[Decoded], times: u32) {
+        let contents = batch::read(decoded);
+        let mut rows = Some(contents.rows);
+        let attempt = || {
+            // Storing takes the rows; the next try, if there must be one, reads them again.
+            let rows = rows.take().unwrap_or_else(|| batch::read(decoded).rows);
+            self.store.store(rows)
         };
         let Some(outcome) = self.patience.wait_out(deliveries, &self.status, &self.stop, attempt).await else {
             for delivery in deliveries {
@@ -125,7 +128,12 @@ impl Settler {
         for row in outcome.refused {
             refused[row.message].push(row);
         }
+        let mut unreadable = contents.unreadable.into_iter().peekable();
         for (message, (delivery, refused)) in deliveries.iter().zip(refused).enumerate() {
+            if let Some((_, error)) = unreadable.next_if(|(place, _)| *place == message) {
+                self.bury_message(delivery, Code::Undecodable, &chain(&error), times).await;
+                continue;
+            }
             let inserted = outcome.inserted.get(&message).copied().unwrap_or(0);
             self.conclude(delivery, inserted, &refused).await;
         }

@@ -1,6 +1,6 @@
 //! The store: one transaction a batch, and all of it or nothing.
 //!
-//! Claim the identities; keep the rows whose claim was new; COPY them; append what they add to the
+//! Claim the identities; keep the rows whose claim was new; write them; append what they add to the
 //! rollups; commit. A retry of anything finds its identities claimed and changes no number.
 //!
 //! Rows that PostgreSQL refuses are found by halving: each half is a batch of its own, until the bad
@@ -20,11 +20,11 @@ use rollcall_shared::project::ProjectId;
 use sqlx::{PgConnection, PgPool};
 
 use crate::batch::{Identity, Row, sort_and_deduplicate};
-use crate::copy;
 use crate::dictionary::{Dictionary, Numbers};
 use crate::error::StoreError;
 use crate::rollup::{Deltas, NewEvent, sql_date};
 use crate::status::Status;
+use crate::{copy, insert};
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -69,6 +69,9 @@ impl Store {
         let mut outcome = Outcome::default();
         let mut parts = vec![rows];
         while let Some(mut part) = parts.pop() {
+            if part.is_empty() {
+                continue;
+            }
             match self.store_all(&part).await {
                 Ok(inserted) => inserted.into_iter().for_each(|message| *outcome.inserted.entry(message).or_default() += 1),
                 Err(error) if error.is_transient() => return Err(error),
@@ -102,7 +105,7 @@ impl Store {
         let claimed = claim(&mut transaction, rows).await?;
         let new: Vec<_> = new_events(rows, &claimed, &numbers);
         if !new.is_empty() {
-            copy_in(&mut transaction, copy::encode(&new)).await?;
+            write(&mut transaction, &new).await?;
             Deltas::of(&new).insert(&mut transaction).await?;
         }
         transaction.commit().await?;
@@ -137,7 +140,7 @@ impl Outcome {
 }
 
 /// Claims the identities of the sorted rows; returns those that are new, in the same order.
-async fn claim(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<Vec<Identity>, StoreError> {
+pub(crate) async fn claim(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<Vec<Identity>, StoreError> {
     let projects: Vec<_> = rows.iter().map(|row| row.identity.project.0).collect();
     let ids: Vec<_> = rows.iter().map(|row| row.identity.id).collect();
     let days: Vec<_> = rows.iter().map(|row| sql_date(row.identity.day)).collect();
@@ -153,7 +156,7 @@ async fn claim(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<Vec<Id
 
 /// The rows that are new, with their numbers, in the order of the table: a user's rows of one batch
 /// lie side by side, so a timeline reads few pages.
-fn new_events<'r, 'a>(rows: &'r [Row<'a>], claimed: &[Identity], numbers: &Numbers<'_>) -> Vec<NewEvent<'r, 'a>> {
+pub(crate) fn new_events<'r, 'a>(rows: &'r [Row<'a>], claimed: &[Identity], numbers: &Numbers<'_>) -> Vec<NewEvent<'r, 'a>> {
     let mut claimed = claimed.iter().peekable();
     let mut new = Vec::with_capacity(claimed.len());
     for row in rows {
@@ -172,7 +175,12 @@ fn new_events<'r, 'a>(rows: &'r [Row<'a>], claimed: &[Identity], numbers: &Numbe
     new
 }
 
-async fn copy_in(connection: &mut PgConnection, body: Vec<u8>) -> Result<(), StoreError> {
+/// Writes the rows in whichever way is quicker for so many.
+async fn write(connection: &mut PgConnection, new: &[NewEvent<'_, '_>]) -> Result<(), StoreError> {
+    if new.len() <= insert::FEW { insert::insert(connection, new).await } else { copy_in(connection, copy::encode(new)).await }
+}
+
+pub(crate) async fn copy_in(connection: &mut PgConnection, body: Vec<u8>) -> Result<(), StoreError> {
     let mut copy = connection.copy_in_raw(include_str!("../sql/copy_events.sql")).await?;
     match copy.send(body).await {
         Ok(_) => {

@@ -1,12 +1,13 @@
 //! Ingestion: `POST /events`.
 //!
-//! `payload` cuts the body into [`wire`] events, `validate` turns each into a line, `prepare` cuts
-//! the lines into chunks, `publish` and a `lane` make them durable, and only then is 202 answered.
+//! `payload` cuts the body into [`wire`] events, `validate` turns each into a line, `prepare` gathers
+//! the lines, `compress` makes chunks of many, `publish` and a `lane` make them durable, and only then is 202 answered.
 //! `budget` bounds the memory of all requests together; `wait` is for clients that want to know of
 //! the end.
 //! Nothing here reads or writes PostgreSQL.
 
 mod budget;
+mod compress;
 mod lane;
 mod payload;
 mod prepare;
@@ -138,6 +139,9 @@ fn wait_parameters(parameters: &mut Parameters) -> Option<Duration> {
 }
 
 async fn publish(app: &AppState, project: ProjectId, lines: Lines, events: usize, origin: Origin) -> Result<(), ApiError> {
+    if !app.publishes {
+        return Ok(());
+    }
     let published = match lines {
         Lines::Few(lines) => app.lanes.send(project, lines, u32::try_from(events).unwrap_or(u32::MAX), origin).await,
         Lines::Chunks(chunks) => app.publisher.publish_all(project, chunks, &origin).await,

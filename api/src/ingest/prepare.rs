@@ -1,9 +1,12 @@
-//! Preparation: a body becomes validated lines, cut into chunks as they grow.
+//! Preparation: a body becomes validated lines, few to share a message or many cut into chunks.
 //!
 //! Pure computation, for a thread that may block: a large body keeps a core busy for a while.
 
+use std::thread::{self, Scope};
+
 use rollcall_shared::chunk::{Chunk, ChunkWriter};
 
+use super::compress::Compressor;
 use super::payload::{self, Format, PayloadError};
 use super::validate::{Rules, validate};
 use super::wire::WireEvent;
@@ -72,10 +75,17 @@ pub(super) struct Prepared {
 pub(super) fn prepare(body: &[u8], format: Format, limits: RequestLimits, rules: Rules<'_>) -> Result<Prepared, ApiError> {
     let text = std::str::from_utf8(body)
         .map_err(|error| ApiError::Body(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))?;
-    let mut batch = Batch::new(rules);
-    let read = payload::read(text, format, limits.max_events, &mut |event| batch.take(event));
+    thread::scope(|scope| {
+        let mut batch = Batch::new(rules, scope);
+        let read = payload::read(text, format, limits.max_events, &mut |event| batch.take(event));
+        concluded(read, limits).and_then(|()| batch.finish())
+    })
+}
+
+/// Why a body cannot be read, for its client.
+fn concluded(read: Result<(), PayloadError>, limits: RequestLimits) -> Result<(), ApiError> {
     match read {
-        Ok(()) => batch.finish(),
+        Ok(()) => Ok(()),
         Err(PayloadError::TooManyEvents) => Err(ApiError::TooManyEvents { limit: limits.max_events }),
         Err(PayloadError::Syntax(message)) => Err(ApiError::Body(format!("the body is not JSON: {message}"))),
         Err(PayloadError::EnvelopeNotArray) => Err(invalid_envelope("events", "wrong_type", "must be an array of events")),
@@ -92,22 +102,24 @@ fn invalid_envelope(field: &str, code: &'static str, message: &str) -> ApiError 
 }
 
 /// A batch while it is read.
-struct Batch<'r> {
+struct Batch<'r, 'scope, 'env> {
     rules: Rules<'r>,
+    scope: &'scope Scope<'scope, 'env>,
     index: usize,
+    /// Lines of good events that are not with the compressor.
     lines: Vec<u8>,
-    writer: Option<ChunkWriter>,
-    chunks: Vec<Chunk>,
-    /// The compressor ran out of memory.
-    fault: Option<std::io::Error>,
+    /// How many.
+    events: u32,
+    /// Takes the lines once there are too many to share a message.
+    compressor: Option<Compressor<'scope>>,
     prepared: Prepared,
 }
 
-impl<'r> Batch<'r> {
-    fn new(rules: Rules<'r>) -> Self {
+impl<'r, 'scope, 'env> Batch<'r, 'scope, 'env> {
+    fn new(rules: Rules<'r>, scope: &'scope Scope<'scope, 'env>) -> Self {
         let prepared =
             Prepared { lines: Lines::Few(Vec::new()), events: 0, event_ids: Vec::new(), invalid_events: 0, problems: Vec::new() };
-        Self { rules, index: 0, lines: Vec::new(), writer: None, chunks: Vec::new(), fault: None, prepared }
+        Self { rules, scope, index: 0, lines: Vec::new(), events: 0, compressor: None, prepared }
     }
 
     fn take(&mut self, event: Result<WireEvent<'_>, String>) {
@@ -140,40 +152,29 @@ impl<'r> Batch<'r> {
         if self.prepared.event_ids.len() <= MAX_LISTED_IDS {
             self.prepared.event_ids.push(id);
         }
-        if self.writer.is_some() || self.lines.len() > MAX_SHARED_BYTES {
-            let compressed = self.compress();
-            self.fault = self.fault.take().or(compressed.err());
+        self.events += 1;
+        if self.lines.len() > MAX_SHARED_BYTES {
+            self.hand_over();
         }
     }
 
-    /// Moves the lines so far into the open chunk.
-    fn compress(&mut self) -> std::io::Result<()> {
-        let mut writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => ChunkWriter::new()?,
-        };
-        let before: u32 = self.chunks.iter().map(|chunk| chunk.events).sum::<u32>() + writer.events();
-        writer.push(&self.lines, self.prepared.events as u32 - before)?;
-        self.lines.clear();
-        if writer.is_full() {
-            self.chunks.push(writer.finish()?);
-            writer = ChunkWriter::new()?;
-        }
-        self.writer = Some(writer);
-        Ok(())
+    fn hand_over(&mut self) {
+        let compressor = self.compressor.get_or_insert_with(|| Compressor::start(self.scope));
+        let room = Vec::with_capacity(self.lines.capacity());
+        compressor.push(std::mem::replace(&mut self.lines, room), std::mem::take(&mut self.events));
     }
 
     fn finish(mut self) -> Result<Prepared, ApiError> {
         if self.index == 0 {
             return Err(ApiError::EmptyBatch);
         }
-        if let Some(writer) = self.writer.take().filter(|writer| !writer.is_empty()) {
-            self.chunks.push(writer.finish().map_err(ApiError::internal)?);
+        if self.compressor.is_some() && self.events > 0 {
+            self.hand_over();
         }
-        if let Some(fault) = self.fault {
-            return Err(ApiError::internal(fault));
-        }
-        self.prepared.lines = if self.chunks.is_empty() { Lines::Few(self.lines) } else { Lines::Chunks(self.chunks) };
+        self.prepared.lines = match self.compressor {
+            Some(compressor) => Lines::Chunks(compressor.finish().map_err(ApiError::internal)?),
+            None => Lines::Few(self.lines),
+        };
         Ok(self.prepared)
     }
 }

@@ -1,4 +1,5 @@
-//! Texts: what of a JSON string PostgreSQL can hold, and where in a value the rest stands.
+//! Texts: what of a JSON string PostgreSQL can hold, and where in a value the rest stands; how deep a
+//! value is nested.
 //!
 //! The parser has checked the syntax before anything here runs, so a value is scanned byte by
 //! byte without any doubt about quotes and escapes.
@@ -16,8 +17,13 @@ pub(super) fn decode(json: &str) -> Option<Cow<'_, str>> {
     serde_json::from_str::<String>(json).ok().map(Cow::Owned)
 }
 
-/// How deep a JSON value is nested: 0 for a scalar, 1 for `{}`.
-pub(super) fn depth(json: &str) -> usize {
+/// Whether a JSON value is nested deeper than so many levels: `{}` is one.
+pub(super) fn is_deeper_than(json: &str, levels: usize) -> bool {
+    // With so few brackets, in strings or not, it cannot be; and few events have more.
+    memchr::memchr2_iter(b'{', b'[', json.as_bytes()).nth(levels).is_some() && depth(json) > levels
+}
+
+fn depth(json: &str) -> usize {
     let (mut depth, mut deepest) = (0_usize, 0);
     let mut in_string = false;
     let mut bytes = json.bytes();
@@ -142,6 +148,13 @@ mod tests {
         for (json, expected) in [("1", 0), ("{}", 1), (r#"{"a":[{"b":"]]}\"[["}]}"#, 3), ("[[],[[]]]", 3)] {
             assert_eq!(depth(json), expected, "{json}");
         }
+    }
+
+    #[test]
+    fn many_brackets_side_by_side_are_not_deep() {
+        let flat = format!("[{}]", vec!["{}"; 100].join(","));
+        let deep = "[".repeat(33) + &"]".repeat(33);
+        assert_eq!([is_deeper_than(&flat, 32), is_deeper_than(&deep, 32), is_deeper_than(&deep, 33)], [false, true, false]);
     }
 
     #[test]

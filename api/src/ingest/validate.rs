@@ -233,7 +233,7 @@ impl Judge<'_> {
             );
             return None;
         }
-        if text::depth(merged.get()) > MAX_PROPERTIES_DEPTH {
+        if text::is_deeper_than(merged.get(), MAX_PROPERTIES_DEPTH) {
             self.report(name, "too_deep", &format!("must be nested at most {MAX_PROPERTIES_DEPTH} levels deep"));
             return None;
         }

@@ -1,20 +1,17 @@
 //! `rollcall generate`: realistic sample events, into a file or straight to the API.
 //!
-//! `sample` makes the events; `output` writes them; the same seed and dates give the same events
-//! with the same ids, so sending them twice stores them once.
+//! `rollcall_bench::sample` makes the events; `output` writes them; the same seed and dates give the
+//! same events with the same ids, so sending them twice stores them once.
 
 mod output;
-mod sample;
 
 use std::path::PathBuf;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
 use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan};
+use rollcall_bench::sample::{Config, events};
 
-pub(crate) use self::sample::Config;
-use self::sample::events;
 use crate::progress;
 use crate::send::{self, Batch, Target};
 
@@ -108,13 +105,4 @@ async fn send_all(target: &Target, config: Config, batch: u64, bar: ProgressBar)
         .await?;
     bar.finish_and_clear();
     Ok(accepted)
-}
-
-impl Config {
-    /// Events of the last `days` days, up to the last full minute.
-    pub(crate) fn recent(events: u64, days: u32) -> Self {
-        let end = Timestamp::from_second(Timestamp::now().as_second() / 60 * 60).unwrap_or(Timestamp::UNIX_EPOCH);
-        let today = end.to_zoned(jiff::tz::TimeZone::UTC).date();
-        Self::new(events, today.saturating_sub(i64::from(days.saturating_sub(1)).days()), today)
-    }
 }

@@ -5,8 +5,8 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
+use rollcall_bench::sample::{Config, SampleEvent, events};
 
-use super::sample::{Config, SampleEvent, events};
 use crate::progress;
 
 /// How a file is written, by its name.
@@ -77,8 +77,8 @@ fn write_all<W: Write>(form: Form, mut out: W, config: &Config) -> anyhow::Resul
 fn record(event: &SampleEvent) -> anyhow::Result<[String; 8]> {
     let optional = |text: &Option<String>| text.clone().unwrap_or_default();
     Ok([
-        event.event_id.clone(),
-        event.occurred_at.clone(),
+        event.event_id.to_string(),
+        event.occurred_at.to_string(),
         optional(&event.user_id),
         optional(&event.anonymous_id),
         event.session_id.clone(),

@@ -1,5 +1,8 @@
 //! Sample events: a few types make most of them, a few users send most of them, users join over
 //! time and come back less and less, weekends are quiet, nights quieter.
+//!
+//! `rollcall generate` writes them, and the benchmark sends and stores them. The same seed and dates
+//! give the same events with the same ids.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -8,6 +11,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_distr::{Distribution, Exp, Zipf};
 use serde::Serialize;
+use uuid::Uuid;
 
 /// Event types, the most frequent first.
 const EVENT_TYPES: [&str; 20] = [
@@ -40,10 +44,13 @@ const HOURS: [f64; 24] =
 
 /// What to make.
 #[derive(Debug, Clone)]
-pub(crate) struct Config {
-    pub(crate) events: u64,
-    pub(crate) users: u32,
-    pub(crate) seed: u64,
+pub struct Config {
+    /// How many events.
+    pub events: u64,
+    /// How many users; at least one.
+    pub users: u32,
+    /// The same seed gives the same events.
+    pub seed: u64,
     /// First day, UTC.
     from: Date,
     /// Last day, UTC.
@@ -52,35 +59,57 @@ pub(crate) struct Config {
 
 impl Config {
     /// Events between two days, both inclusive, by one user for every forty of them.
-    pub(super) fn new(events: u64, from: Date, to: Date) -> Self {
+    #[must_use]
+    pub fn new(events: u64, from: Date, to: Date) -> Self {
         let users = u32::try_from(events / 40).unwrap_or(u32::MAX).max(10);
         Self { events, users, seed: 1, from, to }
     }
 
+    /// Events of the last `days` days, up to the last full minute.
+    #[must_use]
+    pub fn recent(events: u64, days: u32) -> Self {
+        let end = Timestamp::from_second(Timestamp::now().as_second() / 60 * 60).unwrap_or(Timestamp::UNIX_EPOCH);
+        let today = end.to_zoned(TimeZone::UTC).date();
+        Self::new(events, today.saturating_sub(i64::from(days.saturating_sub(1)).days()), today)
+    }
+
     /// The same between other days.
-    pub(super) fn between(self, from: Date, to: Date) -> Self {
+    #[must_use]
+    pub fn between(self, from: Date, to: Date) -> Self {
         Self { from, to, ..self }
     }
 }
 
-/// One event as it is sent.
+/// One event; its JSON is what is sent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(crate) struct SampleEvent {
-    pub(super) event_id: String,
-    pub(super) occurred_at: String,
+pub struct SampleEvent {
+    /// Random (version 4).
+    pub event_id: Uuid,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// The number of whoever did it, from 1, signed in or not.
+    #[serde(skip)]
+    pub user: u32,
+    /// Who did it, where signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) user_id: Option<String>,
+    pub user_id: Option<String>,
+    /// Who did it, where not.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) anonymous_id: Option<String>,
-    pub(super) session_id: String,
+    pub anonymous_id: Option<String>,
+    /// One for each user and day.
+    pub session_id: String,
+    /// Every third user has one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) account_id: Option<String>,
-    pub(super) event_type: &'static str,
-    pub(super) properties: Properties,
+    pub account_id: Option<String>,
+    /// One of twenty.
+    pub event_type: &'static str,
+    /// About a hundred bytes of JSON.
+    pub properties: Properties,
 }
 
+/// What is said of a sample event beside who, what and when.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Properties {
+pub struct Properties {
     page: &'static str,
     device: &'static str,
     referrer: &'static str,
@@ -89,7 +118,7 @@ pub(super) struct Properties {
 }
 
 /// The events of a configuration, in no order of time.
-pub(crate) fn events(config: Config) -> impl Iterator<Item = SampleEvent> {
+pub fn events(config: Config) -> impl Iterator<Item = SampleEvent> {
     let mut source = Source::new(config);
     (0..source.config.events).map(move |_| source.event())
 }
@@ -133,7 +162,8 @@ impl Source {
         let who = format!("user_{user:06}");
         SampleEvent {
             event_id: self.id(),
-            occurred_at: Timestamp::from_microsecond(occurred_us).unwrap_or(Timestamp::UNIX_EPOCH).to_string(),
+            occurred_at: Timestamp::from_microsecond(occurred_us).unwrap_or(Timestamp::UNIX_EPOCH),
+            user,
             session_id: format!("session_{user}_{day}"),
             account_id: user.is_multiple_of(3).then(|| format!("acc_{:03}", user % 500)),
             anonymous_id: is_anonymous.then(|| format!("device_{user:06}")),
@@ -176,10 +206,10 @@ impl Source {
         }
     }
 
-    fn id(&mut self) -> String {
+    fn id(&mut self) -> Uuid {
         let mut bytes = [0; 16];
         self.random.fill_bytes(&mut bytes);
-        uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
     }
 
     fn pick(&mut self, choices: &[&'static str]) -> &'static str {
@@ -204,20 +234,14 @@ mod tests {
 
     #[test]
     fn every_time_lies_within_the_period() {
-        assert!(
-            sample(1).iter().all(|event| event.occurred_at.as_str() >= "2025-10-01" && event.occurred_at.as_str() < "2025-10-29")
-        );
+        let [first, end] = ["2025-10-01T00:00:00Z", "2025-10-29T00:00:00Z"].map(|text| text.parse::<Timestamp>().unwrap());
+        assert!(sample(1).iter().all(|event| (first..end).contains(&event.occurred_at)));
     }
 
     #[test]
     fn no_event_lies_ahead_of_the_clock() {
+        let events: Vec<_> = events(Config::recent(2_000, 1)).collect();
         let now = Timestamp::now();
-        let config = super::super::Config::recent(2_000, 1);
-        assert!(events(config).all(|event| {
-            event
-                .occurred_at
-                .parse::<Timestamp>()
-                .is_ok_and(|time| time <= now.saturating_add(jiff::SignedDuration::from_secs(1)).unwrap_or(now))
-        }));
+        assert!(events.iter().all(|event| event.occurred_at <= now));
     }
 }

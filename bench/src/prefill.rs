@@ -1,0 +1,106 @@
+//! Prefill: many events into the tables, by the code that stores and sums them in a worker.
+//!
+//! Day after day, as they would have come: events of one day go to one partition of the ledger,
+//! which stays in memory while it is filled. The users of a day are those who have joined by then.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::{Context, ensure};
+use indicatif::ProgressBar;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use rollcall_shared::project::ProjectId;
+use rollcall_worker::bulk::{self, Loader};
+use sqlx::PgPool;
+
+use crate::batch::{Lines, TRANSACTION_EVENTS};
+use crate::progress;
+use crate::sample::{Config, events};
+
+/// Days up to yesterday over which events are spread: eight weekly cohorts followed through eight
+/// windows, and a week more.
+pub(crate) const DAYS: u32 = 120;
+/// Days filled at the same time: PostgreSQL works for one while the other is generated.
+const LANES: u32 = 2;
+/// Share of the users who are there on the first day; the others join evenly over the days.
+const USERS_AT_FIRST: f64 = 0.2;
+
+/// What to store.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Prefill {
+    pub(crate) rows: u64,
+    pub(crate) users: u32,
+    pub(crate) seed: u64,
+}
+
+impl Prefill {
+    /// Stores it into a database with partitions, folds the rollups, and leaves everything
+    /// vacuumed and on disk.
+    pub(crate) async fn run(self, pool: &PgPool) -> anyhow::Result<()> {
+        let loader = Loader::new(pool.clone());
+        let bar = progress::bar(&format!("storing {} rows", self.rows), self.rows);
+        let (next_day, today) = (AtomicU32::new(0), Timestamp::now().to_zoned(TimeZone::UTC).date());
+        let lane = async || {
+            loop {
+                let number = next_day.fetch_add(1, Ordering::Relaxed);
+                if number >= DAYS {
+                    return anyhow::Ok(());
+                }
+                let day = today.saturating_sub(i64::from(DAYS - number).days());
+                self.fill_day(&loader, number, day, &bar).await.with_context(|| format!("storing the events of {day}"))?;
+                loader.compact().await?;
+            }
+        };
+        futures::future::try_join_all((0..LANES).map(|_| lane())).await?;
+        loader.compact().await?;
+        bar.finish_and_clear();
+        progress::say("vacuum and checkpoint");
+        sqlx::query("vacuum (analyze)").execute(pool).await?;
+        sqlx::query("checkpoint").execute(pool).await?;
+        Ok(())
+    }
+
+    async fn fill_day(self, loader: &Loader, number: u32, day: Date, bar: &ProgressBar) -> anyhow::Result<()> {
+        let mut config = Config::new(self.events_on(number), day, day);
+        let joined = USERS_AT_FIRST + (1.0 - USERS_AT_FIRST) * f64::from(number + 1) / f64::from(DAYS);
+        config.users = ((f64::from(self.users) * joined) as u32).max(1);
+        config.seed = self.seed.wrapping_add(u64::from(number));
+        let mut left = config.events;
+        let mut source = events(config);
+        while left > 0 {
+            // Making events keeps a core busy, so it happens where that disturbs nobody.
+            let made = tokio::task::spawn_blocking(move || {
+                let mut lines = Lines::default();
+                for event in source.by_ref().take(TRANSACTION_EVENTS) {
+                    lines.push(&event)?;
+                }
+                anyhow::Ok((source, lines))
+            });
+            let (rest, lines) = made.await??;
+            source = rest;
+            let count = lines.count as u64;
+            let stored = loader.store(&bulk::Lines::new(ProjectId::DEFAULT, lines.bytes)).await?;
+            ensure!(stored as u64 == count, "only {stored} of {count} events were new");
+            left -= count;
+            bar.inc(count);
+        }
+        Ok(())
+    }
+
+    fn events_on(self, number: u32) -> u64 {
+        let days = u64::from(DAYS);
+        self.rows / days + u64::from(u64::from(number) < self.rows % days)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_days_add_up() {
+        let prefill = Prefill { rows: 1_000_003, users: 10, seed: 1 };
+        assert_eq!((0..DAYS).map(|day| prefill.events_on(day)).sum::<u64>(), 1_000_003);
+    }
+}

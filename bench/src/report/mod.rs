@@ -1,0 +1,51 @@
+//! The report: a table to read, on the screen and as Markdown, and everything as JSON.
+
+pub(crate) mod machine;
+mod markdown;
+
+use std::fs;
+use std::io::Write;
+
+use anyhow::Context;
+use serde::Serialize;
+
+use self::machine::Machine;
+use crate::Arguments;
+use crate::outcome::Outcome;
+use crate::progress;
+use crate::row::Row;
+
+/// Everything, for programs.
+#[derive(Serialize)]
+struct Written<'a> {
+    settings: Settings,
+    machine: &'a Machine,
+    rows: &'a [Row],
+    notes: &'a [String],
+}
+
+/// What the run was asked for.
+#[derive(Debug, Serialize)]
+struct Settings {
+    rows: u64,
+    reps: u32,
+    events_a_request: u64,
+    load_secs: f64,
+}
+
+/// Prints the table and writes both files.
+pub(crate) fn write(arguments: &Arguments, machine: &Machine, outcome: &Outcome) -> anyhow::Result<()> {
+    let settings =
+        Settings { rows: arguments.rows, reps: arguments.reps, events_a_request: arguments.events, load_secs: arguments.seconds };
+    let table = markdown::report(&settings, machine, outcome);
+    std::io::stdout().write_all(table.as_bytes())?;
+    let out = &arguments.out;
+    let json = serde_json::to_vec_pretty(&Written { settings, machine, rows: &outcome.rows, notes: &outcome.notes })?;
+    fs::create_dir_all(out).with_context(|| format!("{} cannot be made", out.display()))?;
+    for (name, content) in [("bench.md", table.as_bytes()), ("bench.json", &json)] {
+        let path = out.join(name);
+        fs::write(&path, content).with_context(|| format!("{} cannot be written", path.display()))?;
+        progress::say(&format!("wrote {}", path.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,148 @@
+//! A row of the result: what was measured, its yardsticks, and what must be reached.
+
+use serde::{Serialize, Serializer};
+
+use crate::samples::Samples;
+
+/// Which way is good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Better {
+    /// Times and sizes.
+    Lower,
+    /// Rates.
+    Higher,
+}
+
+/// One measurement of ours.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    /// What was measured.
+    pub(crate) name: String,
+    /// Of every value in it, also those of yardsticks.
+    pub(crate) unit: &'static str,
+    /// Which way is good.
+    pub(crate) better: Better,
+    /// One value a repetition.
+    pub(crate) ours: Samples,
+    /// The median must be below this (or above, where more is better), whatever the yardsticks say.
+    pub(crate) bound: Option<f64>,
+    /// What it is compared with.
+    pub(crate) yardsticks: Vec<Yardstick>,
+}
+
+/// Another way to the same end, measured in the same repetitions.
+#[derive(Debug, Clone)]
+pub(crate) struct Yardstick {
+    /// What it is.
+    pub(crate) name: String,
+    /// One value a repetition; empty if it could not be measured.
+    pub(crate) samples: Samples,
+    /// How many times as good as the yardstick ours must be, at least.
+    pub(crate) at_least: Option<f64>,
+}
+
+impl Row {
+    /// A row in which less is better, without values yet.
+    pub(crate) fn lower(name: impl Into<String>, unit: &'static str) -> Self {
+        Self { name: name.into(), unit, better: Better::Lower, ours: Samples::default(), bound: None, yardsticks: Vec::new() }
+    }
+
+    /// A row in which more is better, without values yet.
+    pub(crate) fn higher(name: impl Into<String>, unit: &'static str) -> Self {
+        Self { better: Better::Higher, ..Self::lower(name, unit) }
+    }
+
+    /// The same with a bound for the median of ours.
+    pub(crate) fn bound(self, bound: f64) -> Self {
+        Self { bound: Some(bound), ..self }
+    }
+
+    /// The same with one yardstick more, without values yet.
+    pub(crate) fn against(mut self, name: impl Into<String>, at_least: Option<f64>) -> Self {
+        self.yardsticks.push(Yardstick { name: name.into(), samples: Samples::default(), at_least });
+        self
+    }
+
+    /// How many times as good as the yardstick ours is, in each repetition.
+    pub(crate) fn ratio(&self, yardstick: &Yardstick) -> Samples {
+        match self.better {
+            Better::Lower => yardstick.samples.divided_by(&self.ours),
+            Better::Higher => self.ours.divided_by(&yardstick.samples),
+        }
+    }
+
+    /// Whether the bound is kept; `None` where there is none or nothing was measured.
+    pub(crate) fn is_bound_kept(&self) -> Option<bool> {
+        let bound = self.bound.filter(|_| !self.ours.is_empty())?;
+        Some(match self.better {
+            Better::Lower => self.ours.median() < bound,
+            Better::Higher => self.ours.median() > bound,
+        })
+    }
+
+    /// Whether the yardstick's target is met; `None` where there is none or nothing was measured.
+    pub(crate) fn is_met(&self, yardstick: &Yardstick) -> Option<bool> {
+        let ratio = self.ratio(yardstick);
+        yardstick.at_least.filter(|_| !ratio.is_empty()).map(|at_least| ratio.median() >= at_least)
+    }
+}
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct WrittenYardstick<'a> {
+            name: &'a str,
+            values: &'a Samples,
+            ratio: Samples,
+            at_least: Option<f64>,
+            is_met: Option<bool>,
+        }
+        #[derive(Serialize)]
+        struct Written<'a> {
+            name: &'a str,
+            unit: &'a str,
+            better: Better,
+            ours: &'a Samples,
+            bound: Option<f64>,
+            is_bound_kept: Option<bool>,
+            yardsticks: Vec<WrittenYardstick<'a>>,
+        }
+        fn written<'a>(row: &'a Row, yardstick: &'a Yardstick) -> WrittenYardstick<'a> {
+            let Yardstick { name, samples, at_least } = yardstick;
+            let (ratio, is_met) = (row.ratio(yardstick), row.is_met(yardstick));
+            WrittenYardstick { name, values: samples, ratio, at_least: *at_least, is_met }
+        }
+        let yardsticks = self.yardsticks.iter().map(|yardstick| written(self, yardstick)).collect();
+        let Self { name, unit, better, ours, bound, .. } = self;
+        Written { name, unit, better: *better, ours, bound: *bound, is_bound_kept: self.is_bound_kept(), yardsticks }
+            .serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(mut row: Row, ours: f64, theirs: f64) -> Row {
+        row.ours.push(ours);
+        row.yardsticks[0].samples.push(theirs);
+        row
+    }
+
+    #[test]
+    fn a_ratio_above_one_is_good_in_both_directions() {
+        let time = with(Row::lower("time", "s").against("theirs", Some(2.0)), 1.0, 3.0);
+        let rate = with(Row::higher("rate", "1/s").against("theirs", Some(2.0)), 3.0, 1.0);
+        for row in [time, rate] {
+            assert_eq!(row.ratio(&row.yardsticks[0]).median(), 3.0);
+            assert_eq!(row.is_met(&row.yardsticks[0]), Some(true));
+        }
+    }
+
+    #[test]
+    fn what_was_not_measured_is_neither_met_nor_missed() {
+        let row = Row::lower("time", "s").bound(1.0).against("theirs", Some(2.0));
+        assert_eq!((row.is_bound_kept(), row.is_met(&row.yardsticks[0])), (None, None));
+    }
+}

@@ -1,0 +1,92 @@
+//! Samples: what several repetitions of one measurement gave, and their statistics.
+
+use serde::{Serialize, Serializer};
+
+/// The values of one measurement, one a repetition, in order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Samples(Vec<f64>);
+
+impl Samples {
+    /// Adds the value of one more repetition.
+    pub(crate) fn push(&mut self, value: f64) {
+        self.0.push(value);
+    }
+
+    /// Whether nothing was measured.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many values.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The smallest; not a number if there is none.
+    pub(crate) fn min(&self) -> f64 {
+        self.quantile(0.0)
+    }
+
+    /// Half of the values are at most this; not a number if there is none.
+    pub(crate) fn median(&self) -> f64 {
+        self.quantile(0.5)
+    }
+
+    /// The largest; not a number if there is none.
+    pub(crate) fn max(&self) -> f64 {
+        self.quantile(1.0)
+    }
+
+    /// The value below which this share of the values lies, between neighbours in proportion.
+    pub(crate) fn quantile(&self, share: f64) -> f64 {
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+        let place = share * last as f64;
+        let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+        below + (above - below) * place.fract()
+    }
+
+    /// Each value divided by the one that another measurement gave in the same repetition.
+    pub(crate) fn divided_by(&self, other: &Self) -> Self {
+        self.0.iter().zip(&other.0).map(|(ours, theirs)| ours / theirs).collect()
+    }
+}
+
+impl FromIterator<f64> for Samples {
+    fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
+        Self(values.into_iter().collect())
+    }
+}
+
+impl Serialize for Samples {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            median: f64,
+            min: f64,
+            max: f64,
+            values: &'a [f64],
+        }
+        Written { median: self.median(), min: self.min(), max: self.max(), values: &self.0 }.serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_median_lies_between_the_middle_values() {
+        let samples: Samples = [4.0, 1.0, 3.0, 2.0].into_iter().collect();
+        assert_eq!((samples.min(), samples.median(), samples.max()), (1.0, 2.5, 4.0));
+        assert!(Samples::default().median().is_nan());
+    }
+
+    #[test]
+    fn ratios_are_taken_within_a_repetition() {
+        let ours: Samples = [10.0, 30.0].into_iter().collect();
+        let theirs: Samples = [5.0, 10.0].into_iter().collect();
+        assert_eq!(ours.divided_by(&theirs), [2.0, 3.0].into_iter().collect());
+    }
+}

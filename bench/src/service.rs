@@ -1,0 +1,179 @@
+//! The service under test: API and worker as processes of their own, with a queue and a database
+//! that nobody else uses.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use rollcall_shared::settings::Secret;
+use rollcall_shared::topology::{self, NatsSettings};
+use rollcall_stack::{NatsServer, NatsUser};
+use rollcall_worker::bulk::Loader;
+
+use crate::client::{Connection, KEY, get, post};
+use crate::database::Database;
+use crate::patience::until;
+use crate::program::{Launch, Program};
+
+/// Longest wait for a service to be ready.
+const READY_WITHIN: Duration = Duration::from_secs(30);
+/// Longest wait for a request's events to be stored: many times what the slowest machine takes.
+const STORED_WITHIN: Duration = Duration::from_secs(300);
+/// Pause between two looks at the worker's counter. Rendering its metrics takes it a fraction of a
+/// millisecond, so this disturbs it by about one per cent and is as exact.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// The SQL oracle may scan everything; the default would end it.
+const READ_TIMEOUT_MS: &str = "600000";
+
+/// A running service.
+pub(crate) struct Service {
+    // Declared before the queue, so that they stop before it.
+    api: Program,
+    worker: Program,
+    pub(crate) api_address: SocketAddr,
+    worker_address: SocketAddr,
+    pub(crate) database: Database,
+    pub(crate) nats: NatsServer,
+}
+
+/// Times of one request, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timing {
+    /// From its first byte to the answer.
+    pub(crate) accepted_secs: f64,
+    /// From the answer until every event is stored.
+    pub(crate) stored_secs: f64,
+}
+
+impl Service {
+    /// Starts a service over a migrated database, with its queue and logs below `folder`.
+    pub(crate) async fn start(folder: &Path, database: Database) -> anyhow::Result<Self> {
+        let home = folder.join(format!("service-{}", database.name));
+        let queue = home.join("nats");
+        std::fs::create_dir_all(&home)?;
+        let nats = tokio::task::spawn_blocking(move || NatsServer::start(&queue)).await??;
+        topology::ensure_as_admin(&NatsSettings {
+            url: Secret::new(nats.url(NatsUser::Admin)),
+            admin_url: Secret::new(nats.url(NatsUser::Admin)),
+            events_max_bytes: 4 << 30,
+            dlq_max_bytes: 1 << 30,
+            stream_replicas: 1,
+            ack_wait: Duration::from_secs(60),
+        })
+        .await?;
+        let (api_address, worker_address) = (free_address()?, free_address()?);
+        let program = std::env::current_exe().context("the path of this program is unknown")?;
+        let start = |name: &str, user, listen: (&'static str, SocketAddr)| {
+            let mut variables = variables(&database, nats.url(user));
+            variables.push((listen.0, listen.1.to_string()));
+            let (program, log) = (program.clone(), home.join(format!("{name}.log")));
+            Program::start(Launch { program, arguments: vec![name.into()], variables, folder: home.clone(), log })
+        };
+        let api = start("api", NatsUser::Api, ("API_LISTEN", api_address))?;
+        let worker = start("worker", NatsUser::Worker, ("WORKER_LISTEN", worker_address))?;
+        wait_until_ready(&api, api_address).await?;
+        wait_until_ready(&worker, worker_address).await?;
+        Ok(Self { api, worker, api_address, worker_address, database, nats })
+    }
+
+    /// The environment of its API, for a program in its place.
+    pub(crate) fn api_variables(&self) -> Vec<(&'static str, String)> {
+        variables(&self.database, self.nats.url(NatsUser::Api))
+    }
+
+    /// Sends requests, each when the one before is answered, and waits until all events are stored.
+    pub(crate) async fn ingest_all(&self, bodies: &[&[u8]], events: u64) -> anyhow::Result<()> {
+        let (mut api, mut worker) = (Connection::open(self.api_address).await?, Connection::open(self.worker_address).await?);
+        let before = self.stored_total(&mut worker).await?;
+        for body in bodies {
+            api.expect(202, &post("/events", body)).await?;
+        }
+        self.wait_until_stored(&mut worker, before + events).await
+    }
+
+    /// Sends a request and waits until its events are stored.
+    pub(crate) async fn ingest(&self, json: &[u8], events: u64) -> anyhow::Result<Timing> {
+        let request = post("/events", json);
+        let (mut api, mut worker) = (Connection::open(self.api_address).await?, Connection::open(self.worker_address).await?);
+        let before = self.stored_total(&mut worker).await?;
+        let started = Instant::now();
+        api.expect(202, &request).await?;
+        let accepted = Instant::now();
+        self.wait_until_stored(&mut worker, before + events).await?;
+        let stored_secs = accepted.elapsed().as_secs_f64();
+        Ok(Timing { accepted_secs: (accepted - started).as_secs_f64(), stored_secs })
+    }
+
+    async fn wait_until_stored(&self, worker: &mut Connection, total: u64) -> anyhow::Result<()> {
+        until("storing a request", STORED_WITHIN, LOOK_EVERY, async || {
+            Ok((self.stored_total(worker).await? >= total).then_some(()))
+        })
+        .await
+        .with_context(|| format!("the worker's log says:\n{}", self.worker.log_tail()))
+    }
+
+    /// Waits until nothing is left in the queue.
+    pub(crate) async fn drained(&self) -> anyhow::Result<()> {
+        let client = topology::connect(&Secret::new(self.nats.url(NatsUser::Admin)), topology::Role::Admin).await?;
+        let context = async_nats::jetstream::new(client);
+        until("draining the queue", STORED_WITHIN, Duration::from_millis(50), async || {
+            let stream = context.get_stream(topology::STREAM).await?;
+            Ok((stream.cached_info().state.messages == 0).then_some(()))
+        })
+        .await
+    }
+
+    /// Waits until the queue is empty, and folds the rollups without waiting for a worker to do it.
+    pub(crate) async fn quiet(&self) -> anyhow::Result<()> {
+        self.drained().await?;
+        let loader = Loader::new(self.database.pool.clone());
+        until("folding the rollups", STORED_WITHIN, Duration::from_millis(50), async || {
+            // It does nothing while a worker is folding.
+            loader.compact().await?;
+            Ok((!self.database.has_deltas().await?).then_some(()))
+        })
+        .await
+    }
+
+    /// The most memory that API and worker ever held, in MiB.
+    pub(crate) fn peaks_mib(&self) -> anyhow::Result<(f64, f64)> {
+        Ok((self.api.peak_mib()?, self.worker.peak_mib()?))
+    }
+
+    /// How many events this worker has committed. Its counter moves right after the commit.
+    async fn stored_total(&self, worker: &mut Connection) -> anyhow::Result<u64> {
+        let text = String::from_utf8(worker.expect(200, &get("/metrics")).await?)?;
+        let line = text.lines().find_map(|line| line.strip_prefix("rollcall_events_stored_total "));
+        // The counter is not listed before its first change.
+        Ok(line.map_or(Ok(0), str::parse)?)
+    }
+}
+
+/// Waits until a service of ours answers that it is ready.
+pub(crate) async fn wait_until_ready(program: &Program, address: SocketAddr) -> anyhow::Result<()> {
+    until("starting a service", READY_WITHIN, Duration::from_millis(50), async || {
+        let Ok(mut connection) = Connection::open(address).await else { return Ok(None) };
+        let answer = connection.exchange(&get("/health/ready")).await;
+        Ok(answer.is_ok_and(|answer| answer.status == 200).then_some(()))
+    })
+    .await
+    .with_context(|| format!("its log says:\n{}", program.log_tail()))
+}
+
+/// An address that nobody listens on at this moment.
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+fn variables(database: &Database, nats_url: String) -> Vec<(&'static str, String)> {
+    vec![
+        ("DATABASE_URL", database.url.clone()),
+        ("NATS_URL", nats_url),
+        ("MIGRATE_ON_START", "false".to_owned()),
+        ("API_KEY", KEY.to_owned()),
+        ("READ_TIMEOUT_MS", READ_TIMEOUT_MS.to_owned()),
+        ("LOG_LEVEL", "warn".to_owned()),
+        ("LOG_FORMAT", "text".to_owned()),
+    ]
+}

@@ -1,0 +1,53 @@
+//! A stage of growth: a service with so many rows in place.
+
+use rollcall_stack::Stack;
+
+use crate::database::Database;
+use crate::prefill::Prefill;
+use crate::progress;
+use crate::service::Service;
+
+/// A running service and what was in its tables before the measurements.
+pub(crate) struct Stage {
+    pub(crate) rows: u64,
+    pub(crate) service: Service,
+}
+
+impl Stage {
+    /// Fills a database, unless an earlier run with the same data folder has, and starts a service
+    /// over it.
+    pub(crate) async fn open(stack: &Stack, prefill: Prefill) -> anyhow::Result<Self> {
+        let rows = prefill.rows;
+        let name = format!("rows_{rows}");
+        let database = match filled(stack, &name, rows).await {
+            Some(database) => database,
+            None => {
+                let database = Database::create(&stack.postgres, &name).await?;
+                database.migrate().await?;
+                if rows > 0 {
+                    prefill.run(&database.pool).await?;
+                }
+                database
+            }
+        };
+        Ok(Self { rows, service: Service::start(stack.folder(), database).await? })
+    }
+
+    /// The stage's name in tables.
+    pub(crate) fn name(&self) -> String {
+        match self.rows {
+            0 => "no rows".to_owned(),
+            rows => format!("{} rows", crate::number::grouped(rows)),
+        }
+    }
+}
+
+/// The database if it holds the rows already. An empty one is always made anew.
+async fn filled(stack: &Stack, name: &str, rows: u64) -> Option<Database> {
+    let database = Database::open(&stack.postgres, name).ok().filter(|_| rows > 0)?;
+    let is_filled = database.counted().await.is_ok_and(|counted| counted >= rows) && database.migrate().await.is_ok();
+    if is_filled {
+        progress::say(&format!("{name} is there from an earlier run"));
+    }
+    is_filled.then_some(database)
+}

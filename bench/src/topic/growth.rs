@@ -1,0 +1,145 @@
+//! Growth: what storing costs with more and more rows in place.
+//!
+//! At every stage the same three requests follow each other without a pause. The first three come
+//! right after a checkpoint, when PostgreSQL logs every page that they touch in full; the next ones
+//! find those pages logged.
+
+use std::time::Instant;
+
+use crate::Bench;
+use crate::batch::Batch;
+use crate::outcome::Outcome;
+use crate::row::Row;
+use crate::stage::Stage;
+
+/// Requests that follow each other.
+const REQUESTS: u64 = 3;
+/// Rate with all rows in place, against that with none.
+const AT_LEAST: f64 = 0.8;
+
+/// The figures of one stage.
+struct Figures<'a> {
+    stage: &'a Stage,
+    after_checkpoint: Load,
+    after_that: Load,
+}
+
+/// Rate and log of one load.
+struct Load {
+    rate: Row,
+    wal: Row,
+}
+
+impl Load {
+    fn new(when: &str, stage: &Stage) -> Self {
+        let name = stage.name();
+        Self {
+            rate: Row::higher(format!("events stored, {when}{name}"), "events/s"),
+            wal: Row::lower(format!("write-ahead log, {when}{name}"), "bytes/event"),
+        }
+    }
+
+    async fn measure(&mut self, stage: &Stage, batches: &[Batch]) -> anyhow::Result<()> {
+        let (service, database) = (&stage.service, &stage.service.database);
+        let events: u64 = batches.iter().map(|batch| batch.events).sum();
+        let log_before = database.wal_bytes().await?;
+        let started = Instant::now();
+        let bodies: Vec<&[u8]> = batches.iter().map(|batch| batch.json.as_slice()).collect();
+        service.ingest_all(&bodies, events).await?;
+        self.rate.ours.push(events as f64 / started.elapsed().as_secs_f64());
+        // Folding the rollups belongs to the cost.
+        service.quiet().await?;
+        self.wal.ours.push((database.wal_bytes().await? - log_before) / events as f64);
+        Ok(())
+    }
+}
+
+pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
+    let mut all: Vec<Figures<'_>> = bench
+        .stages
+        .iter()
+        .map(|stage| Figures {
+            stage,
+            after_checkpoint: Load::new("right after a checkpoint, ", stage),
+            after_that: Load::new("", stage),
+        })
+        .collect();
+    weigh(bench, outcome).await?;
+    warm_up(bench).await?;
+    for rep in 0..bench.reps() {
+        let (first, second) = (batches(bench, rep * 2)?, batches(bench, rep * 2 + 1)?);
+        for figures in &mut all {
+            let database = &figures.stage.service.database;
+            if figures.stage.rows == 0 {
+                database.clear().await?;
+            }
+            database.checkpoint().await?;
+            figures.after_checkpoint.measure(figures.stage, &first).await?;
+            figures.after_that.measure(figures.stage, &second).await?;
+        }
+    }
+    compare(&mut all);
+    for figures in all {
+        for load in [figures.after_that, figures.after_checkpoint] {
+            outcome.rows.extend([load.rate, load.wal]);
+        }
+    }
+    Ok(())
+}
+
+/// Users that send: those of the largest stage, so that each stage meets as many in one load.
+fn users(bench: &Bench) -> u32 {
+    u32::try_from(bench.full().rows / crate::ROWS_A_USER).unwrap_or(u32::MAX).max(50_000)
+}
+
+fn batches(bench: &Bench, load: u64) -> anyhow::Result<Vec<Batch>> {
+    let seed = |request: u64| 1_000_000 + load * REQUESTS + request;
+    (0..REQUESTS).map(|request| Batch::new(bench.arguments.events, users(bench), seed(request))).collect()
+}
+
+/// Lets every service meet most of the users.
+async fn warm_up(bench: &Bench) -> anyhow::Result<()> {
+    for stage in &bench.stages {
+        for request in 0..REQUESTS {
+            let batch = Batch::new(bench.arguments.events, users(bench), 900_000 + request)?;
+            stage.service.ingest(&batch.json, batch.events).await?;
+        }
+        stage.service.quiet().await?;
+    }
+    Ok(())
+}
+
+/// Bytes on disk, before anything else is stored there.
+async fn weigh(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
+    for stage in bench.stages.iter().filter(|stage| stage.rows > 0) {
+        let database = &stage.service.database;
+        let (bytes, counted) = (database.bytes().await?, database.counted().await? as f64);
+        for (name, bytes) in [
+            ("all tables with their indexes", bytes.sum()),
+            ("the ledger of identities", bytes.ledger),
+            ("the events", bytes.events),
+            ("rollups and dictionaries", bytes.rest),
+        ] {
+            let mut row = Row::lower(format!("on disk, {}: {name}", stage.name()), "bytes/event");
+            row.ours.push(bytes / counted);
+            outcome.rows.push(row);
+        }
+    }
+    Ok(())
+}
+
+/// Holds each stage against the one without rows.
+fn compare(all: &mut [Figures<'_>]) {
+    let Some((empty, others)) = all.split_first_mut() else { return };
+    let last = others.len();
+    for (place, figures) in others.iter_mut().enumerate() {
+        let at_least = Some(AT_LEAST).filter(|_| place + 1 == last);
+        hold(&mut figures.after_that.rate, &empty.after_that.rate, at_least);
+        hold(&mut figures.after_checkpoint.rate, &empty.after_checkpoint.rate, None);
+    }
+}
+
+fn hold(row: &mut Row, empty: &Row, at_least: Option<f64>) {
+    *row = row.clone().against("the same with no rows", at_least);
+    row.yardsticks[0].samples = empty.ours.clone();
+}

@@ -1,0 +1,57 @@
+//! Topics: groups of rows that are measured together.
+//!
+//! - `request` sends one large request and waits until it is stored; everybody begins without rows.
+//! - `growth` stores the same at every stage, also right after a checkpoint, and weighs it.
+//! - `reads` asks what is asked every day, at every stage, and the same of the SQL over the rows.
+//! - `clients` loads the API with small requests from many clients.
+//! - `delay` times single events on an idle service.
+//! - `memory` comes last and tells what API and worker held at the most, through all of it.
+
+mod clients;
+mod delay;
+mod growth;
+mod memory;
+mod reads;
+mod request;
+
+use std::fmt;
+
+use clap::ValueEnum;
+
+use crate::Bench;
+use crate::outcome::Outcome;
+
+/// A group of rows, by its name on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Topic {
+    Request,
+    Growth,
+    Reads,
+    Clients,
+    Delay,
+    Memory,
+}
+
+impl Topic {
+    /// Those that were asked for, in the order of the report; all if none was.
+    pub(crate) fn chosen(only: &[Self]) -> impl Iterator<Item = Self> {
+        Self::value_variants().iter().copied().filter(|topic| only.is_empty() || only.contains(topic))
+    }
+
+    pub(crate) async fn run(self, bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
+        match self {
+            Self::Request => request::run(bench, outcome).await,
+            Self::Growth => growth::run(bench, outcome).await,
+            Self::Reads => reads::run(bench, outcome).await,
+            Self::Clients => clients::run(bench, outcome).await,
+            Self::Delay => delay::run(bench, outcome).await,
+            Self::Memory => memory::run(bench, outcome),
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.to_possible_value().as_ref().map_or("", |value| value.get_name()))
+    }
+}

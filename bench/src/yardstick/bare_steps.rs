@@ -1,0 +1,121 @@
+//! The bare steps of accepting a request: parse, compress, publish with sync always.
+//!
+//! One pass of serde_json over the body, the chunk writer of the API over lines that are there
+//! already, and all chunks published at once to a stream like the API's, on the same server. No HTTP,
+//! no validation, no lines written.
+
+use std::time::Instant;
+
+use anyhow::ensure;
+use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
+use async_nats::jetstream::{self, Context};
+use futures::future::try_join_all;
+use rollcall_shared::chunk::{Chunk, ChunkWriter};
+use rollcall_shared::settings::Secret;
+use rollcall_shared::topology::{self, Role};
+use rollcall_stack::{NatsServer, NatsUser};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::batch::Batch;
+
+const STREAM: &str = "BARE";
+const SUBJECT: &str = "events.bare";
+/// Lines handed to the compressor at a time: about as many bytes as the API hands it.
+const LINES_A_PUSH: usize = 200;
+
+/// Seconds that the steps took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Steps {
+    pub(crate) all: f64,
+    /// The last of them, the publishes, alone.
+    pub(crate) publish: f64,
+}
+
+/// A stream of its own.
+pub(crate) struct BareSteps {
+    context: Context,
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    events: Vec<ParsedEvent<'a>>,
+}
+
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "parsing them is what is timed")]
+struct ParsedEvent<'a> {
+    event_id: &'a str,
+    occurred_at: &'a str,
+    user_id: u64,
+    event_type: &'a str,
+    session_id: &'a str,
+    account_id: Option<&'a str>,
+    #[serde(borrow)]
+    properties: &'a RawValue,
+}
+
+impl BareSteps {
+    /// Makes the stream. Only the administrator may, and may publish to it.
+    pub(crate) async fn start(nats: &NatsServer) -> anyhow::Result<Self> {
+        let client = topology::connect(&Secret::new(nats.url(NatsUser::Admin)), Role::Admin).await?;
+        let context = jetstream::new(client);
+        let config = Config {
+            name: STREAM.to_owned(),
+            subjects: vec![SUBJECT.to_owned()],
+            discard: DiscardPolicy::New,
+            storage: StorageType::File,
+            ..Config::default()
+        };
+        context.create_or_update_stream(config).await?;
+        Ok(Self { context })
+    }
+
+    /// Takes the steps.
+    pub(crate) async fn run(&self, batch: &Batch) -> anyhow::Result<Steps> {
+        let groups: Vec<&[u8]> = batch.lines.iter().flat_map(|lines| groups(lines)).collect();
+        let started = Instant::now();
+        let parsed: Envelope<'_> = serde_json::from_slice(&batch.json)?;
+        ensure!(parsed.events.len() as u64 == batch.events, "events were lost in parsing");
+        let chunks = compress(&groups)?;
+        let compressed = Instant::now();
+        let publishes = chunks.into_iter().map(async |chunk| {
+            let headers = chunk.headers();
+            self.context.publish_with_headers(SUBJECT, headers, chunk.payload).await?.await?;
+            anyhow::Ok(())
+        });
+        try_join_all(publishes).await?;
+        let steps = Steps { all: started.elapsed().as_secs_f64(), publish: compressed.elapsed().as_secs_f64() };
+        self.context.get_stream(STREAM).await?.purge().await?;
+        Ok(steps)
+    }
+}
+
+fn compress(groups: &[&[u8]]) -> anyhow::Result<Vec<Chunk>> {
+    let (mut chunks, mut writer) = (Vec::new(), ChunkWriter::new()?);
+    for group in groups {
+        writer.push(group, LINES_A_PUSH as u32)?;
+        if writer.is_full() {
+            chunks.push(writer.finish()?);
+            writer = ChunkWriter::new()?;
+        }
+    }
+    if !writer.is_empty() {
+        chunks.push(writer.finish()?);
+    }
+    Ok(chunks)
+}
+
+/// The lines, so many at a time.
+fn groups(lines: &[u8]) -> Vec<&[u8]> {
+    let mut groups = Vec::new();
+    let mut begin = 0;
+    for (number, end) in memchr::memchr_iter(b'\n', lines).enumerate() {
+        if (number + 1).is_multiple_of(LINES_A_PUSH) || end + 1 == lines.len() {
+            groups.push(&lines[begin..=end]);
+            begin = end + 1;
+        }
+    }
+    groups
+}

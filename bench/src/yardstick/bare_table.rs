@@ -1,0 +1,23 @@
+//! The ceiling: binary COPY into a table without index, key or partition.
+
+use std::time::Instant;
+
+use sqlx::{Connection, PgPool};
+
+use super::payload;
+
+/// Makes the table.
+pub(crate) async fn set_up(pool: &PgPool) -> anyhow::Result<()> {
+    sqlx::query("create table bare_events (like events)").execute(pool).await?;
+    Ok(())
+}
+
+/// Copies the rows in one transaction; returns the seconds that it took.
+pub(crate) async fn run(pool: &PgPool, bodies: Vec<Vec<u8>>) -> anyhow::Result<f64> {
+    let mut connection = pool.acquire().await?;
+    let started = Instant::now();
+    let mut transaction = connection.begin().await?;
+    payload::copy(&mut transaction, "copy bare_events from stdin (format binary)", bodies).await?;
+    transaction.commit().await?;
+    Ok(started.elapsed().as_secs_f64())
+}

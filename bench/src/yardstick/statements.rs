@@ -1,0 +1,17 @@
+//! The bare statements of our own transaction: identities, rows, deltas, commit, with everything
+//! encoded before the clock starts. What is left is PostgreSQL's part.
+
+use std::time::Instant;
+
+use rollcall_worker::bulk::Prepared;
+use sqlx::PgPool;
+
+/// Runs the transactions one after the other, as one worker does; returns the seconds they took.
+pub(crate) async fn run(pool: &PgPool, prepared: Vec<Prepared<'_>>) -> anyhow::Result<f64> {
+    let mut connection = pool.acquire().await?;
+    let started = Instant::now();
+    for transaction in prepared {
+        transaction.execute(&mut connection).await?;
+    }
+    Ok(started.elapsed().as_secs_f64())
+}

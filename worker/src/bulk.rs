@@ -1,0 +1,118 @@
+//! Bulk: the store without the queue, for a caller in Rust who has the events already.
+//!
+//! [`Loader::store`] stores a batch as a worker does, by the same code; the benchmark fills its
+//! tables so. [`Loader::prepare`] does everything that comes before a batch's transaction, so that
+//! [`Prepared::execute`] can be timed as what PostgreSQL alone takes.
+//!
+//! There is no retry here, and nothing that makes events durable before they are stored.
+
+use std::sync::Arc;
+
+use rollcall_shared::project::ProjectId;
+use sqlx::{Connection, PgConnection, PgPool};
+
+use crate::batch::{self, Decoded, Identity, Row, sort_and_deduplicate};
+use crate::dictionary::Dictionary;
+use crate::rollup::Deltas;
+use crate::status::Status;
+use crate::store::{Store, claim, copy_in, new_events};
+use crate::{compact, copy};
+
+/// Stores batches. Any number of tasks may share one.
+pub struct Loader {
+    pool: PgPool,
+    store: Store,
+    dictionary: Dictionary,
+}
+
+/// The events of one batch: one [`Event`](rollcall_shared::event::Event) a line, as in a chunk.
+pub struct Lines([Decoded; 1]);
+
+/// A batch whose payloads are encoded.
+pub struct Prepared<'a> {
+    rows: Vec<Row<'a>>,
+    copy_body: Vec<u8>,
+    deltas: Deltas,
+}
+
+impl Lines {
+    /// Takes lines, each ended by a line feed.
+    #[must_use]
+    pub fn new(project: ProjectId, lines: Vec<u8>) -> Self {
+        Self([Decoded { project, lines }])
+    }
+
+    fn rows(&self) -> anyhow::Result<Vec<Row<'_>>> {
+        let contents = batch::read(&self.0);
+        match contents.unreadable.into_iter().next() {
+            None => Ok(contents.rows),
+            Some((_, error)) => Err(error.into()),
+        }
+    }
+}
+
+impl Loader {
+    /// Stores into the database of the pool, whose schema must be up to date.
+    #[must_use]
+    pub fn new(pool: PgPool) -> Self {
+        Self { store: Store::new(pool.clone(), Arc::new(Status::new())), dictionary: Dictionary::new(), pool }
+    }
+
+    /// Stores the events in one transaction, with their rollups; returns how many were new.
+    ///
+    /// # Errors
+    /// Only if a line is not an event or PostgreSQL does not store the batch; then none of it is stored.
+    pub async fn store(&self, lines: &Lines) -> anyhow::Result<u64> {
+        let outcome = self.store.store(lines.rows()?).await?;
+        if let Some(refused) = outcome.refused.first() {
+            anyhow::bail!("{} events were refused: {}", outcome.refused.len(), refused.reason);
+        }
+        Ok(outcome.inserted.values().sum())
+    }
+
+    /// Encodes everything that the transaction of this batch sends, for events that are all new.
+    /// Numbers for new actors and types are made here.
+    ///
+    /// # Errors
+    /// Only if a line is not an event or PostgreSQL gives no numbers.
+    pub async fn prepare<'a>(&self, lines: &'a Lines) -> anyhow::Result<Prepared<'a>> {
+        let mut rows = lines.rows()?;
+        sort_and_deduplicate(&mut rows);
+        let numbers = self.dictionary.resolve(&self.pool, &rows).await?;
+        let all: Vec<Identity> = rows.iter().map(|row| row.identity).collect();
+        let new = new_events(&rows, &all, &numbers);
+        let (copy_body, deltas) = (copy::encode(&new), Deltas::of(&new));
+        drop((new, numbers));
+        Ok(Prepared { rows, copy_body, deltas })
+    }
+
+    /// Folds every delta of the rollups into its base, as a worker does every few seconds.
+    ///
+    /// # Errors
+    /// Only if PostgreSQL does not answer.
+    pub async fn compact(&self) -> anyhow::Result<()> {
+        Ok(compact::compact(&self.pool).await?)
+    }
+}
+
+impl Prepared<'_> {
+    /// The new rows as the body of one binary COPY, with the columns of `copy_events.sql`.
+    #[must_use]
+    pub fn copy_body(&self) -> &[u8] {
+        &self.copy_body
+    }
+
+    /// Runs the statements of the transaction and commits.
+    ///
+    /// # Errors
+    /// Only if PostgreSQL refuses one, or an event was stored before.
+    pub async fn execute(self, connection: &mut PgConnection) -> anyhow::Result<()> {
+        let mut transaction = connection.begin().await?;
+        let claimed = claim(&mut transaction, &self.rows).await?;
+        anyhow::ensure!(claimed.len() == self.rows.len(), "some of the prepared events are stored already");
+        copy_in(&mut transaction, self.copy_body).await?;
+        self.deltas.insert(&mut transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
