@@ -111,7 +111,14 @@ impl ChunkPublisher {
         self.within_deadline(self.publish(project, payload, headers)).await
     }
 
-    async fn within_deadline(&self, publishes: impl Future<Output = Result<(), NotDurable>>) -> Result<(), NotDurable> {
+    /// Gives up at the deadline.
+    ///
+    /// # Errors
+    /// [`NotDurable`]; some of it may be durable nevertheless.
+    pub(crate) async fn within_deadline(
+        &self,
+        publishes: impl Future<Output = Result<(), NotDurable>>,
+    ) -> Result<(), NotDurable> {
         let published = tokio::time::timeout(self.deadline, publishes).await.unwrap_or(Err(NotDurable::Unconfirmed));
         if published == Err(NotDurable::Unconfirmed) {
             self.confirmations.unconfirmed();

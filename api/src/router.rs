@@ -36,7 +36,10 @@ pub(crate) fn router(app: AppState) -> Router {
         .route("/admin/dead-letters/redrive", post(dead_letters::redrive))
         .route("/admin/dead-letters/{id}", get(dead_letters::show).delete(dead_letters::purge_one))
         .route("/admin/dead-letters/{id}/redrive", post(dead_letters::redrive_one));
-    let alive = Router::new().route("/health", get(health::live)).route("/health/live", get(health::live));
+    let alive = Router::new()
+        .route("/health", get(health::live))
+        .route("/health/live", get(health::live))
+        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
     Router::new()
         .route("/stats/dau", get(query::dau))
         .route("/stats/top-events", get(query::top_events))

@@ -18,6 +18,8 @@ use crate::event::Event;
 pub const SCHEMA_HEADER: &str = "Rollcall-Schema";
 /// Header: how many events the chunk holds.
 pub const EVENTS_HEADER: &str = "Rollcall-Events";
+/// Header: how many bytes its lines have when decompressed.
+pub const LINES_BYTES_HEADER: &str = "Rollcall-Lines-Bytes";
 /// Header: the ids of the requests whose events it holds, separated by commas, the first 32.
 pub const REQUEST_HEADER: &str = "Rollcall-Request";
 /// Header: the W3C trace context of the request, when it came with one.
@@ -40,7 +42,7 @@ const TARGET_PAYLOAD_BYTES: usize = 192 * 1024;
 
 /// Cut once this many bytes of lines are in, however well they compress: the memory that a worker
 /// needs for one message.
-const MAX_LINES_BYTES: usize = 4 * 1024 * 1024;
+pub const MAX_LINES_BYTES: usize = 4 * 1024 * 1024;
 
 /// Cut once this many events are in: one worker batch.
 const MAX_EVENTS: u32 = 20_000;
@@ -66,6 +68,8 @@ pub struct Chunk {
     pub payload: Bytes,
     /// How many lines.
     pub events: u32,
+    /// Their bytes before compression.
+    pub lines_bytes: usize,
 }
 
 impl Chunk {
@@ -76,6 +80,7 @@ impl Chunk {
         headers.insert(SCHEMA_HEADER, SCHEMA);
         headers.insert(ENCODING_HEADER, ENCODING);
         headers.insert(EVENTS_HEADER, self.events.to_string().as_str());
+        headers.insert(LINES_BYTES_HEADER, self.lines_bytes.to_string().as_str());
         headers
     }
 }
@@ -132,7 +137,7 @@ impl ChunkWriter {
     /// Only if the compressor has no memory.
     pub fn finish(self) -> std::io::Result<Chunk> {
         let payload = Bytes::from(self.encoder.finish()?);
-        Ok(Chunk { payload, events: self.events })
+        Ok(Chunk { payload, events: self.events, lines_bytes: self.lines_bytes })
     }
 }
 

@@ -134,8 +134,14 @@ async fn dead_letters_are_listed_shown_redriven_and_purged_from_the_command_line
 
     let (purged, told, _) = run(&["purge", "--event-id", "bad-7"]).await;
     assert_eq!((purged, told.as_str()), (true, "1 dead letters with 1 events purged\n"));
-    for wrong in [&["purge"][..], &["redrive"], &["purge", "--code", "nonsense"], &["show", "999999"], &["redrive", "7", "--all"]]
-    {
+    for wrong in [
+        &["purge"][..],
+        &["redrive"],
+        &["redrive", "--event-type", ""],
+        &["purge", "--code", "nonsense"],
+        &["show", "999999"],
+        &["redrive", "7", "--all"],
+    ] {
         assert!(!run(wrong).await.0, "{wrong:?}");
     }
     Poison::lift(&app.pool).await;

@@ -214,3 +214,20 @@ async fn letters_of_other_projects_cannot_be_seen_or_touched() {
     assert_eq!(ask(Method::GET, "/pipeline/events/bad-0", "other-key").await.1["status"], "unknown");
     assert_eq!(ask(Method::GET, LIST, KEY).await.1["data"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_is_shown_as_it_was_sent() {
+    let app = App::start().await;
+    Poison::lay(&app.pool).await;
+    // Numbers that no double holds are JSON all the same.
+    let properties = r#"{"poison":true,"huge":1e999,"exact":12345678901234567890123}"#;
+    let body = format!(r#"{{"event_id":"odd","event_type":"t","user_id":"u","properties":{properties}}}"#);
+    assert_eq!(app.post("/events", &[], body).await.0, 202);
+    let letters = letters_come(&app, 1, 0).await;
+    let id = letters[0]["id"].as_str().unwrap();
+    let request = app.http.get(format!("{}{LIST}/{id}", app.url)).header("X-API-Key", KEY);
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let text = response.text().await.unwrap();
+    assert!(text.contains(&format!(r#""properties":{properties}"#)), "{text}");
+}

@@ -6,11 +6,18 @@ use serde_json::{Value, json};
 #[tokio::test(flavor = "multi_thread")]
 async fn events_of_an_outage_are_accepted_wait_and_are_stored_after_it() {
     let mut app = App::start_with(AppOptions { own_postgres: true, workers: 2, ..AppOptions::default() }).await;
-    app.send(&json!([event("before", "u", "t", "2026-03-01T10:00:00Z")])).await;
+    app.add_key("default", "known", &["ingest"]).await;
+    let (http, url) = (app.http.clone(), format!("{}/events", app.url));
+    let send = async |key: &str, id: &str| {
+        let request = http.post(&url).header("X-API-Key", key);
+        request.json(&event(id, "u", "t", "2026-03-01T10:00:00Z")).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(send("known", "before").await, 202);
     app.drained().await;
 
     let postgres = app.postgres.as_mut().unwrap();
     tokio::task::block_in_place(|| postgres.kill());
+    assert_eq!(send("known", "by a key of the database").await, 202);
     for n in 0..200 {
         app.send(&json!([event(&format!("e{n}"), "u", "t", "2026-03-01T10:00:00Z")])).await;
     }
@@ -21,7 +28,10 @@ async fn events_of_an_outage_are_accepted_wait_and_are_stored_after_it() {
         "{answer}"
     );
     let (status, answer) = app.get("/stats/dau").await;
-    assert_eq!((status, &answer["code"]), (503, &json!("database_unavailable")), "{answer}");
+    let message = "the database does not answer at the moment; try again";
+    let problem = json!({"type": "urn:rollcall:problem:database_unavailable", "title": "Service Unavailable", "status": 503,
+                         "detail": message, "code": "database_unavailable", "message": message});
+    assert_eq!((status, answer), (503, problem), "and nothing of what the database said");
     let (status, answer) = app.get("/pipeline").await;
     assert_eq!((status, &answer["dependencies"]["postgres"]), (200, &json!("down")), "{answer}");
     assert_eq!(
@@ -41,9 +51,18 @@ async fn events_of_an_outage_are_accepted_wait_and_are_stored_after_it() {
     let postgres = app.postgres.as_mut().unwrap();
     tokio::task::block_in_place(|| postgres.restart()).unwrap();
     app.drained().await;
-    assert_eq!(app.stored().await, 201);
+    assert_eq!(app.stored().await, 202);
     let troubled: i64 = sqlx::query_scalar("select count(*) from troubled_messages").fetch_one(&app.pool).await.unwrap();
     assert_eq!(troubled, 0, "an outage is nobody's fault");
     assert_eq!(app.get("/admin/dead-letters").await.1["data"], json!([]));
     app.ready().await;
+    let said = eventually("the workers report again", async || {
+        let (_, answer) = app.get("/pipeline").await;
+        answer["last_error"]["message"].as_str().map(str::to_owned)
+    })
+    .await;
+    assert!(
+        ["PostgreSQL does not answer", "PostgreSQL answers with SQLSTATE"].iter().any(|begin| said.starts_with(begin)),
+        "{said}"
+    );
 }

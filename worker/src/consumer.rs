@@ -26,6 +26,8 @@ const PULL_MESSAGES: usize = 64;
 /// Batches settled at the same time. Two keep PostgreSQL and the worker busy at once; each takes
 /// memory for a batch and a connection.
 const BATCHES: usize = 2;
+/// A batch takes no more messages once it holds this many bytes of lines: the memory of a worker.
+const BATCH_MAX_LINES_BYTES: usize = 16 * 1024 * 1024;
 /// Messages that wait in the second lane; more are put off.
 const SECOND_LANE: usize = 64;
 /// Pause before pulling begins anew, so that a fault which lasts is not asked about without a pause.
@@ -117,7 +119,7 @@ impl Consumer {
     async fn remake(&self) {
         let Some(settings) = &self.remake else { return };
         match topology::ensure_as_admin(settings).await {
-            Ok(()) => tracing::warn!("stream or consumer was gone and has been made again"),
+            Ok(()) => tracing::warn!("stream and consumer are there again, if they were gone"),
             Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "stream and consumer cannot be made"),
         }
     }
@@ -175,7 +177,7 @@ impl Consumer {
     ) -> (Vec<Delivery>, bool) {
         let mut batch = Vec::new();
         let mut is_disturbed = false;
-        let mut events = 0;
+        let (mut events, mut lines_bytes) = (0, 0);
         let mut next = Some(first);
         while let Some(message) = next.take() {
             match message {
@@ -183,6 +185,7 @@ impl Consumer {
                     Some(delivery) if delivery.is_troubled => put_aside(delivery, second_lane).await,
                     Some(delivery) => {
                         events += delivery.event_count();
+                        lines_bytes += delivery.lines_bytes();
                         batch.push(delivery);
                     }
                     None => tracing::warn!("a message did not come from the consumer"),
@@ -192,7 +195,7 @@ impl Consumer {
                     is_disturbed = true;
                 }
             }
-            if events < self.batch_max_events {
+            if events < self.batch_max_events && lines_bytes < BATCH_MAX_LINES_BYTES {
                 next = messages.next().now_or_never().flatten();
             }
         }

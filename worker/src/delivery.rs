@@ -2,7 +2,7 @@
 
 use async_nats::jetstream::{AckKind, Message};
 use jiff::Timestamp;
-use rollcall_shared::chunk::{self, ChunkError, EVENTS_HEADER, REQUEST_HEADER};
+use rollcall_shared::chunk::{self, ChunkError, EVENTS_HEADER, LINES_BYTES_HEADER, MAX_LINES_BYTES, REQUEST_HEADER};
 use rollcall_shared::dead_letter;
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::topology::project_of;
@@ -48,6 +48,12 @@ impl Delivery {
     /// How many events it holds, by its headers.
     pub(crate) fn event_count(&self) -> usize {
         self.header(EVENTS_HEADER).and_then(|count| count.parse().ok()).unwrap_or(1)
+    }
+
+    /// How much memory its lines take, in bytes.
+    pub(crate) fn lines_bytes(&self) -> usize {
+        let header = self.header(LINES_BYTES_HEADER).and_then(|bytes| bytes.parse().ok());
+        header.unwrap_or(MAX_LINES_BYTES)
     }
 
     /// The requests whose events it holds.

@@ -9,6 +9,9 @@ pub(crate) enum StoreError {
     /// PostgreSQL refused or went away; see [`StoreError::is_transient`].
     #[error("PostgreSQL did not store the batch")]
     Database(#[from] sqlx::Error),
+    /// A server that vanished without a word answers nothing, not even with an error: waited out.
+    #[error("PostgreSQL did not answer in time")]
+    Silent(#[from] tokio::time::error::Elapsed),
     /// Events of a project that does not exist: refused, and tried again later.
     #[error("there is no project {0}")]
     UnknownProject(ProjectId),
@@ -36,7 +39,7 @@ impl StoreError {
         match self {
             Self::Database(sqlx::Error::Database(error)) => !error.code().is_some_and(|code| is_fault_of_data(&code)),
             Self::Database(sqlx::Error::Encode(_)) | Self::UnknownProject(_) | Self::TimeZone { .. } => false,
-            Self::Database(_) | Self::DictionaryIncomplete => true,
+            Self::Database(_) | Self::Silent(_) | Self::DictionaryIncomplete => true,
         }
     }
 
@@ -44,7 +47,7 @@ impl StoreError {
     pub(crate) fn project(&self) -> Option<ProjectId> {
         match self {
             Self::UnknownProject(project) | Self::TimeZone { project, .. } => Some(*project),
-            Self::Database(_) | Self::DictionaryIncomplete => None,
+            Self::Database(_) | Self::Silent(_) | Self::DictionaryIncomplete => None,
         }
     }
 
@@ -53,11 +56,22 @@ impl StoreError {
         match self {
             Self::UnknownProject(_) => Code::UnknownProject,
             Self::TimeZone { .. } => Code::UnknownTimeZone,
-            Self::Database(_) | Self::DictionaryIncomplete => Code::Refused,
+            Self::Database(_) | Self::Silent(_) | Self::DictionaryIncomplete => Code::Refused,
         }
     }
 
-    /// The same for people.
+    /// What everybody may know of it: nothing of what the database said.
+    pub(crate) fn summary(&self) -> String {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                format!("PostgreSQL answers with SQLSTATE {}", error.code().unwrap_or_default())
+            }
+            Self::Database(_) => "PostgreSQL does not answer".to_owned(),
+            other => other.to_string(),
+        }
+    }
+
+    /// What a dead letter says of it to people, who are told what the database said.
     pub(crate) fn reason(&self) -> String {
         match self {
             Self::Database(sqlx::Error::Database(error)) => {

@@ -1,5 +1,6 @@
 //! Retries: waiting out what is nobody's fault, and when a message that failed by itself comes back.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use async_nats::jetstream::AckKind;
@@ -56,23 +57,37 @@ impl Patience {
             tracing::warn!(error = error as &dyn std::error::Error, delay_ms, "a batch waits for PostgreSQL");
         };
         let done = attempt.retry(backoff).notify(warn);
-        let mut progress = tokio::time::interval(self.progress);
-        progress.tick().await;
         tokio::pin!(done);
-        let done = loop {
+        let work = async {
             tokio::select! {
-                done = &mut done => break done,
-                // A running transaction is finished; a database that is away is not waited for.
-                () = stop.cancelled() => break tokio::time::timeout(LAST_CHANCE, done).await.ok()?,
-                _ = progress.tick() => {
-                    for delivery in deliveries {
-                        delivery.answer(AckKind::Progress).await;
-                    }
-                }
+                done = &mut done => done.ok(),
+                // What is running may end; a database that is away is not waited for any longer.
+                () = stop.cancelled() => tokio::time::timeout(LAST_CHANCE, done).await.ok()?.ok(),
             }
         };
+        let done = self.in_progress(deliveries, work).await;
         status.database_answers();
-        done.ok()
+        done
+    }
+
+    /// Works, and meanwhile reports the messages in progress, so that nobody else takes them. The two
+    /// go side by side: reports wait while NATS is away, and the work does not.
+    pub(crate) async fn in_progress<T>(&self, deliveries: &[Delivery], work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            done = work => done,
+            never = self.report(deliveries) => match never {},
+        }
+    }
+
+    async fn report(&self, deliveries: &[Delivery]) -> Infallible {
+        let mut tick = tokio::time::interval(self.progress);
+        tick.tick().await;
+        loop {
+            tick.tick().await;
+            for delivery in deliveries {
+                delivery.answer(AckKind::Progress).await;
+            }
+        }
     }
 }
 

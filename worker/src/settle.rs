@@ -20,7 +20,7 @@ use crate::delivery::Delivery;
 use crate::retry::{MAX_RETRIES, Patience};
 use crate::status::Status;
 use crate::store::{Refused, Store};
-use crate::trouble::Troubles;
+use crate::trouble::{Counts, Troubles};
 
 /// A message that cannot be buried comes back after this long.
 const BURIAL_PAUSE: Duration = Duration::from_secs(30);
@@ -69,7 +69,7 @@ impl Settler {
             }
         }
         if !readable.is_empty() {
-            self.store(&readable, &decoded, 1).await;
+            self.store(&readable, &decoded, Counts { begun: 0, refusals: 0 }).await;
         }
     }
 
@@ -77,19 +77,19 @@ impl Settler {
     pub(crate) async fn settle_alone(&self, delivery: Delivery) {
         let id = delivery.id();
         let deliveries = [delivery];
-        let begun = self.patience.wait_out(&deliveries, &self.status, &self.stop, || self.troubles.begin(id)).await;
+        let counts = self.patience.wait_out(&deliveries, &self.status, &self.stop, || self.troubles.begin(id)).await;
         let [delivery] = &deliveries;
-        match begun {
+        match counts {
             // It may have been counted all the same: a connection that was cut at the wrong moment.
             None => self.hand_back(delivery).await,
             // The first delivery is not in the count.
-            Some(begun) if begun > MAX_RETRIES => {
+            Some(counts) if counts.begun > MAX_RETRIES => {
                 let reason = format!("{} workers ended while they had this message", MAX_RETRIES + 1);
                 self.bury_message(delivery, Code::KillsWorker, &reason, MAX_RETRIES + 1).await;
             }
-            Some(begun) => match delivery.decode() {
-                Ok(decoded) => self.store(&deliveries, &[decoded], begun + 1).await,
-                Err(error) => self.bury_message(delivery, Code::Undecodable, &chain(&error), begun + 1).await,
+            Some(counts) => match delivery.decode() {
+                Ok(decoded) => self.store(&deliveries, &[decoded], counts).await,
+                Err(error) => self.bury_message(delivery, Code::Undecodable, &chain(&error), counts.begun + 1).await,
             },
         }
     }
@@ -100,19 +100,26 @@ impl Settler {
     }
 
     async fn hand_back(&self, delivery: &Delivery) {
-        if delivery.is_troubled {
-            // The database may be what is away; then this beginning stays counted.
-            let counted = tokio::time::timeout(Duration::from_secs(1), self.troubles.hand_back(delivery.id())).await;
-            tracing::debug!(counted = matches!(counted, Ok(Ok(()))), "a message is handed back");
-        }
+        self.uncount(delivery).await;
         delivery.answer(AckKind::Nak(None)).await;
     }
 
-    /// Stores the events of messages that come for this many times, and concludes each.
-    async fn store(&self, deliveries: &[Delivery], decoded: &[Decoded], times: u32) {
+    /// The beginning is not held against the message. The database may be what is away; then it stays
+    /// counted.
+    async fn uncount(&self, delivery: &Delivery) {
+        if delivery.is_troubled {
+            let uncounted = tokio::time::timeout(Duration::from_secs(1), self.troubles.hand_back(delivery.id())).await;
+            tracing::debug!(uncounted = matches!(uncounted, Ok(Ok(()))), "a beginning is taken back");
+        }
+    }
+
+    /// Stores the events of messages with these counts, and concludes each.
+    async fn store(&self, deliveries: &[Delivery], decoded: &[Decoded], counts: Counts) {
         let contents = batch::read(decoded);
         let mut rows = Some(contents.rows);
+        let mut tries = 0;
         let attempt = || {
+            tries += 1;
             // Storing takes the rows; the next try, if there must be one, reads them again.
             let rows = rows.take().unwrap_or_else(|| batch::read(decoded).rows);
             self.store.store(rows)
@@ -123,6 +130,8 @@ impl Settler {
             }
             return;
         };
+        // What an earlier try or delivery stored looks like a duplicate to this one.
+        let is_exact = tries == 1 && (counts.begun == 0 || counts.refusals > 0);
         log_stored(deliveries, outcome.inserted.values().sum());
         let mut refused: Vec<Vec<Refused>> = deliveries.iter().map(|_| Vec::new()).collect();
         for row in outcome.refused {
@@ -131,16 +140,16 @@ impl Settler {
         let mut unreadable = contents.unreadable.into_iter().peekable();
         for (message, (delivery, refused)) in deliveries.iter().zip(refused).enumerate() {
             if let Some((_, error)) = unreadable.next_if(|(place, _)| *place == message) {
-                self.bury_message(delivery, Code::Undecodable, &chain(&error), times).await;
+                self.bury_message(delivery, Code::Undecodable, &chain(&error), counts.begun + 1).await;
                 continue;
             }
             let inserted = outcome.inserted.get(&message).copied().unwrap_or(0);
-            self.conclude(delivery, inserted, &refused).await;
+            self.conclude(delivery, inserted, &refused, is_exact).await;
         }
     }
 
     /// The end of a delivery, and of its message if nothing of it is left to store.
-    async fn conclude(&self, delivery: &Delivery, inserted: u64, refused: &[Refused]) {
+    async fn conclude(&self, delivery: &Delivery, inserted: u64, refused: &[Refused], is_exact: bool) {
         let mut settled = Settled { inserted, dead_lettered: 0, pending: 0 };
         if let Some(first) = refused.first() {
             let id = delivery.id();
@@ -152,16 +161,17 @@ impl Settler {
             self.note_refusal(delivery, refused.len(), first, refusals);
             if refusals <= MAX_RETRIES {
                 settled.pending = refused.len() as u64;
-                self.report(delivery, settled).await;
+                self.report(delivery, settled, is_exact).await;
                 return delivery.answer(AckKind::Nak(Some(self.patience.delay_after(refusals)))).await;
             }
-            if let Err(error) = self.dead_letters.bury_events(delivery, refused, refusals).await {
+            if let Err(error) = self.patience.in_progress(alone, self.dead_letters.bury_events(delivery, refused, refusals)).await
+            {
                 return self.cannot_bury(delivery, &error).await;
             }
             settled.dead_lettered = refused.len() as u64;
         }
         self.finish(delivery, refused.is_empty()).await;
-        self.report(delivery, settled).await;
+        self.report(delivery, settled, is_exact).await;
     }
 
     async fn bury_message(&self, delivery: &Delivery, code: Code, reason: &str, attempts: u32) {
@@ -186,6 +196,7 @@ impl Settler {
     }
 
     async fn cannot_bury(&self, delivery: &Delivery, error: &BurialError) {
+        self.uncount(delivery).await;
         let sequence = delivery.id().sequence;
         tracing::error!(error = error as &dyn std::error::Error, sequence, "a dead letter cannot be written; its message waits");
         self.status.note("a dead letter cannot be written; its message waits in the queue".to_owned());
@@ -199,9 +210,10 @@ impl Settler {
         tracing::error!(sequence, rows, refusals, requests, reason = %first.reason, "events were refused");
     }
 
-    /// Tells a client that waits for its events. Nobody listens if it has gone.
-    async fn report(&self, delivery: &Delivery, settled: Settled) {
-        let Some(inbox) = delivery.header(REPLY_HEADER) else { return };
+    /// Tells a client that waits for its events, where the figures are known to be exact; otherwise it
+    /// is answered when its time runs out. Nobody listens if it has gone.
+    async fn report(&self, delivery: &Delivery, settled: Settled, is_exact: bool) {
+        let Some(inbox) = delivery.header(REPLY_HEADER).filter(|_| is_exact) else { return };
         let payload = serde_json::to_vec(&settled).unwrap_or_default();
         if let Err(error) = self.client.publish(inbox.to_owned(), payload.into()).await {
             tracing::warn!(%error, "a waiting client was not told");

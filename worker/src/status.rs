@@ -65,7 +65,7 @@ impl Status {
     /// A batch cannot be stored for now.
     pub(crate) fn waits_for_database(&self, error: &StoreError) {
         self.waiting.store(true, Ordering::Relaxed);
-        self.note(error.reason());
+        self.note(error.summary());
     }
 
     /// What had to wait was done.

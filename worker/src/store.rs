@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
 use metrics::{counter, histogram};
@@ -25,6 +25,10 @@ use crate::error::StoreError;
 use crate::rollup::{Deltas, NewEvent, sql_date};
 use crate::status::Status;
 use crate::{copy, insert};
+
+/// Longest time for one transaction. A batch takes a fraction of a second; a server that has not
+/// answered by then will not any more.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -72,7 +76,7 @@ impl Store {
             if part.is_empty() {
                 continue;
             }
-            match self.store_all(&part).await {
+            match tokio::time::timeout(PATIENCE, self.store_all(&part)).await.unwrap_or_else(|late| Err(late.into())) {
                 Ok(inserted) => inserted.into_iter().for_each(|message| *outcome.inserted.entry(message).or_default() += 1),
                 Err(error) if error.is_transient() => return Err(error),
                 Err(error) => {

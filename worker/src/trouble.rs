@@ -4,10 +4,25 @@
 //! handed back by a worker which was asked to stop, and it begins anew when the consumer is made
 //! anew. So attempts are counted here, in the database, and only for messages that came twice.
 
+use std::time::Duration;
+
 use sqlx::PgPool;
+use tokio::time::timeout;
 
 use crate::delivery::MessageId;
 use crate::error::StoreError;
+
+/// A server that has not answered by then has vanished.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is counted of a message.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Counts {
+    /// Beginnings without a word about the end, this one included.
+    pub(crate) begun: u32,
+    /// How often rows of it were refused.
+    pub(crate) refusals: u32,
+}
 
 /// The counts of troubled messages.
 pub(crate) struct Troubles {
@@ -19,32 +34,35 @@ impl Troubles {
         Self { pool }
     }
 
-    /// A worker begins with a message. Returns how often that was so, this time included, without a
-    /// word about the end.
-    pub(crate) async fn begin(&self, id: MessageId) -> Result<u32, StoreError> {
+    /// A worker begins with a message.
+    pub(crate) async fn begin(&self, id: MessageId) -> Result<Counts, StoreError> {
         let (sequence, published) = key(id);
-        let row = sqlx::query_file!("sql/begin_troubled_message.sql", sequence, published).fetch_one(&self.pool).await?;
-        Ok(row.begun.unsigned_abs())
+        let begin = sqlx::query_file!("sql/begin_troubled_message.sql", sequence, published).fetch_one(&self.pool);
+        let row = timeout(PATIENCE, begin).await??;
+        Ok(Counts { begun: row.begun.unsigned_abs(), refusals: row.refusals.unsigned_abs() })
     }
 
     /// Rows of the message were refused. Returns how often that was so.
     pub(crate) async fn refuse(&self, id: MessageId) -> Result<u32, StoreError> {
         let (sequence, published) = key(id);
-        let row = sqlx::query_file!("sql/refuse_troubled_message.sql", sequence, published).fetch_one(&self.pool).await?;
+        let refuse = sqlx::query_file!("sql/refuse_troubled_message.sql", sequence, published).fetch_one(&self.pool);
+        let row = timeout(PATIENCE, refuse).await??;
         Ok(row.refusals.unsigned_abs())
     }
 
     /// The worker is to stop: what it began counts as not begun.
     pub(crate) async fn hand_back(&self, id: MessageId) -> Result<(), StoreError> {
         let (sequence, published) = key(id);
-        sqlx::query_file!("sql/hand_back_troubled_message.sql", sequence, published).execute(&self.pool).await?;
+        let hand_back = sqlx::query_file!("sql/hand_back_troubled_message.sql", sequence, published).execute(&self.pool);
+        timeout(PATIENCE, hand_back).await??;
         Ok(())
     }
 
     /// The message is done with.
     pub(crate) async fn forget(&self, id: MessageId) -> Result<(), StoreError> {
         let (sequence, published) = key(id);
-        sqlx::query_file!("sql/delete_troubled_message.sql", sequence, published).execute(&self.pool).await?;
+        let delete = sqlx::query_file!("sql/delete_troubled_message.sql", sequence, published).execute(&self.pool);
+        timeout(PATIENCE, delete).await??;
         Ok(())
     }
 }

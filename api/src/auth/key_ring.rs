@@ -1,8 +1,8 @@
 //! The key ring: from a key to its grant, by hash, through a cache.
 //!
 //! A grant is believed for [`FRESH`]; that bounds how long a revoked key still works on any
-//! replica. While PostgreSQL does not answer, a grant seen before is believed for longer: accepting
-//! events must not depend on the database.
+//! replica. While PostgreSQL does not answer, a grant seen before is believed for longer, and asked
+//! about seldom and briefly: accepting events must not depend on the database.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,6 +20,11 @@ use crate::error::ApiError;
 
 /// How long a look-up is believed: revocation is promised within five seconds.
 const FRESH: Duration = Duration::from_secs(4);
+/// How long a look-up may take where an earlier one can stand in: with [`FRESH`] it makes those five
+/// seconds.
+const BRIEF: Duration = Duration::from_secs(1);
+/// How long it may take otherwise.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long one is kept for the case that the database goes away.
 const KEPT: Duration = Duration::from_secs(3600);
 /// Keys remembered, wrong ones included: a flood of made-up keys pushes out old entries.
@@ -30,7 +35,10 @@ type KeyHash = [u8; 32];
 #[derive(Clone)]
 struct Remembered {
     grant: Option<Arc<Grant>>,
+    /// When the database last said so.
     looked_up: Instant,
+    /// When it was last asked.
+    asked: Instant,
 }
 
 /// Knows every key.
@@ -76,17 +84,20 @@ impl KeyRing {
             return Ok(Some(grant.clone()));
         }
         let remembered = self.remembered.get(&hash).await;
-        if let Some(fresh) = remembered.as_ref().filter(|entry| entry.looked_up.elapsed() < FRESH) {
+        if let Some(fresh) = remembered.as_ref().filter(|entry| entry.asked.elapsed() < FRESH) {
             return Ok(fresh.grant.clone());
         }
-        match (self.look_up(&hash).await, remembered) {
-            (Ok(grant), _) => {
-                self.remembered.insert(hash, Remembered { grant: grant.clone(), looked_up: Instant::now() }).await;
-                Ok(grant)
-            }
-            (Err(ApiError::DatabaseUnavailable(_)), Some(Remembered { grant: Some(grant), .. })) => Ok(Some(grant)),
-            (Err(error), _) => Err(error),
-        }
+        let stand_in = remembered.filter(|entry| entry.grant.is_some() && entry.looked_up.elapsed() < KEPT);
+        let patience = if stand_in.is_some() { BRIEF } else { PATIENCE };
+        let looked_up = tokio::time::timeout(patience, self.look_up(&hash)).await;
+        let now = Instant::now();
+        let entry = match (looked_up.unwrap_or(Err(ApiError::DatabaseUnavailable(sqlx::Error::PoolTimedOut))), stand_in) {
+            (Ok(grant), _) => Remembered { grant, looked_up: now, asked: now },
+            (Err(ApiError::DatabaseUnavailable(_)), Some(stand_in)) => Remembered { asked: now, ..stand_in },
+            (Err(error), _) => return Err(error),
+        };
+        self.remembered.insert(hash, entry.clone()).await;
+        Ok(entry.grant)
     }
 
     async fn look_up(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {

@@ -6,8 +6,10 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rollcall_shared::chunk::{self, EVENTS_HEADER, REQUEST_HEADER};
 use rollcall_shared::dead_letter::{Code, Verdict, headers_to_send_again, is_message};
-use rollcall_shared::event::Event;
+use rollcall_shared::event::{Event, Text};
 use rollcall_shared::topology::STREAM;
+use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 /// Events shown of one letter: a message that nobody could store may hold thousands.
@@ -42,6 +44,11 @@ impl Letter {
         chunk::events(&self.lines).filter_map(Result::ok)
     }
 
+    /// Memory that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.message.payload.len() + self.lines.len()
+    }
+
     pub(super) fn events_count(&self) -> u64 {
         let header = self.message.headers.get(EVENTS_HEADER);
         header.and_then(|count| count.as_str().parse().ok()).unwrap_or(0)
@@ -72,11 +79,9 @@ impl Letter {
     }
 
     /// The same with its events.
-    pub(super) fn in_full(&self) -> Value {
-        let mut letter = self.summary();
-        letter["payload_bytes"] = json!(self.message.payload.len());
-        letter["events"] = self.events().take(MAX_SHOWN_EVENTS).map(|event| shown(&event)).collect();
-        letter
+    pub(super) fn in_full(&self) -> InFull<'_> {
+        let events = self.events().take(MAX_SHOWN_EVENTS).map(Shown::from).collect();
+        InFull { summary: self.summary(), payload_bytes: self.message.payload.len(), events }
     }
 
     /// Payload and headers with which its events travel again.
@@ -90,20 +95,45 @@ impl Letter {
     }
 }
 
-/// An event as people read it, in the words of the API.
-fn shown(event: &Event<'_>) -> Value {
-    let time = |microseconds| Timestamp::from_microsecond(microseconds).unwrap_or_default();
-    json!({
-        "event_id": event.id,
-        "event_type": event.event_type,
-        "user_id": event.user_id,
-        "anonymous_id": event.anonymous_id,
-        "session_id": event.session_id,
-        "account_id": event.account_id,
-        "occurred_at": time(event.occurred_at_us),
-        "received_at": time(event.received_at_us),
-        "properties": event.properties,
-    })
+/// A letter with its events.
+#[derive(Debug, Serialize)]
+pub(super) struct InFull<'l> {
+    #[serde(flatten)]
+    summary: Value,
+    payload_bytes: usize,
+    events: Vec<Shown<'l>>,
+}
+
+/// An event as people read it, in the words of the API. Not a [`Value`], which cannot hold every
+/// number that properties can.
+#[derive(Debug, Serialize)]
+struct Shown<'l> {
+    event_id: Text<'l>,
+    event_type: Text<'l>,
+    user_id: Option<Text<'l>>,
+    anonymous_id: Option<Text<'l>>,
+    session_id: Option<Text<'l>>,
+    account_id: Option<Text<'l>>,
+    occurred_at: Timestamp,
+    received_at: Timestamp,
+    properties: &'l RawValue,
+}
+
+impl<'l> From<Event<'l>> for Shown<'l> {
+    fn from(event: Event<'l>) -> Self {
+        let time = |microseconds| Timestamp::from_microsecond(microseconds).unwrap_or_default();
+        Self {
+            event_id: event.id,
+            event_type: event.event_type,
+            user_id: event.user_id,
+            anonymous_id: event.anonymous_id,
+            session_id: event.session_id,
+            account_id: event.account_id,
+            occurred_at: time(event.occurred_at_us),
+            received_at: time(event.received_at_us),
+            properties: event.properties,
+        }
+    }
 }
 
 /// What is said of a letter that no worker wrote.

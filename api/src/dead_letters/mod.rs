@@ -12,7 +12,8 @@ mod page;
 mod shelf;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use rollcall_shared::project::ProjectId;
 use serde::Serialize;
@@ -24,7 +25,7 @@ use self::page::{Page, Paging};
 pub(crate) use self::shelf::Shelf;
 use crate::auth::{Access, Admin, Project};
 use crate::error::ApiError;
-use crate::extract::Parameters;
+use crate::extract::{Parameters, PathText};
 use crate::state::AppState;
 
 /// Letters changed at once.
@@ -49,12 +50,12 @@ pub(crate) async fn list(
 pub(crate) async fn show(
     State(app): State<AppState>,
     access: Access<Admin>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Response, ApiError> {
     parameters.finish()?;
     let letter = find(&app, access.project.id, &id).await?.1;
-    Ok(Json(letter.in_full()))
+    Ok(Json(letter.in_full()).into_response())
 }
 
 /// What is done to letters.
@@ -94,7 +95,7 @@ pub(crate) async fn redrive(
 pub(crate) async fn redrive_one(
     State(app): State<AppState>,
     access: Access<Admin>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
     change_one(&app, access.project.id, &id, parameters, Act::Redrive).await
@@ -113,7 +114,7 @@ pub(crate) async fn purge(
 pub(crate) async fn purge_one(
     State(app): State<AppState>,
     access: Access<Admin>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
     change_one(&app, access.project.id, &id, parameters, Act::Purge).await

@@ -15,6 +15,10 @@ use crate::extract::Parameters;
 /// still have a next one.
 const MAX_SCANNED: usize = 5_000;
 
+/// A page takes no more letters once it holds this many bytes: letters that are whole messages unfold
+/// to megabytes.
+const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
+
 /// Where a page begins and how long it is.
 #[derive(Debug)]
 pub(super) struct Paging {
@@ -55,12 +59,12 @@ impl Page {
             None => Cursor { next: 1, last: shelf.last_sequence().await? },
         };
         let subjects = filter.subjects(project.id);
-        let mut letters = Vec::new();
+        let (mut letters, mut bytes) = (Vec::new(), 0);
         for _ in 0..MAX_SCANNED {
             if cursor.next > cursor.last {
                 return Ok(Self { letters, next_cursor: None });
             }
-            if letters.len() == paging.limit {
+            if letters.len() == paging.limit || bytes >= MAX_PAGE_BYTES {
                 break;
             }
             match shelf.next(&subjects, cursor.next).await?.filter(|letter| letter.sequence() <= cursor.last) {
@@ -68,6 +72,7 @@ impl Page {
                 Some(letter) => {
                     cursor.next = letter.sequence() + 1;
                     if filter.matches(&letter, project) {
+                        bytes += letter.bytes();
                         letters.push(letter);
                     }
                 }

@@ -42,7 +42,7 @@ impl Shelf {
     /// # Errors
     /// [`ApiError::QueueUnavailable`].
     pub(super) async fn last_sequence(&self) -> Result<u64, ApiError> {
-        let info = self.stream.get_info().await.map_err(|error| unavailable(&error))?;
+        let info = patiently(self.stream.get_info()).await?.map_err(|error| unavailable(&error))?;
         Ok(info.state.last_sequence)
     }
 
@@ -60,7 +60,7 @@ impl Shelf {
     /// # Errors
     /// [`ApiError::QueueUnavailable`].
     pub(crate) async fn next(&self, subjects: &str, sequence: u64) -> Result<Option<Letter>, ApiError> {
-        match self.stream.direct_get_next_for_subject(subjects, Some(sequence.max(1))).await {
+        match patiently(self.stream.direct_get_next_for_subject(subjects, Some(sequence.max(1)))).await? {
             Ok(message) => Ok(Some(Letter::read(message))),
             Err(error) if error.kind() == DirectGetErrorKind::NotFound => Ok(None),
             Err(error) => Err(unavailable(&error)),
@@ -72,10 +72,16 @@ impl Shelf {
     /// # Errors
     /// [`ApiError::QueueUnavailable`].
     pub(super) async fn remove(&self, letter: &Letter) -> Result<(), ApiError> {
-        let Err(error) = self.stream.delete_message(letter.sequence()).await else { return Ok(()) };
+        let Err(error) = patiently(self.stream.delete_message(letter.sequence())).await? else { return Ok(()) };
         // The server has several errors for a letter that somebody else removed; none is left behind.
         if self.get(letter.sequence()).await?.is_none() { Ok(()) } else { Err(unavailable(&error)) }
     }
+}
+
+/// The client's own time limit begins once it has sent the request; without a connection it may wait
+/// for that.
+async fn patiently<T>(answer: impl Future<Output = T>) -> Result<T, ApiError> {
+    tokio::time::timeout(PATIENCE, answer).await.map_err(|late| unavailable(&late))
 }
 
 fn unavailable(error: &(dyn std::error::Error + 'static)) -> ApiError {

@@ -11,16 +11,24 @@ use rollcall_shared::chunk::{Chunk, ChunkWriter};
 use rollcall_shared::project::ProjectId;
 use tokio::sync::{mpsc, oneshot};
 
+use super::budget::Share;
 use crate::publish::{ChunkPublisher, NotDurable, Origin};
 
 /// Requests that may wait in one lane; more wait in their own tasks, in order.
 const CAPACITY: usize = 1024;
 
-/// The events of one request on their way into a shared message.
+/// A few events of one request that are to share a message.
+pub(super) struct Luggage {
+    pub(super) lines: Vec<u8>,
+    pub(super) events: u32,
+    pub(super) origin: Origin,
+    /// The memory of the lines, held until they have left.
+    pub(super) share: Share,
+}
+
+/// A request that waits in a lane.
 struct Passenger {
-    lines: Vec<u8>,
-    events: u32,
-    origin: Origin,
+    luggage: Luggage,
     arrived: oneshot::Sender<Result<(), NotDurable>>,
 }
 
@@ -38,13 +46,17 @@ impl Lanes {
     /// Returns once the lines are durable.
     ///
     /// # Errors
-    /// [`NotDurable`], for every request of the message alike.
-    pub(super) async fn send(&self, project: ProjectId, lines: Vec<u8>, events: u32, origin: Origin) -> Result<(), NotDurable> {
+    /// [`NotDurable`], for every request of the message alike, or for this one if it waits in the lane
+    /// past the deadline.
+    pub(super) async fn send(&self, project: ProjectId, luggage: Luggage) -> Result<(), NotDurable> {
         let (arrived, arrival) = oneshot::channel();
-        let passenger = Passenger { lines, events, origin, arrived };
-        // A lane ends only with its sender, which this map holds.
-        let _ = self.lane(project).send(passenger).await;
-        arrival.await.unwrap_or(Err(NotDurable::Unconfirmed))
+        let lane = self.lane(project);
+        let travel = async {
+            // A lane ends only with its sender, which the map holds.
+            let _ = lane.send(Passenger { luggage, arrived }).await;
+            arrival.await.unwrap_or(Err(NotDurable::Unconfirmed))
+        };
+        self.publisher.within_deadline(travel).await
     }
 
     fn lane(&self, project: ProjectId) -> mpsc::Sender<Passenger> {
@@ -61,7 +73,7 @@ impl Lanes {
 /// Takes whoever waits, publishes one message, answers, and starts again.
 async fn run(project: ProjectId, publisher: ChunkPublisher, mut waiting: mpsc::Receiver<Passenger>) {
     while let Some(first) = waiting.recv().await {
-        let (chunk, origin, aboard) = match fill(first, &mut waiting) {
+        let message = match fill(first, &mut waiting) {
             Ok(message) => message,
             // Without memory for one message the passengers are dropped, and their requests answer 503.
             Err(error) => {
@@ -69,26 +81,40 @@ async fn run(project: ProjectId, publisher: ChunkPublisher, mut waiting: mpsc::R
                 continue;
             }
         };
-        let outcome = publisher.publish_all(project, vec![chunk], &origin).await;
-        for arrived in aboard {
+        if message.aboard.is_empty() {
+            continue;
+        }
+        let outcome = publisher.publish_all(project, vec![message.chunk], &message.origin).await;
+        for arrived in message.aboard {
             // A client that went away no longer listens.
             let _ = arrived.send(outcome);
         }
     }
 }
 
-type Message = (Chunk, Origin, Vec<oneshot::Sender<Result<(), NotDurable>>>);
+/// What leaves together.
+struct Message {
+    chunk: Chunk,
+    origin: Origin,
+    aboard: Vec<oneshot::Sender<Result<(), NotDurable>>>,
+}
 
+/// Takes on board who waits, as far as there is room. Who has been answered already, or has gone, is
+/// left: their clients were told to send again.
 fn fill(first: Passenger, waiting: &mut mpsc::Receiver<Passenger>) -> std::io::Result<Message> {
     let mut writer = ChunkWriter::new()?;
     let mut origin = Origin::default();
     let mut aboard = Vec::new();
     let mut next = Some(first);
-    while let Some(passenger) = next {
-        writer.push(&passenger.lines, passenger.events)?;
-        origin.join(passenger.origin);
-        aboard.push(passenger.arrived);
+    while let Some(Passenger { luggage, arrived }) = next {
+        if !arrived.is_closed() {
+            writer.push(&luggage.lines, luggage.events)?;
+            origin.join(luggage.origin);
+            aboard.push(arrived);
+        }
+        // What is on board is compressed, so its share is given back.
+        drop(luggage.share);
         next = if writer.is_full() { None } else { waiting.try_recv().ok() };
     }
-    Ok((writer.finish()?, origin, aboard))
+    Ok(Message { chunk: writer.finish()?, origin, aboard })
 }

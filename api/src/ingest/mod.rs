@@ -37,6 +37,7 @@ use uuid::Uuid;
 pub(crate) use self::budget::Budget;
 use self::budget::Share;
 pub(crate) use self::lane::Lanes;
+use self::lane::Luggage;
 use self::payload::Format;
 use self::prepare::{Lines, MAX_LISTED_IDS, Prepared, prepare};
 use self::validate::Rules;
@@ -53,6 +54,8 @@ const INLINE_BYTES: usize = 32 * 1024;
 
 /// A client that sends nothing for this long in the middle of a body has gone.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
+/// A body has arrived after this long. Who sends a byte now and then would hold its memory for ever.
+const BODY_DEADLINE: Duration = Duration::from_secs(300);
 
 /// The answer to an accepted batch.
 #[derive(Debug, Serialize)]
@@ -109,11 +112,10 @@ pub(crate) async fn post_events(
     }
     let (lines, mut answer) = answer(prepared, partial);
     let origin = Origin { request_ids: vec![request_id], traceparent: text_header(&headers, TRACE_HEADER), inbox: None };
+    let batch = Batch { lines, events: u32::try_from(answer.events_count).unwrap_or(u32::MAX), origin, share };
     match wait_until {
-        None => publish(&app, access.project.id, lines, answer.events_count, origin).await?,
-        Some(until) => {
-            answer.stored = publish_and_wait(&app, access.project.id, lines, answer.events_count, origin, until).await?;
-        }
+        None => publish(&app, access.project.id, batch).await?,
+        Some(until) => answer.stored = publish_and_wait(&app, access.project.id, batch, until).await?,
     }
     counter!("rollcall_events_accepted_total").increment(answer.events_count as u64);
     histogram!("rollcall_request_batch_events").record(answer.events_count as f64);
@@ -138,32 +140,41 @@ fn wait_parameters(parameters: &mut Parameters) -> Option<Duration> {
     }
 }
 
-async fn publish(app: &AppState, project: ProjectId, lines: Lines, events: usize, origin: Origin) -> Result<(), ApiError> {
+/// Good events on their way out, and the memory that they take until they are gone.
+struct Batch {
+    lines: Lines,
+    events: u32,
+    origin: Origin,
+    share: Share,
+}
+
+async fn publish(app: &AppState, project: ProjectId, batch: Batch) -> Result<(), ApiError> {
     if !app.publishes {
         return Ok(());
     }
+    let Batch { lines, events, origin, share } = batch;
     let published = match lines {
-        Lines::Few(lines) => app.lanes.send(project, lines, u32::try_from(events).unwrap_or(u32::MAX), origin).await,
-        Lines::Chunks(chunks) => app.publisher.publish_all(project, chunks, &origin).await,
+        Lines::Few(lines) => app.lanes.send(project, Luggage { lines, events, origin, share }).await,
+        Lines::Chunks(chunks) => {
+            let published = app.publisher.publish_all(project, chunks, &origin).await;
+            drop(share);
+            published
+        }
     };
     published.map_err(ApiError::from)
 }
 
 /// The same in messages of its own, so that what workers report of them is about this request alone.
-async fn publish_and_wait(
-    app: &AppState,
-    project: ProjectId,
-    lines: Lines,
-    events: usize,
-    origin: Origin,
-    until: Instant,
-) -> Result<Option<Stored>, ApiError> {
+async fn publish_and_wait(app: &AppState, project: ProjectId, batch: Batch, until: Instant) -> Result<Option<Stored>, ApiError> {
+    let Batch { lines, events, origin, share } = batch;
     let inbox = Inbox::open(&app.nats).await?;
-    let chunks = lines.into_chunks(u32::try_from(events).unwrap_or(u32::MAX)).map_err(ApiError::internal)?;
+    let chunks = lines.into_chunks(events).map_err(ApiError::internal)?;
     let count = chunks.len();
     app.publisher.publish_all(project, chunks, &Origin { inbox: Some(inbox.subject().to_owned()), ..origin }).await?;
+    // Who only waits takes no memory from others.
+    drop(share);
     // An API that is asked to stop does not keep its clients waiting.
-    Ok(app.stop.run_until_cancelled(inbox.wait(count, events as u64, until)).await.flatten())
+    Ok(app.stop.run_until_cancelled(inbox.wait(count, events.into(), until)).await.flatten())
 }
 
 /// What travels, and what is answered once it is durable.
@@ -187,7 +198,11 @@ fn answer(batch: Prepared, partial: bool) -> (Lines, Accepted) {
 async fn collect(mut body: Body, limits: RequestLimits, mut share: Share) -> Result<(Vec<u8>, Share), ApiError> {
     let limit = limits.max_body_bytes;
     let mut collected = Vec::new();
-    while let Some(frame) = tokio::time::timeout(BODY_PATIENCE, body.frame()).await.map_err(|_| ApiError::BodyTimeout)? {
+    let deadline = Instant::now() + BODY_DEADLINE;
+    loop {
+        let until = deadline.min(Instant::now() + BODY_PATIENCE);
+        let arrived = tokio::time::timeout_at(until, body.frame()).await.map_err(|_| ApiError::BodyTimeout)?;
+        let Some(frame) = arrived else { return Ok((collected, share)) };
         let frame = frame.map_err(|error| ApiError::Body(format!("the body cannot be read or decompressed: {error}")))?;
         let Ok(data) = frame.into_data() else { continue };
         let length = collected.len() + data.len();
@@ -197,7 +212,6 @@ async fn collect(mut body: Body, limits: RequestLimits, mut share: Share) -> Res
         share.grow_to(length).await?;
         collected.extend_from_slice(&data);
     }
-    Ok((collected, share))
 }
 
 fn format(headers: &HeaderMap) -> Result<Format, ApiError> {

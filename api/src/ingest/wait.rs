@@ -5,6 +5,7 @@
 //! out, makes the answer the usual 202: the events are safe either way.
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use async_nats::Subscriber;
 use futures::StreamExt;
@@ -13,6 +14,9 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::error::ApiError;
+
+/// A client that cannot subscribe within this time has no connection.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What became of the events of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -35,7 +39,9 @@ impl Inbox {
     /// [`ApiError::QueueUnavailable`].
     pub(super) async fn open(client: &async_nats::Client) -> Result<Self, ApiError> {
         let subject = client.new_inbox();
-        let reports = client.subscribe(format!("{subject}.*")).await.map_err(|_| ApiError::QueueUnavailable)?;
+        // Without a connection the client may wait for one.
+        let subscribed = tokio::time::timeout(PATIENCE, client.subscribe(format!("{subject}.*"))).await;
+        let reports = subscribed.map_err(|_| ApiError::QueueUnavailable)?.map_err(|_| ApiError::QueueUnavailable)?;
         Ok(Self { subject, reports })
     }
 

@@ -1,7 +1,7 @@
 //! `GET /pipeline/events/{event_id}`: where is my event?
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use jiff::civil::Date;
 use rollcall_shared::day::Day;
 use rollcall_shared::dead_letter::{subjects_of_event, subjects_of_messages};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::auth::{Access, Read};
 use crate::dead_letters::{Letter, Shelf};
 use crate::error::ApiError;
-use crate::extract::Parameters;
+use crate::extract::{Parameters, PathText};
 use crate::state::AppState;
 
 /// Letters that are whole messages and are looked through for an event. There are few: a message
@@ -24,7 +24,7 @@ const MAX_MESSAGES: usize = 100;
 pub(crate) async fn event(
     State(app): State<AppState>,
     access: Access<Read>,
-    Path(event_id): Path<String>,
+    PathText(event_id): PathText,
     parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
     parameters.finish()?;

@@ -10,6 +10,7 @@ use std::io::Write;
 
 use anyhow::{Context, ensure};
 use clap::Subcommand;
+use clap::builder::NonEmptyStringValueParser;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -53,23 +54,24 @@ enum Command {
     Purge(Selection),
 }
 
-/// Every condition that is given must hold.
+/// Every condition that is given must hold. None may be empty: an unset variable of a shell would mean
+/// every letter.
 #[derive(Debug, Clone, clap::Args)]
 struct Filter {
     /// Why: refused, unknown_project, unknown_time_zone, undecodable, kills_worker
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     code: Option<String>,
     /// An event type within
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     event_type: Option<String>,
     /// An event id within
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     event_id: Option<String>,
     /// First day on which they failed, as 2026-01-31
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     from: Option<String>,
     /// Last day on which they failed
-    #[arg(long)]
+    #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     to: Option<String>,
 }
 
