@@ -1,6 +1,6 @@
-//! A message that ends every worker which takes it.
+//! Messages in trouble: one that ends every worker which takes it, and the counts of those that are gone.
 
-use rollcall_tests::{App, AppOptions, event, eventually};
+use rollcall_tests::{App, AppOptions, Poison, event, eventually};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -72,4 +72,19 @@ async fn a_message_that_kills_its_workers_becomes_a_dead_letter_and_its_neighbou
     app.drained().await;
     assert_eq!(app.stored().await, 4);
     assert_eq!(app.get("/admin/dead-letters").await.1["data"], Value::Array(Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn counts_are_swept_once_their_messages_are_gone() {
+    let variables = vec![("RETRY_DELAY_MS", "60000".to_owned())];
+    let app = App::start_with(AppOptions { variables, ..AppOptions::default() }).await;
+    Poison::lay(&app.pool).await;
+    app.send(&Poison::in_event(event("e", "u", "t", "2026-03-01T10:00:00Z"))).await;
+    let refusals =
+        async || -> Vec<i32> { sqlx::query_scalar("select refusals from troubled_messages").fetch_all(&app.pool).await.unwrap() };
+    eventually("it is refused", async || (refusals().await == [1]).then_some(())).await;
+    // One that came before the first in the queue, and one of a queue that was there before.
+    let gone = "insert into troubled_messages values (0, 9223372036854775807, 1, 7), (1000000, 0, 1, 7)";
+    sqlx::query(gone).execute(&app.pool).await.unwrap();
+    eventually("the counts of the others are gone", async || (refusals().await == [1]).then_some(())).await;
 }
