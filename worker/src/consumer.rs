@@ -2,8 +2,8 @@
 //!
 //! All workers share one durable consumer, so any number of them divide the work. Messages that come
 //! for the first time are gathered into batches, of which a few are settled at the same time: while
-//! PostgreSQL works for one, the next is decoded. Those that come again go down another lane, one by
-//! one, so that a message which is slow to store or kills its worker has nobody beside it.
+//! PostgreSQL works for one, the next is decoded. Those that come again go down another lane, each by
+//! itself, so that a message which is slow to store or kills its worker takes nobody along.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{PullConsumer, StreamError, pull};
 use async_nats::jetstream::{self, Context};
 use backon::{BackoffBuilder, ExponentialBuilder};
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, StreamExt, stream};
 use rollcall_shared::topology::{self, CONSUMER, NatsSettings, STREAM};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
@@ -30,6 +30,8 @@ const BATCHES: usize = 2;
 const BATCH_MAX_LINES_BYTES: usize = 16 * 1024 * 1024;
 /// Messages that wait in the second lane; more are put off.
 const SECOND_LANE: usize = 64;
+/// Messages of the second lane that are settled at the same time, each in transactions of its own.
+const SECOND_LANE_AT_ONCE: usize = 4;
 /// Pause before pulling begins anew, so that a fault which lasts is not asked about without a pause.
 const REOPEN_PAUSE: Duration = Duration::from_millis(200);
 /// How long a message is put off when the second lane is full.
@@ -68,7 +70,7 @@ impl Consumer {
     /// Works until told to stop. A consumer that is gone is looked for with backoff.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
         let (second_lane, waiting) = mpsc::channel(SECOND_LANE);
-        tokio::join!(self.pull(second_lane, stop), self.settle_one_by_one(waiting, stop));
+        tokio::join!(self.pull(second_lane, stop), self.settle_second_lane(waiting, stop));
     }
 
     /// The first lane. The second ends after it, with the sender.
@@ -202,14 +204,15 @@ impl Consumer {
         (batch, is_disturbed)
     }
 
-    async fn settle_one_by_one(&self, mut waiting: mpsc::Receiver<Delivery>, stop: &CancellationToken) {
-        while let Some(delivery) = waiting.recv().await {
+    async fn settle_second_lane(&self, mut waiting: mpsc::Receiver<Delivery>, stop: &CancellationToken) {
+        let settle = |delivery: Delivery| async move {
             if stop.is_cancelled() {
                 self.settler.hand_back_unbegun(&delivery).await;
             } else {
                 self.settler.settle_alone(delivery).await;
             }
-        }
+        };
+        stream::poll_fn(|context| waiting.poll_recv(context)).for_each_concurrent(SECOND_LANE_AT_ONCE, settle).await;
     }
 }
 

@@ -12,6 +12,7 @@ use metrics::counter;
 use rollcall_shared::chunk::{REPLY_HEADER, Settled};
 use rollcall_shared::dead_letter::Code;
 use sqlx::PgPool;
+use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::batch::{self, Decoded};
@@ -33,6 +34,8 @@ pub(crate) struct Settler {
     dead_letters: DeadLetters,
     patience: Patience,
     status: Arc<Status>,
+    /// Messages of the second lane share it, or have it to themselves.
+    company: RwLock<()>,
     stop: CancellationToken,
 }
 
@@ -51,6 +54,7 @@ impl Settler {
             patience,
             client,
             status,
+            company: RwLock::new(()),
             stop,
         }
     }
@@ -73,12 +77,30 @@ impl Settler {
         }
     }
 
-    /// Settles a message that came before.
+    /// Settles a message that came before, with nobody else in its transactions. One that was begun and
+    /// not ended is suspected of ending workers, and is settled while nothing else of the lane is.
     pub(crate) async fn settle_alone(&self, delivery: Delivery) {
-        let id = delivery.id();
         let deliveries = [delivery];
-        let counts = self.patience.wait_out(&deliveries, &self.status, &self.stop, || self.troubles.begin(id)).await;
-        let [delivery] = &deliveries;
+        let company = self.company.read().await;
+        let counts = self.begin(&deliveries).await;
+        if counts.is_none_or(|counts| counts.begun == 1) {
+            return self.settle_begun(&deliveries, counts).await;
+        }
+        drop(company);
+        let [suspect] = &deliveries;
+        self.uncount(suspect).await;
+        let _alone = self.company.write().await;
+        let counts = self.begin(&deliveries).await;
+        self.settle_begun(&deliveries, counts).await;
+    }
+
+    async fn begin(&self, deliveries: &[Delivery; 1]) -> Option<Counts> {
+        let id = deliveries[0].id();
+        self.patience.wait_out(deliveries, &self.status, &self.stop, || self.troubles.begin(id)).await
+    }
+
+    async fn settle_begun(&self, deliveries: &[Delivery; 1], counts: Option<Counts>) {
+        let [delivery] = deliveries;
         match counts {
             // It may have been counted all the same: a connection that was cut at the wrong moment.
             None => self.hand_back(delivery).await,
@@ -88,7 +110,7 @@ impl Settler {
                 self.bury_message(delivery, Code::KillsWorker, &reason, MAX_RETRIES + 1).await;
             }
             Some(counts) => match delivery.decode() {
-                Ok(decoded) => self.store(&deliveries, &[decoded], counts).await,
+                Ok(decoded) => self.store(deliveries, &[decoded], counts).await,
                 Err(error) => self.bury_message(delivery, Code::Undecodable, &chain(&error), counts.begun + 1).await,
             },
         }
