@@ -85,6 +85,8 @@ struct Bench {
     // Declared before the servers, so that the services stop first.
     stages: Vec<Stage>,
     stack: Stack,
+    /// Of the batches of this run.
+    first_seed: u64,
 }
 
 impl Bench {
@@ -120,7 +122,9 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let data = arguments.data.clone();
     let stack = tokio::task::spawn_blocking(move || data.map_or_else(Stack::ephemeral, |data| Stack::start(&data))).await??;
     let mut machine = Machine::look(&stack).await?;
-    let mut bench = Bench { stages: Vec::new(), stack, arguments };
+    // Milliseconds: runs that follow each other have room for all their batches in between.
+    let first_seed = jiff::Timestamp::now().as_millisecond().unsigned_abs();
+    let mut bench = Bench { stages: Vec::new(), stack, arguments, first_seed };
     let outcome = measure(&mut bench).await;
     machine.note_end();
     if let Ok(outcome) = &outcome {

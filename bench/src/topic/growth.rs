@@ -93,15 +93,20 @@ fn users(bench: &Bench) -> u32 {
 }
 
 fn batches(bench: &Bench, load: u64) -> anyhow::Result<Vec<Batch>> {
-    let seed = |request: u64| 1_000_000 + load * REQUESTS + request;
-    (0..REQUESTS).map(|request| Batch::new(bench.arguments.events, users(bench), seed(request))).collect()
+    (0..REQUESTS).map(|request| batch(bench, (load + 1) * REQUESTS + request)).collect()
+}
+
+/// A batch of events that no earlier run has left in the kept tables: those would be duplicates, and
+/// nothing would be stored.
+fn batch(bench: &Bench, number: u64) -> anyhow::Result<Batch> {
+    Batch::new(bench.arguments.events, users(bench), bench.first_seed.wrapping_add(number))
 }
 
 /// Lets every service meet most of the users.
 async fn warm_up(bench: &Bench) -> anyhow::Result<()> {
     for stage in &bench.stages {
         for request in 0..REQUESTS {
-            let batch = Batch::new(bench.arguments.events, users(bench), 900_000 + request)?;
+            let batch = batch(bench, request)?;
             stage.service.ingest(&batch.json, batch.events).await?;
         }
         stage.service.quiet().await?;
