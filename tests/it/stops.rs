@@ -18,15 +18,15 @@ async fn client(app: &App, url: &str, name: &str, end: &AtomicBool, accepted: &A
     while !end.load(Ordering::Relaxed) {
         let batch: Vec<_> =
             (0..BATCH).map(|n| event(&format!("{name}-{batches}-{n}"), &format!("u{n}"), "t", "2026-03-01T10:00:00Z")).collect();
-        loop {
+        eventually("a batch is accepted", async || {
             let request = app.http.post(format!("{url}/events")).header("X-API-Key", KEY).json(&batch);
-            match request.timeout(Duration::from_secs(30)).send().await {
-                Ok(response) if response.status() == 202 => break,
-                Ok(response) => assert_eq!(response.status(), 503, "{}", response.text().await.unwrap()),
-                // Nobody listens between two processes.
-                Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
-            }
-        }
+            // Between two processes nobody listens.
+            let response = request.timeout(Duration::from_secs(30)).send().await.ok()?;
+            let status = response.status();
+            assert!(status == 202 || status == 503, "{status}: {}", response.text().await.unwrap());
+            (status == 202).then_some(())
+        })
+        .await;
         batches += 1;
         accepted.fetch_add(BATCH, Ordering::Relaxed);
     }
