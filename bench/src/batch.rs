@@ -19,8 +19,10 @@ pub(crate) const TRANSACTION_EVENTS: usize = 20_000;
 
 /// One event in this many is late.
 const LATE_SHARE: u64 = 50;
-const RECENT_DAYS: u32 = 2;
-const LATE_DAYS: u32 = 28;
+/// Days, today the last, that all others are spread over.
+pub(crate) const RECENT_DAYS: u32 = 2;
+/// Days that late events are spread over.
+pub(crate) const LATE_DAYS: u32 = 28;
 
 /// Events that were never sent before.
 pub(crate) struct Batch {

@@ -72,8 +72,7 @@ impl Database {
 
     /// Makes the tables of Rollcall, or brings them up to date.
     pub(crate) async fn migrate(&self) -> anyhow::Result<()> {
-        database::migrate(&self.pool).await.context("the schema cannot be made")?;
-        rollcall_worker::make_partitions(&self.pool).await
+        database::migrate(&self.pool).await.context("the schema cannot be made")
     }
 
     /// How many events the rollups count.

@@ -24,6 +24,7 @@ mod row;
 pub mod sample;
 mod samples;
 mod service;
+mod snapshot;
 mod stage;
 mod topic;
 mod yardstick;

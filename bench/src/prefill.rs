@@ -35,12 +35,16 @@ pub(crate) struct Prefill {
 }
 
 impl Prefill {
-    /// Stores it into a database with partitions, folds the rollups, and leaves everything
+    /// Stores it as if a worker had run all those days, folds the rollups, and leaves everything
     /// vacuumed and on disk.
     pub(crate) async fn run(self, pool: &PgPool) -> anyhow::Result<()> {
         let loader = Loader::new(pool.clone());
+        if self.rows == 0 {
+            return rollcall_worker::make_partitions(pool).await;
+        }
         let bar = progress::bar(&format!("storing {} rows", self.rows), self.rows);
         let (next_day, today) = (AtomicU32::new(0), Timestamp::now().to_zoned(TimeZone::UTC).date());
+        loader.lay_out(today.saturating_sub(i64::from(DAYS).days())).await?;
         let lane = async || {
             loop {
                 let number = next_day.fetch_add(1, Ordering::Relaxed);
@@ -55,7 +59,8 @@ impl Prefill {
         futures::future::try_join_all((0..LANES).map(|_| lane())).await?;
         loader.compact().await?;
         bar.finish_and_clear();
-        progress::say("vacuum and checkpoint");
+        progress::say("indexes of past days, vacuum and checkpoint");
+        loader.seal().await?;
         sqlx::query("vacuum (analyze)").execute(pool).await?;
         sqlx::query("checkpoint").execute(pool).await?;
         Ok(())
@@ -92,6 +97,12 @@ impl Prefill {
         let days = u64::from(DAYS);
         self.rows / days + u64::from(u64::from(number) < self.rows % days)
     }
+}
+
+/// Does what workers do as days pass.
+pub(crate) async fn bring_up_to_date(pool: &PgPool) -> anyhow::Result<()> {
+    rollcall_worker::make_partitions(pool).await?;
+    Loader::new(pool.clone()).seal().await
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use rollcall_stack::Stack;
 
 use crate::database::Database;
-use crate::prefill::Prefill;
+use crate::prefill::{self, Prefill};
 use crate::progress;
 use crate::service::Service;
 
@@ -24,9 +24,7 @@ impl Stage {
             None => {
                 let database = Database::create(&stack.postgres, &name).await?;
                 database.migrate().await?;
-                if rows > 0 {
-                    prefill.run(&database.pool).await?;
-                }
+                prefill.run(&database.pool).await?;
                 database
             }
         };
@@ -46,6 +44,8 @@ impl Stage {
 async fn filled(stack: &Stack, name: &str, rows: u64) -> Option<Database> {
     let database = Database::open(&stack.postgres, name).ok().filter(|_| rows > 0)?;
     let is_filled = database.counted().await.is_ok_and(|counted| counted >= rows) && database.migrate().await.is_ok();
+    // Days have passed meanwhile, and workers would build their indexes while they are measured.
+    let is_filled = is_filled && prefill::bring_up_to_date(&database.pool).await.is_ok();
     if is_filled {
         progress::say(&format!("{name} is there from an earlier run"));
     }

@@ -13,6 +13,7 @@ mod dead_letters;
 mod encodings;
 mod health;
 mod identity;
+mod indexes;
 mod ingest;
 mod limits;
 mod outage;

@@ -8,6 +8,8 @@
 
 use std::sync::Arc;
 
+use jiff::ToSpan;
+use jiff::civil::Date;
 use rollcall_shared::project::ProjectId;
 use sqlx::{Connection, PgConnection, PgPool};
 
@@ -16,7 +18,7 @@ use crate::dictionary::Dictionary;
 use crate::rollup::Deltas;
 use crate::status::Status;
 use crate::store::{Store, claim, copy_in, new_events};
-use crate::{compact, copy};
+use crate::{compact, copy, index, partition};
 
 /// Stores batches. Any number of tasks may share one.
 pub struct Loader {
@@ -84,6 +86,30 @@ impl Loader {
         let (copy_body, deltas) = (copy::encode(&new), Deltas::of(&new));
         drop((new, numbers));
         Ok(Prepared { rows, copy_body, deltas })
+    }
+
+    /// Makes the partitions that a worker would have made which ran from this day until today.
+    ///
+    /// # Errors
+    /// Only if PostgreSQL does not answer or the schema is missing.
+    pub async fn lay_out(&self, first_day: Date) -> anyhow::Result<()> {
+        let today = crate::today();
+        let mut day = first_day;
+        while day < today {
+            partition::make(&self.pool, day).await?;
+            day = day.saturating_add(7.days());
+        }
+        Ok(partition::make(&self.pool, today).await?)
+    }
+
+    /// Builds the indexes of partitions that are over, as a worker does every hour, and brings the
+    /// filters of the others up to date.
+    ///
+    /// # Errors
+    /// Only if PostgreSQL does not answer.
+    pub async fn seal(&self) -> anyhow::Result<()> {
+        index::seal(&self.pool, crate::today()).await?;
+        Ok(index::summarize(&self.pool).await?)
     }
 
     /// Folds every delta of the rollups into its base, as a worker does every few seconds.

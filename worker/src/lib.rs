@@ -4,7 +4,7 @@
 //! stored by `store` in one transaction with the help of the `dictionary`, `copy` or `insert`, and `rollup`, and
 //! then acknowledged. What fails is tried again as `retry` says, counted in `trouble`, and becomes a
 //! `dead_letter` in the end. Beside that, `compact` folds the rollups, `partition` makes tables
-//! ahead, `sweep` clears the counts of messages that are gone, `lag` measures the queue, and `health`
+//! ahead, `index` builds what makes their rows found, `sweep` clears the counts of messages that are gone, `lag` measures the queue, and `health`
 //! and `report` tell how things are.
 //!
 //! It answers no questions: that is the API's work. [`bulk`] offers the store to a caller in Rust
@@ -20,6 +20,7 @@ mod delivery;
 mod dictionary;
 mod error;
 mod health;
+mod index;
 mod insert;
 mod lag;
 mod partition;
@@ -73,6 +74,7 @@ pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: Cancella
             consumer.run(&stop),
             compact::run(&pool, settings.compact_interval, &stop),
             partition::run(&pool, &stop),
+            index::run(&pool, &stop),
             lag::run(nats.clone(), &stop),
             sweep::run(nats.clone(), &pool, &stop),
             report::run(&pool, &status, &stop),

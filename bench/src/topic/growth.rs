@@ -2,7 +2,8 @@
 //!
 //! At every stage the same three requests follow each other without a pause. The first three come
 //! right after a checkpoint, when PostgreSQL logs every page that they touch in full; the next ones
-//! find those pages logged.
+//! find those pages logged. Then they are taken out again, or repetitions would measure each
+//! other: together they are many times what a day holds.
 
 use std::time::Instant;
 
@@ -10,6 +11,7 @@ use crate::Bench;
 use crate::batch::Batch;
 use crate::outcome::Outcome;
 use crate::row::Row;
+use crate::snapshot::Snapshot;
 use crate::stage::Stage;
 
 /// Requests that follow each other.
@@ -20,8 +22,21 @@ const AT_LEAST: f64 = 0.8;
 /// The figures of one stage.
 struct Figures<'a> {
     stage: &'a Stage,
+    snapshot: Snapshot,
     after_checkpoint: Load,
     after_that: Load,
+}
+
+impl<'a> Figures<'a> {
+    async fn new(stage: &'a Stage) -> anyhow::Result<Self> {
+        stage.service.quiet().await?;
+        Ok(Self {
+            stage,
+            snapshot: Snapshot::take(&stage.service.database.pool).await?,
+            after_checkpoint: Load::new("right after a checkpoint, ", stage),
+            after_that: Load::new("", stage),
+        })
+    }
 }
 
 /// Rate and log of one load.
@@ -55,31 +70,24 @@ impl Load {
 }
 
 pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
-    let mut all: Vec<Figures<'_>> = bench
-        .stages
-        .iter()
-        .map(|stage| Figures {
-            stage,
-            after_checkpoint: Load::new("right after a checkpoint, ", stage),
-            after_that: Load::new("", stage),
-        })
-        .collect();
     weigh(bench, outcome).await?;
+    let mut all = Vec::new();
+    for stage in &bench.stages {
+        all.push(Figures::new(stage).await?);
+    }
     warm_up(bench).await?;
     for rep in 0..bench.reps() {
         let (first, second) = (batches(bench, rep * 2)?, batches(bench, rep * 2 + 1)?);
         for figures in &mut all {
-            let database = &figures.stage.service.database;
-            if figures.stage.rows == 0 {
-                database.clear().await?;
-            }
-            database.checkpoint().await?;
+            figures.snapshot.restore().await?;
+            figures.stage.service.database.checkpoint().await?;
             figures.after_checkpoint.measure(figures.stage, &first).await?;
             figures.after_that.measure(figures.stage, &second).await?;
         }
     }
     compare(&mut all);
     for figures in all {
+        figures.snapshot.end().await?;
         for load in [figures.after_that, figures.after_checkpoint] {
             outcome.rows.extend([load.rate, load.wal]);
         }

@@ -64,6 +64,7 @@ impl<'a> Contest<'a> {
         };
         let tables = Database::create(&bench.stack.postgres, "yardsticks").await?;
         tables.migrate().await?;
+        rollcall_worker::make_partitions(&tables.pool).await?;
         textbook::set_up(&tables.pool).await?;
         bare_table::set_up(&tables.pool).await?;
         Ok(Self { bench, reference, bare_steps: BareSteps::start(&bench.stack.nats).await?, tables })

@@ -1,0 +1,91 @@
+//! A snapshot: brings a database back to what it held, so that every repetition meets the same rows.
+//!
+//! Loads write to yesterday and today, and a little to four weeks before. The rows of the two days and
+//! the rollups are kept aside; what came late is known by its time of receipt. Dictionaries stay as
+//! they are: a running worker remembers their numbers.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::batch::{LATE_DAYS, RECENT_DAYS};
+
+const KEEP: [&str; 6] = [
+    "drop schema if exists snapshot cascade",
+    "create schema snapshot",
+    "create table snapshot.event_ids as select * from event_ids where day >= '{since}'",
+    "create table snapshot.events as select * from events where occurred_at >= '{since}'",
+    "create table snapshot.active_users as table active_users",
+    "create table snapshot.event_counts as table event_counts",
+];
+
+/// The partitions of the days that loads write to: their names begin with their first day.
+const RECENT: &str = "select string_agg(c.relname, ', ')
+from pg_inherits i
+join pg_class c on c.oid = i.inhrelid
+where i.inhparent in ('events'::regclass, 'event_ids'::regclass)
+    and substring(c.relname from '_([0-9]{8})_[0-9]{8}$') >= $1";
+
+const REMOVE_LATE: &str = "with late as (
+    delete from events
+    where received_at >= $1::text::timestamptz and occurred_at >= $2::text::timestamptz
+    returning project_id, event_id, (occurred_at at time zone 'UTC')::date as day
+)
+delete from event_ids using late
+where (event_ids.project_id, event_ids.event_id, event_ids.day) = (late.project_id, late.event_id, late.day)";
+
+const PUT_BACK: [&str; 5] = [
+    "truncate active_users, active_users_delta, event_counts, event_counts_delta",
+    "insert into event_ids select * from snapshot.event_ids order by project_id, day, event_id",
+    "insert into events select * from snapshot.events order by project_id, user_ord, occurred_at",
+    "insert into active_users table snapshot.active_users",
+    "insert into event_counts table snapshot.event_counts",
+];
+
+/// What a database held at a moment.
+pub(crate) struct Snapshot {
+    pool: PgPool,
+    taken_at: Timestamp,
+    /// The first of the days that loads write to.
+    since: Date,
+}
+
+impl Snapshot {
+    /// Takes one. Nothing may be on its way into the database, and no delta left to fold.
+    pub(crate) async fn take(pool: &PgPool) -> anyhow::Result<Self> {
+        let taken_at = Timestamp::now();
+        let today = taken_at.to_zoned(TimeZone::UTC).date();
+        let since = today.saturating_sub(i64::from(RECENT_DAYS - 1).days());
+        let snapshot = Self { pool: pool.clone(), taken_at, since };
+        for statement in KEEP {
+            snapshot.execute(statement.replace("{since}", &since.to_string())).await?;
+        }
+        Ok(snapshot)
+    }
+
+    /// Brings the database back. Nothing may be on its way into it.
+    pub(crate) async fn restore(&self) -> anyhow::Result<()> {
+        let recent: String =
+            sqlx::query_scalar(RECENT).bind(self.since.strftime("%Y%m%d").to_string()).fetch_one(&self.pool).await?;
+        self.execute(format!("truncate {recent}")).await?;
+        let late_from = self.taken_at - (24 * i64::from(LATE_DAYS + 1)).hours();
+        sqlx::query(REMOVE_LATE).bind(self.taken_at.to_string()).bind(late_from.to_string()).execute(&self.pool).await?;
+        for statement in PUT_BACK {
+            self.execute(statement.to_owned()).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings the database back and forgets what was kept aside.
+    pub(crate) async fn end(self) -> anyhow::Result<()> {
+        self.restore().await?;
+        self.execute("drop schema snapshot cascade".to_owned()).await
+    }
+
+    /// Runs a statement made of the constants above, names of partitions and dates.
+    async fn execute(&self, statement: String) -> anyhow::Result<()> {
+        sqlx::query(AssertSqlSafe(statement)).execute(&self.pool).await?;
+        Ok(())
+    }
+}

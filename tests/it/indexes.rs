@@ -1,0 +1,93 @@
+//! Indexes of the rows: B-trees for days that are over, filters for those that are not.
+
+use rollcall_shared::project::ProjectId;
+use rollcall_tests::{App, AppOptions, Process, eventually};
+use rollcall_worker::bulk::{Lines, Loader};
+use serde_json::Value;
+use sqlx::PgPool;
+
+/// For each partition of rows its last day and its B-trees that can be used.
+const PARTITIONS: &str = "
+    select
+        to_date(substring(c.relname from '_([0-9]{8})$'), 'YYYYMMDD') <= (now() at time zone 'UTC')::date - 1,
+        c.relname::text,
+        (
+            select count(*)
+            from pg_index i
+            where i.indrelid = c.oid and i.indisvalid
+                and i.indexrelid in (to_regclass(c.relname || '_by_user'), to_regclass(c.relname || '_by_session'))
+        )
+    from pg_inherits h
+    join pg_class c on c.oid = h.inhrelid
+    where h.inhparent = 'events'::regclass and c.relname <> 'events_default'
+    order by 2";
+
+async fn partitions(pool: &PgPool) -> Vec<(bool, String, i64)> {
+    sqlx::query_as(PARTITIONS).fetch_all(pool).await.expect("partitions")
+}
+
+/// Whether every partition that is over has both B-trees, and no other has any.
+async fn is_as_it_should_be(pool: &PgPool) -> Option<()> {
+    let partitions = partitions(pool).await;
+    partitions.iter().all(|(is_over, _, trees)| *trees == if *is_over { 2 } else { 0 }).then_some(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_build_the_missing_indexes_of_days_that_are_over() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    is_as_it_should_be(&app.pool).await.expect("new partitions are made as they should be");
+    let over: Vec<_> =
+        partitions(&app.pool).await.into_iter().filter(|(is_over, ..)| *is_over).map(|(_, name, _)| name).collect();
+    let (open, broken) = (&over[over.len() - 1], &over[over.len() - 2]);
+    for statement in [
+        // As a day is that has just passed.
+        format!("drop index {open}_by_user, {open}_by_session"),
+        // As a build leaves it that was interrupted.
+        format!("update pg_index set indisvalid = false where indexrelid = '{broken}_by_user'::regclass"),
+    ] {
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&app.pool).await.expect("the statement runs");
+    }
+    assert!(is_as_it_should_be(&app.pool).await.is_none());
+    // Two at once: one of them builds.
+    let mut workers = [app.process("worker").0, app.process("worker").0];
+    workers.iter_mut().for_each(Process::start);
+    eventually("all indexes are built", || is_as_it_should_be(&app.pool)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_today_are_found_through_the_filters() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    let loader = Loader::new(app.pool.clone());
+    let now_us = jiff::Timestamp::now().as_microsecond();
+    let line = |number: u32| {
+        format!(
+            r#"{{"id":"e{number}","type":"t","user":"u{number}","session":"s{number}","occurred_us":{now_us},"received_us":{now_us},"properties":{{}}}}"#
+        ) + "\n"
+    };
+    let lines: String = (0..20_000).map(line).collect();
+    assert_eq!(loader.store(&Lines::new(ProjectId::DEFAULT, lines.into_bytes())).await.expect("it is stored"), 20_000);
+    loader.seal().await.expect("filters are brought up to date");
+    let pages: i64 = sqlx::query_scalar(
+        "select sum(pg_relation_size(inhrelid) / current_setting('block_size')::int)::bigint
+        from pg_inherits where inhparent = 'events'::regclass",
+    )
+    .fetch_one(&app.pool)
+    .await
+    .expect("pages");
+    for condition in ["user_ord = 12345", "session_id = 's12345'"] {
+        let (rows, read) = rows_and_pages(&app.pool, condition).await;
+        assert_eq!(rows, 1, "{condition}");
+        assert!(read * 5 < pages, "{condition} reads {read} of {pages} pages");
+    }
+}
+
+/// How many rows a search finds, and how many pages of rows it reads for that.
+async fn rows_and_pages(pool: &PgPool, condition: &str) -> (i64, i64) {
+    let mut connection = pool.acquire().await.expect("a connection");
+    sqlx::query("set enable_seqscan = off").execute(&mut *connection).await.expect("a setting");
+    let statement = format!("explain (analyze, format json) select * from events where project_id = 1 and {condition}");
+    let plan: Value = sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(&mut *connection).await.expect("a plan");
+    let scans = [&plan[0]["Plan"]].into_iter().chain(plan[0]["Plan"]["Plans"].as_array().into_iter().flatten());
+    let sum = |name: &str| scans.clone().filter_map(|scan| scan[name].as_i64()).sum::<i64>();
+    (plan[0]["Plan"]["Actual Rows"].as_i64().expect("a count"), sum("Lossy Heap Blocks") + sum("Exact Heap Blocks"))
+}
