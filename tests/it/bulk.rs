@@ -1,6 +1,8 @@
-//! A hundred thousand events in one request, twice.
+//! Large batches: a hundred thousand events in one request, twice; and batches that look all new.
 
-use rollcall_tests::{App, KEY};
+use rollcall_shared::project::ProjectId;
+use rollcall_tests::{App, AppOptions, KEY, eventually};
+use rollcall_worker::bulk::{Lines, Loader};
 use serde_json::{Value, json};
 
 fn body() -> String {
@@ -52,4 +54,45 @@ async fn a_hundred_thousand_events_are_stored_once_however_often_they_are_sent()
     app.compacted().await;
     assert_eq!(answers(&app).await, first);
     assert_ne!(first[3]["data"], json!([]));
+}
+
+/// Six thousand events from this number on.
+fn lines(first: u32) -> Lines {
+    let line = |number| {
+        let occurred_us = 1_760_000_000_000_000 + i64::from(number) * 1_000_000;
+        format!(
+            r#"{{"id":"e{number}","type":"t","user":"u{}","occurred_us":{occurred_us},"received_us":0,"properties":{{}}}}"#,
+            number % 100
+        ) + "\n"
+    };
+    Lines::new(ProjectId::DEFAULT, (first..first + 6_000).map(line).collect::<String>().into_bytes())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_looked_all_new_and_is_not_is_stored_once() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    // Every sixth batch repeats the second half of the one before and is taken to be all new, since
+    // five were. Two loaders send the same ones at once, so they surprise each other as well.
+    let firsts: Vec<u32> = (0..18).map(|batch| batch * 6_000 - (batch / 6) * 3_000).collect();
+    let store = async || {
+        let loader = Loader::new(app.pool.clone());
+        let mut inserted = 0;
+        for first in &firsts {
+            inserted += loader.store(&lines(*first)).await.unwrap();
+        }
+        inserted
+    };
+    let (first, second) = tokio::join!(store(), store());
+    let distinct = i64::from(firsts[firsts.len() - 1] + 6_000);
+    assert_eq!(first + second, distinct.cast_unsigned());
+    let counts =
+        "select (select count(*) from events), (select count(*) from event_ids), (select sum(n)::bigint from event_counts_delta)";
+    let stored: (i64, i64, i64) = sqlx::query_as(counts).fetch_one(&app.pool).await.unwrap();
+    assert_eq!(stored, (distinct, distinct, distinct));
+    let rolled_back = "select xact_rollback from pg_stat_database where datname = current_database()";
+    eventually("some guess was wrong", async || {
+        let count: i64 = sqlx::query_scalar(rolled_back).fetch_one(&app.pool).await.unwrap();
+        (count > 0).then_some(())
+    })
+    .await;
 }

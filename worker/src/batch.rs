@@ -16,12 +16,13 @@ pub(crate) struct Decoded {
     pub(crate) lines: Vec<u8>,
 }
 
-/// What makes an event the same event: project, day of identity, id. Sorted, this is the order in
-/// which identities are claimed.
+/// What makes an event the same event: day of identity, project, id. Sorted, this is the order in
+/// which identities are claimed: partition after partition, as a COPY writes them, and within each
+/// in the order of its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Identity {
-    pub(crate) project: ProjectId,
     pub(crate) day: Day,
+    pub(crate) project: ProjectId,
     pub(crate) id: Uuid,
 }
 
@@ -51,7 +52,7 @@ pub(crate) fn read(decoded: &[Decoded]) -> Contents<'_> {
         for event in chunk::events(&decoded.lines) {
             match event {
                 Ok(event) => {
-                    let identity = Identity { project: decoded.project, day: event.identity_day(), id: identity(&event.id.0) };
+                    let identity = Identity { day: event.identity_day(), project: decoded.project, id: identity(&event.id.0) };
                     contents.rows.push(Row { message, identity, event });
                 }
                 Err(error) => {

@@ -14,10 +14,11 @@ use rollcall_shared::project::ProjectId;
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::batch::{self, Decoded, Identity, Row, sort_and_deduplicate};
+use crate::claim::claim_new;
 use crate::dictionary::Dictionary;
 use crate::rollup::Deltas;
 use crate::status::Status;
-use crate::store::{Store, claim, copy_in, new_events};
+use crate::store::{Store, copy_rows, new_events};
 use crate::{compact, copy, index, partition};
 
 /// Stores batches. Any number of tasks may share one.
@@ -31,8 +32,8 @@ pub struct Loader {
 pub struct Lines([Decoded; 1]);
 
 /// A batch whose payloads are encoded.
-pub struct Prepared<'a> {
-    rows: Vec<Row<'a>>,
+pub struct Prepared {
+    identities: Vec<u8>,
     copy_body: Vec<u8>,
     deltas: Deltas,
 }
@@ -77,15 +78,13 @@ impl Loader {
     ///
     /// # Errors
     /// Only if a line is not an event or PostgreSQL gives no numbers.
-    pub async fn prepare<'a>(&self, lines: &'a Lines) -> anyhow::Result<Prepared<'a>> {
+    pub async fn prepare(&self, lines: &Lines) -> anyhow::Result<Prepared> {
         let mut rows = lines.rows()?;
         sort_and_deduplicate(&mut rows);
         let numbers = self.dictionary.resolve(&self.pool, &rows).await?;
         let all: Vec<Identity> = rows.iter().map(|row| row.identity).collect();
         let new = new_events(&rows, &all, &numbers);
-        let (copy_body, deltas) = (copy::encode(&new), Deltas::of(&new));
-        drop((new, numbers));
-        Ok(Prepared { rows, copy_body, deltas })
+        Ok(Prepared { identities: copy::encode_identities(&rows), copy_body: copy::encode(&new), deltas: Deltas::of(&new) })
     }
 
     /// Makes the partitions that a worker would have made which ran from this day until today.
@@ -121,7 +120,7 @@ impl Loader {
     }
 }
 
-impl Prepared<'_> {
+impl Prepared {
     /// The new rows as the body of one binary COPY, with the columns of `copy_events.sql`.
     #[must_use]
     pub fn copy_body(&self) -> &[u8] {
@@ -134,9 +133,8 @@ impl Prepared<'_> {
     /// Only if PostgreSQL refuses one, or an event was stored before.
     pub async fn execute(self, connection: &mut PgConnection) -> anyhow::Result<()> {
         let mut transaction = connection.begin().await?;
-        let claimed = claim(&mut transaction, &self.rows).await?;
-        anyhow::ensure!(claimed.len() == self.rows.len(), "some of the prepared events are stored already");
-        copy_in(&mut transaction, self.copy_body).await?;
+        claim_new(&mut transaction, self.identities).await?;
+        copy_rows(&mut transaction, self.copy_body).await?;
         self.deltas.insert(&mut transaction).await?;
         transaction.commit().await?;
         Ok(())

@@ -1,32 +1,68 @@
 //! Rows in PostgreSQL's binary COPY format, written straight from the decoded events.
 //!
 //! Source: PostgreSQL's documentation of COPY, "Binary Format". The columns stand in the order of
-//! `copy_events.sql`.
+//! `copy_events.sql` and `copy_event_ids.sql`.
 
 use rollcall_shared::event::{Text, parse_uuid};
+use sqlx::PgConnection;
 
+use crate::batch::Row;
+use crate::error::StoreError;
 use crate::rollup::NewEvent;
 
 /// 2000-01-01, where PostgreSQL's clock begins, in microseconds since 1970.
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
-const COLUMNS: i16 = 12;
+/// The same in days.
+const POSTGRES_EPOCH_DAYS: i32 = 10_957;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
+
+/// Sends the body of one COPY from standard input, or nothing of it.
+pub(crate) async fn run(connection: &mut PgConnection, statement: &'static str, body: Vec<u8>) -> Result<(), StoreError> {
+    let mut copy = connection.copy_in_raw(statement).await?;
+    match copy.send(body).await {
+        Ok(_) => {
+            copy.finish().await?;
+            Ok(())
+        }
+        Err(error) => {
+            // The connection stays in COPY until told; the first error is the one that matters.
+            let _ = copy.abort("the rows could not be sent").await;
+            Err(error.into())
+        }
+    }
+}
 
 /// The rows as the body of one COPY.
 pub(crate) fn encode(events: &[NewEvent<'_, '_>]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(events.len() * 384);
+    body(events, 384, row)
+}
+
+/// The identities of the rows as the body of one COPY.
+pub(crate) fn encode_identities(rows: &[Row<'_>]) -> Vec<u8> {
+    body(rows, 38, identity)
+}
+
+fn body<T>(items: &[T], bytes_of_one: usize, write: fn(&mut Vec<u8>, &T)) -> Vec<u8> {
+    let mut out = Vec::with_capacity(64 + items.len() * bytes_of_one);
     out.extend_from_slice(SIGNATURE);
     out.extend_from_slice(&[0; 8]); // no flags, no header extension
-    for event in events {
-        row(&mut out, event);
+    for item in items {
+        write(&mut out, item);
     }
     out.extend_from_slice(&(-1_i16).to_be_bytes());
     out
 }
 
+fn identity(out: &mut Vec<u8>, row: &Row<'_>) {
+    out.extend_from_slice(&3_i16.to_be_bytes());
+    field(out, &row.identity.project.0.to_be_bytes());
+    field(out, row.identity.id.as_bytes());
+    field(out, &(row.identity.day.0 - POSTGRES_EPOCH_DAYS).to_be_bytes());
+}
+
 fn row(out: &mut Vec<u8>, new: &NewEvent<'_, '_>) {
     let event = &new.row.event;
-    out.extend_from_slice(&COLUMNS.to_be_bytes());
+    out.extend_from_slice(&12_i16.to_be_bytes());
     field(out, &new.row.identity.project.0.to_be_bytes());
     field(out, &new.event_type_id.to_be_bytes());
     field(out, &new.user_ord.to_be_bytes());

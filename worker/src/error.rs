@@ -43,6 +43,12 @@ impl StoreError {
         }
     }
 
+    /// Whether a unique index found a row there already.
+    #[must_use]
+    pub(crate) fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    }
+
     /// The project all of whose events fail alike, if it is such a fault.
     pub(crate) fn project(&self) -> Option<ProjectId> {
         match self {

@@ -12,17 +12,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::civil::Date;
 use metrics::{counter, histogram};
-use rollcall_shared::day::Day;
 use rollcall_shared::dead_letter::Code;
-use rollcall_shared::project::ProjectId;
 use sqlx::{PgConnection, PgPool};
 
 use crate::batch::{Identity, Row, sort_and_deduplicate};
+use crate::claim::Claims;
 use crate::dictionary::{Dictionary, Numbers};
 use crate::error::StoreError;
-use crate::rollup::{Deltas, NewEvent, sql_date};
+use crate::rollup::{Deltas, NewEvent};
 use crate::status::Status;
 use crate::{copy, insert};
 
@@ -55,12 +53,13 @@ pub(crate) struct Refused {
 pub(crate) struct Store {
     pool: PgPool,
     dictionary: Dictionary,
+    claims: Claims,
     status: Arc<Status>,
 }
 
 impl Store {
     pub(crate) fn new(pool: PgPool, status: Arc<Status>) -> Self {
-        Self { pool, dictionary: Dictionary::new(), status }
+        Self { pool, dictionary: Dictionary::new(), claims: Claims::new(), status }
     }
 
     /// Stores the rows that are new, but for those that are refused.
@@ -105,8 +104,7 @@ impl Store {
     async fn store_all(&self, rows: &[Row<'_>]) -> Result<Vec<usize>, StoreError> {
         let started = Instant::now();
         let numbers = self.dictionary.resolve(&self.pool, rows).await?;
-        let mut transaction = self.pool.begin().await?;
-        let claimed = claim(&mut transaction, rows).await?;
+        let (mut transaction, claimed) = self.claims.begin(&self.pool, rows).await?;
         let new: Vec<_> = new_events(rows, &claimed, &numbers);
         if !new.is_empty() {
             write(&mut transaction, &new).await?;
@@ -143,21 +141,6 @@ impl Outcome {
     }
 }
 
-/// Claims the identities of the sorted rows; returns those that are new, in the same order.
-pub(crate) async fn claim(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<Vec<Identity>, StoreError> {
-    let projects: Vec<_> = rows.iter().map(|row| row.identity.project.0).collect();
-    let ids: Vec<_> = rows.iter().map(|row| row.identity.id).collect();
-    let days: Vec<_> = rows.iter().map(|row| sql_date(row.identity.day)).collect();
-    let claimed = sqlx::query_file!("sql/insert_event_ids.sql", &projects, &ids, &days as _).fetch_all(connection).await?;
-    let mut claimed: Vec<_> = claimed
-        .into_iter()
-        .map(|row| Identity { project: ProjectId(row.project_id), day: Day::from(Date::from(row.day)), id: row.event_id })
-        .collect();
-    // PostgreSQL returns rows in the order of the insert, but does not promise to.
-    claimed.sort_unstable();
-    Ok(claimed)
-}
-
 /// The rows that are new, with their numbers, in the order of the table: a user's rows of one batch
 /// lie side by side, so a timeline reads few pages.
 pub(crate) fn new_events<'r, 'a>(rows: &'r [Row<'a>], claimed: &[Identity], numbers: &Numbers<'_>) -> Vec<NewEvent<'r, 'a>> {
@@ -181,20 +164,10 @@ pub(crate) fn new_events<'r, 'a>(rows: &'r [Row<'a>], claimed: &[Identity], numb
 
 /// Writes the rows in whichever way is quicker for so many.
 async fn write(connection: &mut PgConnection, new: &[NewEvent<'_, '_>]) -> Result<(), StoreError> {
-    if new.len() <= insert::FEW { insert::insert(connection, new).await } else { copy_in(connection, copy::encode(new)).await }
+    if new.len() <= insert::FEW { insert::insert(connection, new).await } else { copy_rows(connection, copy::encode(new)).await }
 }
 
-pub(crate) async fn copy_in(connection: &mut PgConnection, body: Vec<u8>) -> Result<(), StoreError> {
-    let mut copy = connection.copy_in_raw(include_str!("../sql/copy_events.sql")).await?;
-    match copy.send(body).await {
-        Ok(_) => {
-            copy.finish().await?;
-            Ok(())
-        }
-        Err(error) => {
-            // The connection stays in COPY until told; the first error is the one that matters.
-            let _ = copy.abort("the rows could not be sent").await;
-            Err(error.into())
-        }
-    }
+/// Writes rows that are encoded as the body of a COPY.
+pub(crate) async fn copy_rows(connection: &mut PgConnection, body: Vec<u8>) -> Result<(), StoreError> {
+    copy::run(connection, include_str!("../sql/copy_events.sql"), body).await
 }

@@ -12,7 +12,7 @@ pub(crate) fn lines(batch: &Batch) -> Vec<Lines> {
 }
 
 /// The transactions of a batch, with the numbers of users and types from this database.
-pub(crate) async fn prepare<'a>(pool: &PgPool, lines: &'a [Lines]) -> anyhow::Result<Vec<Prepared<'a>>> {
+pub(crate) async fn prepare(pool: &PgPool, lines: &[Lines]) -> anyhow::Result<Vec<Prepared>> {
     let loader = Loader::new(pool.clone());
     let mut prepared = Vec::with_capacity(lines.len());
     for lines in lines {
@@ -22,7 +22,7 @@ pub(crate) async fn prepare<'a>(pool: &PgPool, lines: &'a [Lines]) -> anyhow::Re
 }
 
 /// The rows of prepared transactions, as bodies of COPY.
-pub(crate) fn bodies(prepared: &[Prepared<'_>]) -> Vec<Vec<u8>> {
+pub(crate) fn bodies(prepared: &[Prepared]) -> Vec<Vec<u8>> {
     prepared.iter().map(|transaction| transaction.copy_body().to_vec()).collect()
 }
 

@@ -7,7 +7,7 @@ use rollcall_worker::bulk::Prepared;
 use sqlx::PgPool;
 
 /// Runs the transactions one after the other, as one worker does; returns the seconds they took.
-pub(crate) async fn run(pool: &PgPool, prepared: Vec<Prepared<'_>>) -> anyhow::Result<f64> {
+pub(crate) async fn run(pool: &PgPool, prepared: Vec<Prepared>) -> anyhow::Result<f64> {
     let mut connection = pool.acquire().await?;
     let started = Instant::now();
     for transaction in prepared {
