@@ -102,8 +102,7 @@ impl Lines {
             undated: false,
             properties: &properties,
         };
-        serde_json::to_writer(&mut self.bytes, &line)?;
-        self.bytes.push(b'\n');
+        line.write_line(&mut self.bytes);
         self.count += 1;
         Ok(())
     }

@@ -122,9 +122,8 @@ impl Outcome {
     fn refuse(&mut self, rows: Vec<Row<'_>>, error: &StoreError) {
         let (code, reason) = (error.code(), Arc::from(error.reason()));
         self.refused.extend(rows.into_iter().map(|row| {
-            // An event that was read from JSON can be written as JSON.
-            let mut line = serde_json::to_vec(&row.event).unwrap_or_default();
-            line.push(b'\n');
+            let mut line = Vec::new();
+            row.event.write_line(&mut line);
             Refused { message: row.message, identity: row.identity, line, code, reason: Arc::clone(&reason) }
         }));
     }

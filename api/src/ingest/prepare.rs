@@ -2,6 +2,7 @@
 //!
 //! Pure computation, for a thread that may block: a large body keeps a core busy for a while.
 
+use std::borrow::Cow;
 use std::thread::{self, Scope};
 
 use rollcall_shared::chunk::{Chunk, ChunkWriter};
@@ -146,11 +147,11 @@ impl<'r, 'scope, 'env> Batch<'r, 'scope, 'env> {
         }
     }
 
-    fn accept(&mut self, id: String) {
+    fn accept(&mut self, id: Cow<'_, str>) {
         self.prepared.events += 1;
         // One more than is listed tells that there are too many.
         if self.prepared.event_ids.len() <= MAX_LISTED_IDS {
-            self.prepared.event_ids.push(id);
+            self.prepared.event_ids.push(id.into_owned());
         }
         self.events += 1;
         if self.lines.len() > MAX_SHARED_BYTES {

@@ -35,12 +35,12 @@ pub(super) struct Rules<'a> {
 
 /// Judges the event at `index` of its batch: appends its line to `lines` and returns its id, or
 /// returns everything that is wrong with it.
-pub(super) fn validate(
-    wire: &WireEvent<'_>,
+pub(super) fn validate<'a>(
+    wire: &WireEvent<'a>,
     index: usize,
     rules: Rules<'_>,
     lines: &mut Vec<u8>,
-) -> Result<String, Vec<Problem>> {
+) -> Result<Cow<'a, str>, Vec<Problem>> {
     let mut judge = Judge { problems: Vec::new(), rules };
     if wire.is_no_object || wire.is_empty() {
         judge.report(
@@ -64,14 +64,13 @@ pub(super) fn validate(
     let sent_time_us = wire.get(Field::OccurredAt).map(|named| judge.time(named));
     let properties = judge.properties(wire);
 
-    let client_id = event_id.as_ref().map(|id| id.to_string());
     let (Some(event_type), Some(properties), true) = (event_type, properties, judge.problems.is_empty()) else {
-        return Err(judge.verdict(index, client_id.as_deref()));
+        return Err(judge.verdict(index, event_id.as_deref()));
     };
-    let (id, chosen_by_client) = match (client_id, rules.idempotency_key) {
+    let (id, chosen_by_client) = match (event_id, rules.idempotency_key) {
         (Some(id), _) => (id, true),
-        (None, Some(key)) => (derived_id(key, index).to_string(), true),
-        (None, None) => (Uuid::now_v7().to_string(), false),
+        (None, Some(key)) => (Cow::Owned(derived_id(key, index).to_string()), true),
+        (None, None) => (Cow::Owned(Uuid::now_v7().to_string()), false),
     };
     let event = Event {
         id: Text(Cow::Borrowed(&id)),
@@ -85,12 +84,7 @@ pub(super) fn validate(
         undated: chosen_by_client && sent_time_us.is_none(),
         properties: &properties,
     };
-    if serde_json::to_writer(&mut *lines, &event).is_err() {
-        // Writing texts and numbers into memory cannot fail.
-        judge.report("", "unwritable", "the event cannot be written");
-        return Err(judge.verdict(index, Some(&id)));
-    }
-    lines.push(b'\n');
+    event.write_line(lines);
     Ok(id)
 }
 
@@ -135,7 +129,8 @@ impl Judge<'_> {
             return None;
         }
         // A UUID in any case is one id, so it is always written in the same one.
-        Some(parse_uuid(&id).map_or(id, |uuid| Cow::Owned(uuid.to_string())))
+        let is_upper = id.bytes().any(|byte| byte.is_ascii_uppercase());
+        Some(parse_uuid(&id).filter(|_| is_upper).map_or(id, |uuid| Cow::Owned(uuid.to_string())))
     }
 
     fn event_type<'a>(&mut self, wire: &WireEvent<'a>) -> Option<Cow<'a, str>> {
