@@ -66,18 +66,10 @@ impl Event<'_> {
         self.id.write(out);
         out.extend_from_slice(b",\"type\":");
         self.event_type.write(out);
-        let optional: [(&[u8], &Option<Text<'_>>); 4] = [
-            (b",\"user\":", &self.user_id),
-            (b",\"anonymous\":", &self.anonymous_id),
-            (b",\"session\":", &self.session_id),
-            (b",\"account\":", &self.account_id),
-        ];
-        for (name, text) in optional {
-            if let Some(text) = text {
-                out.extend_from_slice(name);
-                text.write(out);
-            }
-        }
+        write_optional(out, b",\"user\":", self.user_id.as_ref());
+        write_optional(out, b",\"anonymous\":", self.anonymous_id.as_ref());
+        write_optional(out, b",\"session\":", self.session_id.as_ref());
+        write_optional(out, b",\"account\":", self.account_id.as_ref());
         let mut digits = itoa::Buffer::new();
         out.extend_from_slice(b",\"occurred_us\":");
         out.extend_from_slice(digits.format(self.occurred_at_us).as_bytes());
@@ -102,6 +94,14 @@ impl Event<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Text<'a>(pub Cow<'a, str>);
+
+/// A name of known length is copied without a call.
+fn write_optional<const N: usize>(out: &mut Vec<u8>, name: &[u8; N], text: Option<&Text<'_>>) {
+    if let Some(text) = text {
+        out.extend_from_slice(name);
+        text.write(out);
+    }
+}
 
 impl Text<'_> {
     fn write(&self, out: &mut Vec<u8>) {

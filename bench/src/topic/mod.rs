@@ -2,6 +2,7 @@
 //!
 //! - `request` sends one large request and waits until it is stored; everybody begins without rows.
 //! - `growth` stores the same at every stage, also right after a checkpoint, and weighs it.
+//! - `indexes` does what is left to do for a day's events when the day is over.
 //! - `reads` asks what is asked every day, at every stage, and the same of the SQL over the rows.
 //! - `clients` loads the API with small requests from many clients.
 //! - `delay` times single events on an idle service.
@@ -10,6 +11,7 @@
 mod clients;
 mod delay;
 mod growth;
+mod indexes;
 mod memory;
 mod reads;
 mod request;
@@ -26,6 +28,7 @@ use crate::outcome::Outcome;
 pub(crate) enum Topic {
     Request,
     Growth,
+    Indexes,
     Reads,
     Clients,
     Delay,
@@ -42,6 +45,7 @@ impl Topic {
         match self {
             Self::Request => request::run(bench, outcome).await,
             Self::Growth => growth::run(bench, outcome).await,
+            Self::Indexes => indexes::run(bench, outcome).await,
             Self::Reads => reads::run(bench, outcome).await,
             Self::Clients => clients::run(bench, outcome).await,
             Self::Delay => delay::run(bench, outcome).await,
