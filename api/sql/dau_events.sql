@@ -7,8 +7,9 @@ with active as (
     from events e
     join event_types t on t.id = e.event_type_id
     where e.project_id = $1
-      and e.occurred_at >= $2::date - interval '2 days'
-      and e.occurred_at < $3::date + interval '3 days'
+      -- slack for the zone; in UTC, so that the planner leaves other days' partitions alone
+      and e.occurred_at >= ($2::date - interval '2 days') at time zone 'UTC'
+      and e.occurred_at < ($3::date + interval '3 days') at time zone 'UTC'
       and ($4::text is null or t.name = $4)
 )
 select

@@ -6,21 +6,27 @@ use rollcall_worker::bulk::{Lines, Loader};
 use serde_json::Value;
 use sqlx::PgPool;
 
-/// For each partition of rows its last day and its B-trees that can be used.
+/// For each partition of rows whether it is over, its name, and its B-trees that can be used. The last
+/// partition ends nine days after the day as of which they were made, and a partition is over when it
+/// ends a day before that day or earlier.
 const PARTITIONS: &str = "
+    with made as (
+        select c.oid, c.relname::text as name, to_date(substring(c.relname from '_([0-9]{8})$'), 'YYYYMMDD') as end_day
+        from pg_inherits h
+        join pg_class c on c.oid = h.inhrelid
+        where h.inhparent = 'events'::regclass and c.relname <> 'events_default'
+    )
     select
-        to_date(substring(c.relname from '_([0-9]{8})$'), 'YYYYMMDD') <= (now() at time zone 'UTC')::date - 1,
-        c.relname::text,
+        end_day <= max(end_day) over () - 9,
+        name,
         (
             select count(*)
             from pg_index i
-            where i.indrelid = c.oid and i.indisvalid
-                and i.indexrelid in (to_regclass(c.relname || '_by_user'), to_regclass(c.relname || '_by_session'))
+            where i.indrelid = made.oid and i.indisvalid
+                and i.indexrelid in (to_regclass(name || '_by_user'), to_regclass(name || '_by_session'))
         )
-    from pg_inherits h
-    join pg_class c on c.oid = h.inhrelid
-    where h.inhparent = 'events'::regclass and c.relname <> 'events_default'
-    order by 2";
+    from made
+    order by name";
 
 async fn partitions(pool: &PgPool) -> Vec<(bool, String, i64)> {
     sqlx::query_as(PARTITIONS).fetch_all(pool).await.expect("partitions")
@@ -55,9 +61,8 @@ async fn workers_build_the_missing_indexes_of_days_that_are_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_of_today_are_found_through_the_filters() {
-    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
-    let loader = Loader::new(app.pool.clone());
+async fn rows_of_today_are_found_through_filters_that_workers_keep() {
+    let app = App::start().await;
     let now_us = jiff::Timestamp::now().as_microsecond();
     let line = |number: u32| {
         format!(
@@ -65,8 +70,8 @@ async fn rows_of_today_are_found_through_the_filters() {
         ) + "\n"
     };
     let lines: String = (0..20_000).map(line).collect();
+    let loader = Loader::new(app.pool.clone());
     assert_eq!(loader.store(&Lines::new(ProjectId::DEFAULT, lines.into_bytes())).await.expect("it is stored"), 20_000);
-    loader.seal().await.expect("filters are brought up to date");
     let pages: i64 = sqlx::query_scalar(
         "select sum(pg_relation_size(inhrelid) / current_setting('block_size')::int)::bigint
         from pg_inherits where inhparent = 'events'::regclass",
@@ -75,19 +80,26 @@ async fn rows_of_today_are_found_through_the_filters() {
     .await
     .expect("pages");
     for condition in ["user_ord = 12345", "session_id = 's12345'"] {
-        let (rows, read) = rows_and_pages(&app.pool, condition).await;
-        assert_eq!(rows, 1, "{condition}");
-        assert!(read * 5 < pages, "{condition} reads {read} of {pages} pages");
+        eventually(&format!("few pages are read for {condition}"), async || {
+            let (rows, read) = rows_and_pages(&app.pool, condition).await;
+            assert_eq!(rows, 1, "{condition}");
+            // Without filters, all pages; with filters that do not know them yet, all as well.
+            (read * 5 < pages).then_some(())
+        })
+        .await;
     }
 }
 
-/// How many rows a search finds, and how many pages of rows it reads for that.
-async fn rows_and_pages(pool: &PgPool, condition: &str) -> (i64, i64) {
+/// How many rows a search finds, and how many pages it reads for that, those of indexes among them.
+async fn rows_and_pages(pool: &PgPool, condition: &str) -> (u64, i64) {
     let mut connection = pool.acquire().await.expect("a connection");
     sqlx::query("set enable_seqscan = off").execute(&mut *connection).await.expect("a setting");
-    let statement = format!("explain (analyze, format json) select * from events where project_id = 1 and {condition}");
+    let statement = format!(
+        "explain (analyze, buffers, format json) select * from events where project_id = 1 and occurred_at > now() - interval '1 day' and {condition}"
+    );
     let plan: Value = sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(&mut *connection).await.expect("a plan");
-    let scans = [&plan[0]["Plan"]].into_iter().chain(plan[0]["Plan"]["Plans"].as_array().into_iter().flatten());
-    let sum = |name: &str| scans.clone().filter_map(|scan| scan[name].as_i64()).sum::<i64>();
-    (plan[0]["Plan"]["Actual Rows"].as_i64().expect("a count"), sum("Lossy Heap Blocks") + sum("Exact Heap Blocks"))
+    let plan = &plan[0]["Plan"];
+    let pages = ["Shared Hit Blocks", "Shared Read Blocks"].map(|name| plan[name].as_i64().expect("a count"));
+    // Newer versions print it with decimals.
+    (plan["Actual Rows"].as_f64().expect("a count") as u64, pages.iter().sum())
 }

@@ -1,6 +1,6 @@
 -- Claims identities. A row that comes back is new; one that does not was stored before.
--- The arrays are sorted by key, so two workers with the same events wait for each other in one
--- order and cannot deadlock.
+-- The arrays are sorted by day, project and id, as everybody claims, so two workers with the same
+-- events wait for each other in one order and cannot deadlock.
 insert into event_ids (project_id, event_id, day)
 select project_id, event_id, day
 from unnest($1::int[], $2::uuid[], $3::date[]) as claimed (project_id, event_id, day)

@@ -1,5 +1,5 @@
--- B-trees that partitions of rows lack whose last day is before the given one (YYYYMMDD). A build that
--- was interrupted leaves an index that nobody uses.
+-- B-trees that partitions of rows lack whose last day is before the given one (YYYYMMDD), the newest
+-- first: they are asked most. A build that was interrupted leaves an index that nobody uses.
 select
     partition.relname::text as "partition!",
     wanted.suffix as "suffix!",
@@ -11,4 +11,4 @@ left join pg_index found on found.indexrelid = to_regclass(partition.relname || 
 where child.inhparent = 'events'::regclass
     and substring(partition.relname from '_([0-9]{8})$') <= $2
     and found.indisvalid is distinct from true
-order by partition.relname, wanted.suffix
+order by partition.relname desc, wanted.suffix

@@ -20,7 +20,7 @@ use crate::rollup::sql_date;
 
 /// Rows from which a batch is worth a guess.
 const MANY: usize = 5_000;
-/// Batches without a duplicate after which the next one is taken to be all new: at first, and at the
+/// Large batches without a duplicate after which the next one is taken to be all new: at first, and at the
 /// most. Each wrong guess doubles the number, since it leaves an error in PostgreSQL's log and dead
 /// rows for vacuum.
 const CLEAN_AT_FIRST: u32 = 4;
@@ -29,7 +29,7 @@ const CLEAN_AT_MOST: u32 = 1_024;
 /// Claims identities, and remembers how likely they are to be new.
 #[derive(Debug)]
 pub(crate) struct Claims {
-    /// Batches without a duplicate since the last one with some.
+    /// Large batches without a duplicate since the last one with some.
     clean: AtomicU32,
     /// How many of them it takes for a guess.
     needed: AtomicU32,
@@ -63,7 +63,9 @@ impl Claims {
             }
         }
         let claimed = claim(&mut transaction, rows).await?;
-        self.learn(claimed.len() == rows.len());
+        if claimed.len() < rows.len() || rows.len() >= MANY {
+            self.learn(claimed.len() == rows.len());
+        }
         Ok((transaction, claimed))
     }
 

@@ -49,6 +49,12 @@ impl StoreError {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
     }
 
+    /// Whether somebody else held a lock for too long.
+    #[must_use]
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == "55P03"))
+    }
+
     /// The project all of whose events fail alike, if it is such a fault.
     pub(crate) fn project(&self) -> Option<ProjectId> {
         match self {

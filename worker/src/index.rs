@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
+use sqlx::postgres::types::Oid;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,11 @@ const OPEN_DAYS: i32 = 1;
 /// How often filters are brought up to date. At 100,000 rows a second, a search then reads a million
 /// rows at most that no filter knows, a few hundred megabytes.
 const SUMMARIZE_EVERY: Duration = Duration::from_secs(10);
+/// How often it is looked whether a day is over.
+const SEAL_EVERY: Duration = Duration::from_secs(3600);
+/// A server that has not built the indexes of a day by then has vanished, or waits for a transaction
+/// that somebody forgot.
+const SEAL_PATIENCE: Duration = Duration::from_secs(6 * 3600);
 
 /// A B-tree of a sealed partition.
 struct BTree {
@@ -32,7 +38,7 @@ const BTREES: [BTree; 2] = [
     BTree { suffix: "_by_session", on: "(project_id, session_id, occurred_at) where session_id is not null" },
 ];
 
-/// Whether the partition that ends with (and without) this day has its B-trees.
+/// Whether a partition has its B-trees whose days all come before `end`.
 pub(crate) fn is_sealed(end: Date, today: Date) -> bool {
     end <= sealed_until(today)
 }
@@ -46,34 +52,65 @@ pub(crate) fn of_new(partition: &str) -> impl Iterator<Item = String> {
     BTREES.iter().map(move |BTree { suffix, on }| format!("create index {partition}{suffix} on {partition} {on}"))
 }
 
-/// Brings the filters up to date at every interval until told to stop.
+/// Brings filters up to date and builds B-trees, each at its interval, until told to stop.
 pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
+    // A build may take long, and nobody should wait for it.
+    tokio::join!(stop.run_until_cancelled(keep_summarized(pool)), stop.run_until_cancelled(keep_sealed(pool)));
+}
+
+async fn keep_summarized(pool: &PgPool) {
     let mut tick = tokio::time::interval(SUMMARIZE_EVERY);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = tick.tick() => {}
+        tick.tick().await;
+        if let Err(error) = summarize(pool).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "filters were not brought up to date; the next time will do"
+            );
         }
-        let Some(Err(error)) = stop.run_until_cancelled(summarize(pool)).await else { continue };
-        tracing::debug!(error = &error as &dyn std::error::Error, "filters were not brought up to date; the next time will do");
+    }
+}
+
+async fn keep_sealed(pool: &PgPool) {
+    let mut tick = tokio::time::interval(SEAL_EVERY);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let sealed = tokio::time::timeout(SEAL_PATIENCE, seal(pool, crate::today())).await;
+        if let Err(error) = sealed.map_err(StoreError::from).flatten() {
+            tracing::warn!(error = &error as &dyn std::error::Error, "indexes of past days were not built; trying again later");
+        }
     }
 }
 
 /// Brings the filters up to date, unless another worker is at it.
 pub(crate) async fn summarize(pool: &PgPool) -> Result<(), StoreError> {
+    let filters = sqlx::query_file!("sql/select_filters.sql", BTREES[0].suffix).fetch_all(pool).await?;
+    for filter in filters {
+        match summarize_one(pool, filter.filter).await {
+            // Vacuum is at it, which summarizes as well.
+            Err(error) if error.is_lock_timeout() => {}
+            result => result?,
+        }
+    }
+    Ok(())
+}
+
+async fn summarize_one(pool: &PgPool, filter: Oid) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await?;
     if !lock(&mut transaction, "select pg_try_advisory_xact_lock(7034)").await? {
         return Ok(());
     }
-    // Vacuum summarizes as well. Whoever waits for it longer than a second makes it give up.
+    // Whoever waits for vacuum longer than a second (deadlock_timeout) makes it give up.
     sqlx::query("set local lock_timeout = '500ms'").execute(&mut *transaction).await?;
-    sqlx::query_file!("sql/summarize_new_rows.sql", BTREES[0].suffix).fetch_one(&mut *transaction).await?;
+    sqlx::query_file!("sql/summarize_new_rows.sql", filter).fetch_one(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(())
 }
 
-/// Builds every B-tree that is missing, as of `today`, unless another worker is at it.
+/// Builds every B-tree that is missing, as of `today`, unless another worker is at it. What cannot be
+/// built is passed over.
 pub(crate) async fn seal(pool: &PgPool, today: Date) -> Result<(), StoreError> {
     // A connection of its own: whatever happens, its lock ends with it.
     let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
@@ -89,16 +126,25 @@ async fn build_missing(connection: &mut PgConnection, today: Date) -> Result<(),
     let until = sealed_until(today).strftime("%Y%m%d").to_string();
     let missing = sqlx::query_file!("sql/select_missing_indexes.sql", &suffixes, until).fetch_all(&mut *connection).await?;
     for index in missing {
-        let (partition, suffix) = (&index.partition, &index.suffix);
-        let Some(tree) = BTREES.iter().find(|tree| tree.suffix == *suffix) else { continue };
-        // Names come from the catalog and from above, never from input.
-        if index.is_unfinished {
-            run_alone(connection, format!("drop index concurrently {partition}{suffix}")).await?;
+        let (partition, suffix) = (index.partition.as_str(), index.suffix.as_str());
+        match build(connection, partition, suffix, index.is_unfinished).await {
+            Ok(()) => tracing::info!(partition, suffix, "index built for a partition that is over"),
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, partition, suffix, "an index was not built; trying again later");
+            }
         }
-        run_alone(connection, format!("create index concurrently {partition}{suffix} on {partition} {}", tree.on)).await?;
-        tracing::info!(partition, index = suffix.trim_start_matches('_'), "index built for a partition that is over");
     }
     Ok(())
+}
+
+async fn build(connection: &mut PgConnection, partition: &str, suffix: &str, is_unfinished: bool) -> Result<(), StoreError> {
+    let Some(tree) = BTREES.iter().find(|tree| tree.suffix == suffix) else { return Ok(()) };
+    // Names come from the catalog and from above, never from input.
+    if is_unfinished {
+        run_alone(connection, format!("drop index concurrently {partition}{suffix}")).await?;
+    }
+    run_alone(connection, format!("create index concurrently {partition}{suffix} on {partition} {}", tree.on)).await
 }
 
 /// Runs what may not be part of a transaction.

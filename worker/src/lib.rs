@@ -1,12 +1,12 @@
 //! The worker: JetStream in, PostgreSQL out, exactly once.
 //!
 //! `consumer` pulls messages; `settle` brings each `delivery` to its end: decoded into a `batch`,
-//! stored by `store` in one transaction with the help of the `dictionary`, `claim`, `copy` or `insert`, and `rollup`, and
-//! then acknowledged. What fails is tried again as `retry` says, counted in `trouble`, and becomes a
-//! `dead_letter` in the end. Beside that, `compact` folds the rollups, `partition` makes tables
-//! ahead, `index` builds what makes their rows found, `sweep` clears the counts of messages that are
-//! gone, `lag` measures the queue, and `health`
-//! and `report` tell how things are.
+//! stored by `store` in one transaction with the help of the `dictionary`, `claim`, `copy` or
+//! `insert`, and `rollup`, and then acknowledged. What fails is tried again as `retry` says, counted
+//! in `trouble`, and becomes a `dead_letter` in the end. Beside that, `compact` folds the rollups,
+//! `partition` makes tables ahead, `index` builds what makes their rows found, `sweep` clears the
+//! counts of messages that are gone, `lag` measures the queue, and `health` and `report` tell how
+//! things are.
 //!
 //! It answers no questions: that is the API's work. [`bulk`] offers the store to a caller in Rust
 //! who has the events already.

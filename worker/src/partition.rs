@@ -36,41 +36,39 @@ struct Range {
     to: Date,
 }
 
-/// Makes partitions, and indexes for those that are over, at once and then every hour until told to stop.
+/// Makes partitions at once and then every hour until told to stop.
 pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
     let mut tick = tokio::time::interval(Duration::from_secs(3600));
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             _ = tick.tick() => {}
         }
-        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        if let Err(error) = make(pool, today).await {
+        if let Err(error) = make(pool, crate::today()).await {
             tracing::error!(error = &error as &dyn std::error::Error, "partitions were not made ahead; trying again in an hour");
-        }
-        if let Some(Err(error)) = stop.run_until_cancelled(index::seal(pool, today)).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "indexes of past days were not built; trying again in an hour"
-            );
         }
     }
 }
 
-/// Makes every partition that is missing, as of `today`. Replicas take turns.
+/// Makes every partition that is missing, as of `today`.
 pub(crate) async fn make(pool: &PgPool, today: Date) -> Result<(), StoreError> {
+    make_for(pool, LEDGER, LEDGER_DAYS_BACK, today).await?;
+    make_for(pool, EVENTS, EVENT_DAYS_BACK, today).await
+}
+
+/// Makes those of one table. Replicas take turns.
+async fn make_for(pool: &PgPool, table: &str, days_back: i32, today: Date) -> Result<(), StoreError> {
     let mut transaction = pool.begin().await?;
     sqlx::query("select pg_advisory_xact_lock(7032)").execute(&mut *transaction).await?;
     // Attaching waits for readers of the default partition; better to give up than to hold them up.
     sqlx::query("set local lock_timeout = '5s'").execute(&mut *transaction).await?;
-    for (table, days_back) in [(LEDGER, LEDGER_DAYS_BACK), (EVENTS, EVENT_DAYS_BACK)] {
-        let end = made_until(&mut transaction, table).await?;
-        for range in ranges(today, days_back).into_iter().filter(|range| end.is_none_or(|end| range.to > end)) {
-            let from = end.map_or(range.from, |end| range.from.max(end));
-            let range = Range { from, ..range };
-            let is_sealed = table == EVENTS && index::is_sealed(range.to, today);
-            attach(&mut transaction, table, range, is_sealed).await?;
-        }
+    let end = made_until(&mut transaction, table).await?;
+    for range in ranges(today, days_back).into_iter().filter(|range| end.is_none_or(|end| range.to > end)) {
+        let from = end.map_or(range.from, |end| range.from.max(end));
+        let range = Range { from, ..range };
+        let is_sealed = table == EVENTS && index::is_sealed(range.to, today);
+        attach(&mut transaction, table, range, is_sealed).await?;
     }
     transaction.commit().await?;
     Ok(())

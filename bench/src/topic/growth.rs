@@ -30,6 +30,10 @@ struct Figures<'a> {
 impl<'a> Figures<'a> {
     async fn new(stage: &'a Stage) -> anyhow::Result<Self> {
         stage.service.quiet().await?;
+        if stage.rows == 0 {
+            // Other topics have stored some there.
+            stage.service.database.clear().await?;
+        }
         Ok(Self {
             stage,
             snapshot: Snapshot::take(&stage.service.database.pool).await?,

@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rollcall_worker::bulk::Loader;
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -13,11 +13,12 @@ use crate::Bench;
 use crate::outcome::Outcome;
 use crate::row::Row;
 
-/// The last partition with B-trees: its day has rows, from the filling.
+/// The last partition with rows and B-trees.
 const LAST_SEALED: &str = "select max(c.relname)::text
 from pg_inherits i
 join pg_class c on c.oid = i.inhrelid
-where i.inhparent = 'events'::regclass and to_regclass(c.relname || '_by_user') is not null and c.relname ~ '[0-9]{8}$'";
+where i.inhparent = 'events'::regclass and to_regclass(c.relname || '_by_user') is not null
+    and c.relname ~ '[0-9]{8}$' and c.reltuples > 0";
 
 pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     for stage in bench.stages.iter().filter(|stage| stage.rows > 0) {
@@ -38,5 +39,7 @@ async fn build(pool: &PgPool) -> anyhow::Result<f64> {
     sqlx::query(AssertSqlSafe(format!("drop index {day}_by_user, {day}_by_session"))).execute(pool).await?;
     let started = Instant::now();
     Loader::new(pool.clone()).seal().await?;
+    let last: Option<String> = sqlx::query_scalar(LAST_SEALED).fetch_one(pool).await?;
+    ensure!(last.is_some_and(|last| last == day), "the indexes of {day} were not built: a worker was about to");
     Ok(started.elapsed().as_secs_f64() * 1e6 / events as f64)
 }
