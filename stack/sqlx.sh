@@ -14,7 +14,7 @@ trap cleanup EXIT
 
 SQLX_OFFLINE=true cargo build --quiet -p rollcall-stack
 mkfifo "$data/stdin"
-target/debug/rollcall-stack "$data/servers" <"$data/stdin" >"$data/out" &
+"${CARGO_TARGET_DIR:-target}"/debug/rollcall-stack "$data/servers" <"$data/stdin" >"$data/out" &
 # The servers stop when this end of the pipe is closed.
 exec 3>"$data/stdin"
 until grep -q READY "$data/out"; do sleep 0.1; done
