@@ -5,7 +5,7 @@ with active as (
         (e.occurred_at at time zone $5)::date as day,
         coalesce(e.user_id, e.anonymous_id, e.session_id) as actor
     from events e
-    join event_types t on t.id = e.event_type_id
+    join event_types t on t.project_id = e.project_id and t.id = e.event_type_id
     where e.project_id = $1
       -- slack for the zone; in UTC, so that the planner leaves other days' partitions alone
       and e.occurred_at >= ($2::date - interval '2 days') at time zone 'UTC'

@@ -11,7 +11,7 @@ seen as (
         t.name as event_type,
         (e.occurred_at at time zone $6)::date as day
     from events e
-    join event_types t on t.id = e.event_type_id
+    join event_types t on t.project_id = e.project_id and t.id = e.event_type_id
     where e.project_id = $1
       -- only for new users does the time before the windows matter; slack for the zone
       and ($9 or e.occurred_at >= (select min(from_day) from windows) - interval '2 days')

@@ -15,7 +15,7 @@ select
     t.name as "event_type!",
     sum(c.n)::bigint as "count!"
 from counted c
-join event_types t on t.id = c.event_type_id
+join event_types t on t.project_id = $1 and t.id = c.event_type_id
 group by t.name
 order by sum(c.n) desc, t.name
 limit $4

@@ -3,7 +3,7 @@ select
     t.name as "event_type!",
     count(*) as "count!"
 from events e
-join event_types t on t.id = e.event_type_id
+join event_types t on t.project_id = e.project_id and t.id = e.event_type_id
 where e.project_id = $1
   -- slack for the zone; in UTC, so that the planner leaves other days' partitions alone
   and e.occurred_at >= ($2::date - interval '2 days') at time zone 'UTC'

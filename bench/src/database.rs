@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rollcall_shared::database::{self, DatabaseSettings};
-use rollcall_shared::settings::Secret;
 use rollcall_stack::Postgres;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
@@ -65,7 +64,7 @@ impl Database {
     /// A database that may be there.
     pub(crate) fn open(postgres: &Postgres, name: &str) -> anyhow::Result<Self> {
         let url = postgres.url(name);
-        let settings = DatabaseSettings { url: Secret::new(url.clone()), max_connections: 8, migrate_on_start: false };
+        let settings = DatabaseSettings { max_connections: 8, ..DatabaseSettings::of_url(url.clone()) };
         let pool = database::pool(&settings, "rollcall-bench", Duration::ZERO)?;
         Ok(Self { name: name.to_owned(), url, pool })
     }

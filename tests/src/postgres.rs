@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rollcall_shared::database::{self, DatabaseSettings};
-use rollcall_shared::settings::Secret;
 use rollcall_stack::Postgres;
 use sqlx::AssertSqlSafe;
 use tokio::sync::OnceCell;
@@ -61,7 +60,7 @@ pub(crate) async fn own_postgres(folder: PathBuf) -> Postgres {
 
 /// Migrates a database and makes its partitions.
 async fn prepare(url: &str) {
-    let settings = DatabaseSettings { url: Secret::new(url), max_connections: 2, migrate_on_start: true };
+    let settings = DatabaseSettings { max_connections: 2, ..DatabaseSettings::of_url(url) };
     let pool = database::pool(&settings, "template", Duration::ZERO).expect("a valid URL");
     database::migrate(&pool).await.expect("migrations apply");
     rollcall_worker::make_partitions(&pool).await.expect("partitions are made");

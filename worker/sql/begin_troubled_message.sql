@@ -1,6 +1,8 @@
--- Counts a beginning whose end is not known yet.
-insert into troubled_messages (sequence, published_ns, begun, refusals)
-values ($1, $2, 1, 0)
+-- Counts a delivery as begun, once however often this is said. Its end is not known yet.
+insert into troubled_messages as troubled (sequence, published_ns, begun_by)
+values ($1, $2, array[$3::uuid])
 on conflict (sequence, published_ns) do update
-set begun = troubled_messages.begun + 1
-returning begun, refusals
+set begun_by = case when $3 = any(troubled.begun_by) then troubled.begun_by else troubled.begun_by || $3 end
+returning
+    begun + cardinality(begun_by) as "begun!",
+    refusals + cardinality(refused_by) as "refusals!"

@@ -1,5 +1,5 @@
 -- An end without a result.
 update troubled_messages
-set begun = greatest(begun - 1, 0)
+set begun_by = array_remove(begun_by, $3)
 where sequence = $1
   and published_ns = $2

@@ -1,5 +1,5 @@
--- Gives numbers to new event types. The array is sorted by name.
-insert into event_types (project_id, name)
-select $1, name
-from unnest($2::text[]) as fresh (name)
+-- Gives numbers to new event types. The arrays are sorted by name; another worker's number stays.
+insert into event_types (project_id, id, name)
+select $1, id, name
+from unnest($2::text[], $3::int[]) as fresh (name, id)
 on conflict do nothing

@@ -1,7 +1,7 @@
--- Counts a refusal, which is also an end. A first delivery was not counted as begun.
-insert into troubled_messages (sequence, published_ns, begun, refusals)
-values ($1, $2, 0, 1)
+-- Counts a delivery as refused, once however often this is said. That is also its end.
+insert into troubled_messages as troubled (sequence, published_ns, refused_by)
+values ($1, $2, array[$3::uuid])
 on conflict (sequence, published_ns) do update
-set begun = greatest(troubled_messages.begun - 1, 0),
-    refusals = troubled_messages.refusals + 1
-returning refusals
+set begun_by = array_remove(troubled.begun_by, $3),
+    refused_by = case when $3 = any(troubled.refused_by) then troubled.refused_by else troubled.refused_by || $3 end
+returning refusals + cardinality(refused_by) as "refusals!"

@@ -7,6 +7,7 @@
 //! There is no retry here, and nothing that makes events durable before they are stored.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -21,6 +22,9 @@ use crate::status::Status;
 use crate::store::{Store, copy_rows, new_events};
 use crate::{compact, copy, index, partition};
 
+/// The caller waits for its own batches, however long they take.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(3600);
+
 /// Stores batches. Any number of tasks may share one.
 pub struct Loader {
     pool: PgPool,
@@ -33,6 +37,7 @@ pub struct Lines([Decoded; 1]);
 
 /// A batch whose payloads are encoded.
 pub struct Prepared {
+    events: u64,
     identities: Vec<u8>,
     copy_body: Vec<u8>,
     deltas: Deltas,
@@ -58,7 +63,8 @@ impl Loader {
     /// Stores into the database of the pool, whose schema must be up to date.
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
-        Self { store: Store::new(pool.clone(), Arc::new(Status::new())), dictionary: Dictionary::new(), pool }
+        let store = Store::new(pool.clone(), REPLY_TIMEOUT, Arc::new(Status::new()));
+        Self { store, dictionary: Dictionary::new(), pool }
     }
 
     /// Stores the events in one transaction, with their rollups; returns how many were new.
@@ -84,7 +90,12 @@ impl Loader {
         let numbers = self.dictionary.resolve(&self.pool, &rows).await?;
         let all: Vec<Identity> = rows.iter().map(|row| row.identity).collect();
         let new = new_events(&rows, &all, &numbers);
-        Ok(Prepared { identities: copy::encode_identities(&rows), copy_body: copy::encode(&new), deltas: Deltas::of(&new) })
+        Ok(Prepared {
+            events: rows.len() as u64,
+            identities: copy::encode_identities(&rows),
+            copy_body: copy::encode(&new),
+            deltas: Deltas::of(&new),
+        })
     }
 
     /// Makes the partitions that a worker would have made which ran from this day until today.
@@ -133,9 +144,9 @@ impl Prepared {
     /// Only if PostgreSQL refuses one, or an event was stored before.
     pub async fn execute(self, connection: &mut PgConnection) -> anyhow::Result<()> {
         let mut transaction = connection.begin().await?;
-        claim_new(&mut transaction, self.identities).await?;
+        claim_new(&mut transaction, self.identities, self.events).await?;
         copy_rows(&mut transaction, self.copy_body).await?;
-        self.deltas.insert(&mut transaction).await?;
+        self.deltas.insert(&mut transaction, self.events).await?;
         transaction.commit().await?;
         Ok(())
     }

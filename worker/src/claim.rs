@@ -4,18 +4,18 @@
 //! other and cannot deadlock. To ask of each id whether it is there, and to insert it, is twice the
 //! work of inserting it. As long as batches turn out to be all new, the next one is taken to be so
 //! and its identities are copied in; the unique index refuses the copy if it is not, and then the
-//! batch asks like any other.
+//! batch asks like any other, in another transaction.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::civil::Date;
 use rollcall_shared::day::Day;
 use rollcall_shared::project::ProjectId;
-use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+use sqlx::PgConnection;
 
 use crate::batch::{Identity, Row};
 use crate::copy;
-use crate::error::StoreError;
+use crate::error::{StoreError, agree};
 use crate::rollup::sql_date;
 
 /// Rows from which a batch is worth a guess.
@@ -26,65 +26,47 @@ const MANY: usize = 5_000;
 const CLEAN_AT_FIRST: u32 = 4;
 const CLEAN_AT_MOST: u32 = 1_024;
 
-/// Claims identities, and remembers how likely they are to be new.
+/// How a batch claims its identities.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// Asks of each whether it is there.
+    Asking,
+    /// Takes all of them to be new, and fails if one is not.
+    AllNew,
+}
+
+/// Remembers how likely it is that a batch is all new.
 #[derive(Debug)]
-pub(crate) struct Claims {
+pub(crate) struct Guesses {
     /// Large batches without a duplicate since the last one with some.
     clean: AtomicU32,
     /// How many of them it takes for a guess.
     needed: AtomicU32,
 }
 
-impl Claims {
+impl Guesses {
     pub(crate) fn new() -> Self {
         Self { clean: AtomicU32::new(0), needed: AtomicU32::new(CLEAN_AT_FIRST) }
     }
 
-    /// Claims the identities of the sorted rows in a transaction that it begins; returns it, and
-    /// those that are new in the same order.
-    pub(crate) async fn begin(
-        &self,
-        pool: &PgPool,
-        rows: &[Row<'_>],
-    ) -> Result<(Transaction<'static, Postgres>, Vec<Identity>), StoreError> {
-        let mut transaction = pool.begin().await?;
-        if self.guesses_new(rows.len()) {
-            match claim_new(&mut transaction, copy::encode_identities(rows)).await {
-                Ok(()) => {
-                    self.learn(true);
-                    return Ok((transaction, rows.iter().map(|row| row.identity).collect()));
-                }
-                Err(error) if error.is_duplicate() => {
-                    self.forget();
-                    transaction.rollback().await?;
-                    transaction = pool.begin().await?;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        let claimed = claim(&mut transaction, rows).await?;
-        if claimed.len() < rows.len() || rows.len() >= MANY {
-            self.learn(claimed.len() == rows.len());
-        }
-        Ok((transaction, claimed))
-    }
-
     // Workers' lanes share the counters without order: a guess more or less does no harm.
 
-    fn guesses_new(&self, rows: usize) -> bool {
+    /// Whether a batch of so many rows should be taken to be all new.
+    pub(crate) fn is_worth_one(&self, rows: usize) -> bool {
         rows >= MANY && self.clean.load(Ordering::Relaxed) >= self.needed.load(Ordering::Relaxed)
     }
 
-    fn learn(&self, all_were_new: bool) {
-        if !all_were_new {
+    /// So many rows of a batch were new.
+    pub(crate) fn observe(&self, rows: usize, new: usize) {
+        if new < rows {
             self.clean.store(0, Ordering::Relaxed);
-        } else if self.clean.fetch_add(1, Ordering::Relaxed) >= CLEAN_AT_MOST {
+        } else if rows >= MANY && self.clean.fetch_add(1, Ordering::Relaxed) >= CLEAN_AT_MOST {
             self.needed.store(CLEAN_AT_FIRST, Ordering::Relaxed);
         }
     }
 
     /// A guess was wrong.
-    fn forget(&self) {
+    pub(crate) fn was_wrong(&self) {
         self.clean.store(0, Ordering::Relaxed);
         let needed = self.needed.load(Ordering::Relaxed).saturating_mul(2).min(CLEAN_AT_MOST);
         self.needed.store(needed, Ordering::Relaxed);
@@ -92,7 +74,20 @@ impl Claims {
 }
 
 /// Claims the identities of the sorted rows; returns those that are new, in the same order.
-async fn claim(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<Vec<Identity>, StoreError> {
+///
+/// # Errors
+/// [`StoreError::WrongGuess`] for any error if all were taken to be new; the connection must be closed.
+pub(crate) async fn claim(connection: &mut PgConnection, rows: &[Row<'_>], how: Claim) -> Result<Vec<Identity>, StoreError> {
+    match how {
+        Claim::Asking => ask(connection, rows).await,
+        Claim::AllNew => {
+            claim_new(connection, copy::encode_identities(rows), rows.len() as u64).await?;
+            Ok(rows.iter().map(|row| row.identity).collect())
+        }
+    }
+}
+
+async fn ask(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<Vec<Identity>, StoreError> {
     let projects: Vec<_> = rows.iter().map(|row| row.identity.project.0).collect();
     let ids: Vec<_> = rows.iter().map(|row| row.identity.id).collect();
     let days: Vec<_> = rows.iter().map(|row| sql_date(row.identity.day)).collect();
@@ -106,36 +101,37 @@ async fn claim(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<Vec<Id
     Ok(claimed)
 }
 
-/// Claims identities that are all new, given as the body of a COPY. Fails if one is not.
-pub(crate) async fn claim_new(connection: &mut PgConnection, body: Vec<u8>) -> Result<(), StoreError> {
-    copy::run(connection, include_str!("../sql/copy_event_ids.sql"), body).await
+/// Claims identities that are all new, given as the body of a COPY of so many rows. Fails if one is not.
+pub(crate) async fn claim_new(connection: &mut PgConnection, body: Vec<u8>, rows: u64) -> Result<(), StoreError> {
+    let copied = copy::run(connection, include_str!("../sql/copy_event_ids.sql"), body).await;
+    agree("copied identities", rows, copied.map_err(StoreError::WrongGuess)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn batches(claims: &Claims, count: u32) {
-        (0..count).for_each(|_| claims.learn(true));
+    fn clean_batches(guesses: &Guesses, count: u32) {
+        (0..count).for_each(|_| guesses.observe(MANY, MANY));
     }
 
     #[test]
     fn a_guess_takes_clean_batches_and_twice_as_many_after_a_wrong_one() {
-        let claims = Claims::new();
-        assert!(!claims.guesses_new(MANY));
-        batches(&claims, CLEAN_AT_FIRST);
-        assert!(claims.guesses_new(MANY) && !claims.guesses_new(MANY - 1));
-        claims.learn(false);
-        assert!(!claims.guesses_new(MANY));
-        batches(&claims, CLEAN_AT_FIRST);
-        assert!(claims.guesses_new(MANY));
-        claims.forget();
-        batches(&claims, CLEAN_AT_FIRST);
-        assert!(!claims.guesses_new(MANY));
-        batches(&claims, CLEAN_AT_FIRST);
-        assert!(claims.guesses_new(MANY));
-        (0..20).for_each(|_| claims.forget());
-        batches(&claims, CLEAN_AT_MOST);
-        assert!(claims.guesses_new(MANY));
+        let guesses = Guesses::new();
+        assert!(!guesses.is_worth_one(MANY));
+        clean_batches(&guesses, CLEAN_AT_FIRST);
+        assert!(guesses.is_worth_one(MANY) && !guesses.is_worth_one(MANY - 1));
+        guesses.observe(3, 2);
+        assert!(!guesses.is_worth_one(MANY));
+        clean_batches(&guesses, CLEAN_AT_FIRST);
+        assert!(guesses.is_worth_one(MANY));
+        guesses.was_wrong();
+        clean_batches(&guesses, CLEAN_AT_FIRST);
+        assert!(!guesses.is_worth_one(MANY));
+        clean_batches(&guesses, CLEAN_AT_FIRST);
+        assert!(guesses.is_worth_one(MANY));
+        (0..20).for_each(|_| guesses.was_wrong());
+        clean_batches(&guesses, CLEAN_AT_MOST);
+        assert!(guesses.is_worth_one(MANY));
     }
 }

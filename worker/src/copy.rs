@@ -7,7 +7,6 @@ use rollcall_shared::event::{Text, parse_uuid};
 use sqlx::PgConnection;
 
 use crate::batch::Row;
-use crate::error::StoreError;
 use crate::rollup::NewEvent;
 
 /// 2000-01-01, where PostgreSQL's clock begins, in microseconds since 1970.
@@ -16,20 +15,15 @@ const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 const POSTGRES_EPOCH_DAYS: i32 = 10_957;
 const SIGNATURE: &[u8] = b"PGCOPY\n\xff\r\n\0";
 
-/// Sends the body of one COPY from standard input, or nothing of it.
-pub(crate) async fn run(connection: &mut PgConnection, statement: &'static str, body: Vec<u8>) -> Result<(), StoreError> {
+/// Sends the body of one COPY from standard input; returns how many rows the server counted.
+///
+/// # Errors
+/// Those of the server and the connection. The connection may be left inside the COPY, so it must be
+/// closed.
+pub(crate) async fn run(connection: &mut PgConnection, statement: &'static str, body: Vec<u8>) -> Result<u64, sqlx::Error> {
     let mut copy = connection.copy_in_raw(statement).await?;
-    match copy.send(body).await {
-        Ok(_) => {
-            copy.finish().await?;
-            Ok(())
-        }
-        Err(error) => {
-            // The connection stays in COPY until told; the first error is the one that matters.
-            let _ = copy.abort("the rows could not be sent").await;
-            Err(error.into())
-        }
-    }
+    copy.send(body).await?;
+    copy.finish().await
 }
 
 /// The rows as the body of one COPY.

@@ -6,6 +6,7 @@ use rollcall_shared::chunk::{self, ChunkError, EVENTS_HEADER, LINES_BYTES_HEADER
 use rollcall_shared::dead_letter;
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::topology::project_of;
+use uuid::Uuid;
 
 use crate::batch::Decoded;
 
@@ -13,6 +14,8 @@ use crate::batch::Decoded;
 #[derive(Debug)]
 pub(crate) struct Delivery {
     message: Message,
+    /// This delivery and no other of the same message.
+    pub(crate) delivery_id: Uuid,
     /// Counted in `troubled_messages`, so that it must be forgotten there at the end.
     pub(crate) is_troubled: bool,
 }
@@ -28,7 +31,7 @@ impl Delivery {
     /// A message that just came. `None` if it did not come from the consumer.
     pub(crate) fn new(message: Message) -> Option<Self> {
         let is_redelivered = message.info().ok()?.delivered > 1;
-        Some(Self { message, is_troubled: is_redelivered })
+        Some(Self { message, delivery_id: Uuid::now_v7(), is_troubled: is_redelivered })
     }
 
     pub(crate) fn message(&self) -> &Message {

@@ -8,9 +8,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use quick_cache::sync::Cache;
+use rollcall_shared::database::Lease;
 use rollcall_shared::day::Calendar;
 use rollcall_shared::project::ProjectId;
-use sqlx::PgPool;
+use sqlx::{Connection, PgPool};
 
 use crate::batch::Row;
 use crate::error::StoreError;
@@ -55,11 +56,11 @@ impl Dictionary {
             }
         }
         for (project, names) in new_types {
-            let found = event_types(pool, project, sorted(&names)).await?;
+            let found = event_types(pool, project, sorted(&names)).await.map_err(StoreError::Dictionary)?;
             learn(&self.event_types, project, names, &found, &mut numbers.event_types)?;
         }
         for (project, actors) in new_actors {
-            let found = users(pool, project, sorted(&actors)).await?;
+            let found = users(pool, project, sorted(&actors)).await.map_err(StoreError::Dictionary)?;
             learn(&self.actors, project, actors, &found, &mut numbers.actors)?;
         }
         Ok(numbers)
@@ -69,7 +70,8 @@ impl Dictionary {
         if let Some(calendar) = self.calendars.get(&project) {
             return Ok(calendar);
         }
-        let row = sqlx::query_file!("sql/select_project.sql", project.0).fetch_optional(pool).await?;
+        let row =
+            sqlx::query_file!("sql/select_project.sql", project.0).fetch_optional(pool).await.map_err(StoreError::Dictionary)?;
         let time_zone = row.ok_or(StoreError::UnknownProject(project))?.time_zone;
         let calendar = Arc::new(Calendar::of_zone(&time_zone).map_err(|source| StoreError::TimeZone { project, source })?);
         self.calendars.insert(project, calendar.clone());
@@ -116,20 +118,39 @@ fn sorted(texts: &HashSet<&str>) -> Vec<String> {
     texts
 }
 
-async fn event_types(pool: &PgPool, project: ProjectId, names: Vec<String>) -> Result<HashMap<String, i32>, StoreError> {
-    sqlx::query_file!("sql/insert_event_types.sql", project.0, &names).execute(pool).await?;
-    let rows = sqlx::query_file!("sql/select_event_types.sql", project.0, &names).fetch_all(pool).await?;
+/// Whoever knows all of them writes nothing: numbers of a counter that are taken and not used are
+/// lost, and there are only so many.
+async fn event_types(pool: &PgPool, project: ProjectId, names: Vec<String>) -> Result<HashMap<String, i32>, sqlx::Error> {
+    let mut known = known_event_types(pool, project, &names).await?;
+    let fresh: Vec<String> = names.into_iter().filter(|name| !known.contains_key(name)).collect();
+    let Some(count) = count(&fresh) else { return Ok(known) };
+    let mut lease = Lease::acquire(pool).await?;
+    let mut transaction = lease.begin().await?;
+    let end = sqlx::query_file!("sql/update_projects_next_event_type_id.sql", project.0, count)
+        .fetch_one(&mut *transaction)
+        .await?
+        .next_event_type_id;
+    let ids: Vec<i32> = (end - count..end).collect();
+    sqlx::query_file!("sql/insert_event_types.sql", project.0, &fresh, &ids).execute(&mut *transaction).await?;
+    transaction.commit().await?;
+    lease.give_back();
+    // Another worker may have been first with some of them; its numbers hold.
+    known.extend(known_event_types(pool, project, &fresh).await?);
+    Ok(known)
+}
+
+async fn known_event_types(pool: &PgPool, project: ProjectId, names: &[String]) -> Result<HashMap<String, i32>, sqlx::Error> {
+    let rows = sqlx::query_file!("sql/select_event_types.sql", project.0, names).fetch_all(pool).await?;
     Ok(rows.into_iter().map(|row| (row.name, row.id)).collect())
 }
 
-async fn users(pool: &PgPool, project: ProjectId, actors: Vec<String>) -> Result<HashMap<String, i32>, StoreError> {
+/// The same for actors.
+async fn users(pool: &PgPool, project: ProjectId, actors: Vec<String>) -> Result<HashMap<String, i32>, sqlx::Error> {
     let mut known = known_users(pool, project, &actors).await?;
     let fresh: Vec<String> = actors.into_iter().filter(|actor| !known.contains_key(actor)).collect();
-    if fresh.is_empty() {
-        return Ok(known);
-    }
-    let count = i32::try_from(fresh.len()).unwrap_or(i32::MAX);
-    let mut transaction = pool.begin().await?;
+    let Some(count) = count(&fresh) else { return Ok(known) };
+    let mut lease = Lease::acquire(pool).await?;
+    let mut transaction = lease.begin().await?;
     let end = sqlx::query_file!("sql/update_projects_next_user_ord.sql", project.0, count)
         .fetch_one(&mut *transaction)
         .await?
@@ -137,12 +158,17 @@ async fn users(pool: &PgPool, project: ProjectId, actors: Vec<String>) -> Result
     let ords: Vec<i32> = (end - count..end).collect();
     sqlx::query_file!("sql/insert_users.sql", project.0, &fresh, &ords).execute(&mut *transaction).await?;
     transaction.commit().await?;
-    // Another worker may have been first with some of them; its numbers hold.
+    lease.give_back();
     known.extend(known_users(pool, project, &fresh).await?);
     Ok(known)
 }
 
-async fn known_users(pool: &PgPool, project: ProjectId, actors: &[String]) -> Result<HashMap<String, i32>, StoreError> {
+async fn known_users(pool: &PgPool, project: ProjectId, actors: &[String]) -> Result<HashMap<String, i32>, sqlx::Error> {
     let rows = sqlx::query_file!("sql/select_users.sql", project.0, actors).fetch_all(pool).await?;
     Ok(rows.into_iter().map(|row| (row.actor, row.ord)).collect())
+}
+
+/// How many numbers to take; `None` if none is needed.
+fn count(fresh: &[String]) -> Option<i32> {
+    i32::try_from(fresh.len()).ok().filter(|count| *count > 0)
 }

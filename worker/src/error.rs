@@ -1,5 +1,8 @@
 //! Why rows were not stored, and what follows for them.
 
+use std::borrow::Cow;
+
+use rollcall_shared::database::ProofError;
 use rollcall_shared::dead_letter::Code;
 use rollcall_shared::project::ProjectId;
 
@@ -9,6 +12,31 @@ pub(crate) enum StoreError {
     /// PostgreSQL refused or went away; see [`StoreError::is_transient`].
     #[error("PostgreSQL did not store the batch")]
     Database(#[from] sqlx::Error),
+    /// Identities that were taken to be new could not be copied in. Whatever the reason, the batch is
+    /// stored the usual way next.
+    #[error("identities taken to be new could not be copied in")]
+    WrongGuess(#[source] sqlx::Error),
+    /// Rows could not be copied in; see [`StoreError::is_undecided`].
+    #[error("PostgreSQL did not take the rows by COPY")]
+    CopyRows(#[source] sqlx::Error),
+    /// A number for an actor or an event type could not be had: waited out, for it is hardly ever the
+    /// fault of the events.
+    #[error("PostgreSQL gave no number for an actor or event type")]
+    Dictionary(#[source] sqlx::Error),
+    /// The server counted other rows than were sent, or the reply was that to another statement:
+    /// nothing is committed, the connection is closed, and the batch is tried again.
+    #[error("{expected} {what} were expected and {found} found")]
+    Disagreement {
+        /// What was counted.
+        what: &'static str,
+        /// How many there should be.
+        expected: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// The connection is not in step: likewise.
+    #[error(transparent)]
+    OutOfStep(#[from] ProofError),
     /// A server that vanished without a word answers nothing, not even with an error: waited out.
     #[error("PostgreSQL did not answer in time")]
     Silent(#[from] tokio::time::error::Elapsed),
@@ -37,29 +65,53 @@ impl StoreError {
     #[must_use]
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => !error.code().is_some_and(|code| is_fault_of_data(&code)),
             Self::Database(sqlx::Error::Encode(_)) | Self::UnknownProject(_) | Self::TimeZone { .. } => false,
-            Self::Database(_) | Self::Silent(_) | Self::DictionaryIncomplete => true,
+            Self::Dictionary(_) => self.sql_state().is_none_or(|code| code != CHARACTER_NOT_IN_REPERTOIRE),
+            Self::Database(_) | Self::CopyRows(_) => !self.sql_state().is_some_and(|code| is_fault_of_data(&code)),
+            Self::WrongGuess(_)
+            | Self::Disagreement { .. }
+            | Self::OutOfStep(_)
+            | Self::Silent(_)
+            | Self::DictionaryIncomplete => true,
         }
     }
 
-    /// Whether a unique index found a row there already.
+    /// Whether the code of a failed COPY of rows tells neither that the rows are at fault nor that the
+    /// server is: engines in front of PostgreSQL report any error of a COPY as an internal one. A plain
+    /// `insert` of the same rows decides.
     #[must_use]
-    pub(crate) fn is_duplicate(&self) -> bool {
-        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.is_unique_violation())
+    pub(crate) fn is_undecided(&self) -> bool {
+        matches!(self, Self::CopyRows(_))
+            && self.sql_state().is_some_and(|code| !is_fault_of_data(&code) && !is_fault_of_server(&code))
+    }
+
+    /// Whether the server answered, and refused.
+    #[must_use]
+    pub(crate) fn is_answer(&self) -> bool {
+        self.sql_state().is_some()
+    }
+
+    /// The SQLSTATE, if the server reported one.
+    fn sql_state(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Database(error) | Self::WrongGuess(error) | Self::CopyRows(error) | Self::Dictionary(error) => {
+                error.as_database_error()?.code()
+            }
+            _ => None,
+        }
     }
 
     /// Whether somebody else held a lock for too long.
     #[must_use]
     pub(crate) fn is_lock_timeout(&self) -> bool {
-        matches!(self, Self::Database(sqlx::Error::Database(error)) if error.code().is_some_and(|code| code == "55P03"))
+        self.sql_state().is_some_and(|code| code == "55P03")
     }
 
     /// The project all of whose events fail alike, if it is such a fault.
     pub(crate) fn project(&self) -> Option<ProjectId> {
         match self {
             Self::UnknownProject(project) | Self::TimeZone { project, .. } => Some(*project),
-            Self::Database(_) | Self::Silent(_) | Self::DictionaryIncomplete => None,
+            _ => None,
         }
     }
 
@@ -68,31 +120,50 @@ impl StoreError {
         match self {
             Self::UnknownProject(_) => Code::UnknownProject,
             Self::TimeZone { .. } => Code::UnknownTimeZone,
-            Self::Database(_) | Self::Silent(_) | Self::DictionaryIncomplete => Code::Refused,
+            _ => Code::Refused,
         }
     }
 
     /// What everybody may know of it: nothing of what the database said.
     pub(crate) fn summary(&self) -> String {
-        match self {
-            Self::Database(sqlx::Error::Database(error)) => {
-                format!("PostgreSQL answers with SQLSTATE {}", error.code().unwrap_or_default())
+        match (self.sql_state(), self) {
+            (Some(code), _) => format!("PostgreSQL answers with SQLSTATE {code}"),
+            (None, Self::Database(_) | Self::WrongGuess(_) | Self::CopyRows(_) | Self::Dictionary(_)) => {
+                "PostgreSQL does not answer".to_owned()
             }
-            Self::Database(_) => "PostgreSQL does not answer".to_owned(),
-            other => other.to_string(),
+            (None, other) => other.to_string(),
         }
     }
 
     /// What a dead letter says of it to people, who are told what the database said.
     pub(crate) fn reason(&self) -> String {
         match self {
-            Self::Database(sqlx::Error::Database(error)) => {
-                format!("PostgreSQL: {} (SQLSTATE {})", error.message(), error.code().unwrap_or_default())
+            Self::Database(error) | Self::WrongGuess(error) | Self::CopyRows(error) | Self::Dictionary(error) => {
+                match error.as_database_error() {
+                    Some(error) => format!("PostgreSQL: {} (SQLSTATE {})", error.message(), error.code().unwrap_or_default()),
+                    None => format!("PostgreSQL: {error}"),
+                }
             }
-            Self::Database(error) => format!("PostgreSQL: {error}"),
             other => other.to_string(),
         }
     }
+}
+
+/// Checks that what was done is what should have been.
+///
+/// # Errors
+/// [`StoreError::Disagreement`] if it is not.
+pub(crate) fn agree(what: &'static str, expected: u64, found: u64) -> Result<(), StoreError> {
+    if expected == found { Ok(()) } else { Err(StoreError::Disagreement { what, expected, found }) }
+}
+
+/// The text holds a character that the database cannot.
+const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
+
+/// Connections, transactions, roles, rights and missing tables, resources, locks, shutdowns, systems.
+/// Source as below.
+fn is_fault_of_server(code: &str) -> bool {
+    ["08", "25", "28", "40", "42", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
 }
 
 /// Cardinality, invalid data, constraints, views with check, program limits, exceptions raised by

@@ -1,6 +1,6 @@
 //! What a worker serves: its health and its metrics, nothing else.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::extract::State;
@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct Health {
     pub(crate) pool: PgPool,
-    pub(crate) nats: async_nats::Client,
+    /// Set once the worker has connected for the first time.
+    pub(crate) nats: Arc<OnceLock<async_nats::Client>>,
     pub(crate) status: Arc<Status>,
     pub(crate) metrics: PrometheusHandle,
 }
@@ -43,7 +44,7 @@ async fn live() -> Json<Value> {
 async fn ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
     let asked = tokio::time::timeout(PATIENCE, sqlx::query("select 1").execute(&health.pool)).await;
     let postgres = matches!(asked, Ok(Ok(_)));
-    let nats = is_connected(&health.nats);
+    let nats = health.nats.get().is_some_and(is_connected);
     let facts = [
         (postgres, "PostgreSQL does not answer"),
         (nats, "there is no connection to nats-server"),

@@ -9,22 +9,21 @@
 use rollcall_shared::event::{Text, parse_uuid};
 use sqlx::PgConnection;
 
-use crate::error::StoreError;
 use crate::rollup::NewEvent;
 
 /// Rows up to which a batch is small. An INSERT takes about 10 microseconds more of PostgreSQL's
 /// time for a row than a COPY does, so more than a few thousand would cost more than the wait.
 pub(crate) const FEW: usize = 1_000;
 
-/// Inserts the rows.
-pub(crate) async fn insert(connection: &mut PgConnection, events: &[NewEvent<'_, '_>]) -> Result<(), StoreError> {
+/// Inserts the rows; returns how many the server counted.
+pub(crate) async fn insert(connection: &mut PgConnection, events: &[NewEvent<'_, '_>]) -> Result<u64, sqlx::Error> {
     let mut written = Vec::with_capacity(events.len());
     for new in events {
         let id = &new.row.event.id;
         written.push(parse_uuid(&id.0).is_none().then(|| id.0.as_ref()));
     }
     let properties: Vec<_> = events.iter().map(|new| new.row.event.properties.get()).collect();
-    sqlx::query_file!(
+    let inserted = sqlx::query_file!(
         "sql/insert_events.sql",
         &column(events, |new| new.row.identity.project.0),
         &column(events, |new| new.event_type_id),
@@ -41,7 +40,7 @@ pub(crate) async fn insert(connection: &mut PgConnection, events: &[NewEvent<'_,
     )
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(inserted.rows_affected())
 }
 
 fn column<T>(events: &[NewEvent<'_, '_>], value: fn(&NewEvent<'_, '_>) -> T) -> Vec<T> {

@@ -36,7 +36,7 @@ mod store;
 mod sweep;
 mod trouble;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -53,48 +53,64 @@ pub use self::settings::WorkerSettings;
 /// what it leaves to say takes the rest.
 const STOP_WITHIN: Duration = Duration::from_secs(8);
 
-/// Runs a worker until told to stop.
+/// Runs a worker until told to stop. It answers for its health from the beginning, also while it
+/// waits for PostgreSQL or NATS.
 ///
 /// # Errors
 /// Only if it cannot start: the settings do not fit, or NATS refuses the connection.
 pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     describe_metrics();
-    let pool = database::pool(&settings.database, "rollcall-worker", Duration::ZERO).context("DATABASE_URL")?;
-    // PostgreSQL or NATS may be away for long: asked to stop meanwhile, a worker has nothing to finish.
-    let Some(nats) = stop.run_until_cancelled(prepare(settings.clone(), pool.clone())).await.transpose()? else { return Ok(()) };
+    let pool =
+        database::pool(&settings.database, "rollcall-worker", settings.database.statement_timeout).context("DATABASE_URL")?;
     let status = Arc::new(status::Status::new());
-    let patience = retry::Patience { progress: settings.nats.ack_wait / 3, first_delay: settings.retry_delay };
-    let settler = settle::Settler::new(nats.clone(), pool.clone(), patience, status.clone(), stop.clone());
-    let remake = settings.database.migrate_on_start.then(|| settings.nats.clone());
-    let consumer = consumer::Consumer::new(nats.clone(), Arc::new(settler), status.clone(), settings.batch_max_events, remake);
+    let nats = Arc::new(OnceLock::new());
     let health = health::Health { pool: pool.clone(), nats: nats.clone(), status: status.clone(), metrics: telemetry::metrics() };
     let served = axum::serve(listener, health::router(health)).with_graceful_shutdown(stop.clone().cancelled_owned());
-    tracing::info!("worker is ready");
     let work = async {
-        let (served, ..) = tokio::join!(
-            served.into_future(),
-            consumer.run(&stop),
-            compact::run(&pool, settings.compact_interval, &stop),
-            partition::run(&pool, &stop),
-            index::run(&pool, &stop),
-            lag::run(nats.clone(), &stop),
-            sweep::run(nats.clone(), &pool, &stop),
-            report::run(&pool, &status, &stop),
-        );
-        if let Err(error) = nats.flush().await {
-            tracing::warn!(%error, "the last acknowledgements may be lost; their messages come back");
-        }
-        pool.close().await;
-        served
+        let served = async { served.await.context("serving health and metrics ended") };
+        tokio::try_join!(served, work(settings, pool, nats, status, &stop)).map(drop)
     };
     match shutdown::within(STOP_WITHIN, &stop, work).await {
-        Some(served) => served.context("serving health and metrics ended"),
+        Some(ended) => ended,
         // Whatever still hangs, a server that does not answer most likely, loses nothing by being left.
         None => {
             tracing::warn!("something did not stop in time and was left");
             Ok(())
         }
     }
+}
+
+/// Stores events until told to stop, once the servers are there.
+async fn work(
+    settings: WorkerSettings,
+    pool: sqlx::PgPool,
+    connected: Arc<OnceLock<async_nats::Client>>,
+    status: Arc<status::Status>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    // PostgreSQL or NATS may be away for long: asked to stop meanwhile, a worker has nothing to finish.
+    let Some(nats) = stop.run_until_cancelled(prepare(settings.clone(), pool.clone())).await.transpose()? else { return Ok(()) };
+    let nats = connected.get_or_init(|| nats);
+    let patience = retry::Patience { progress: settings.nats.ack_wait / 3, first_delay: settings.retry_delay };
+    let reply_timeout = settings.database.reply_timeout;
+    let settler = settle::Settler::new(nats.clone(), pool.clone(), reply_timeout, patience, status.clone(), stop.clone());
+    let remake = settings.database.migrate_on_start.then(|| settings.nats.clone());
+    let consumer = consumer::Consumer::new(nats.clone(), Arc::new(settler), status.clone(), settings.batch_max_events, remake);
+    tracing::info!("worker is ready");
+    tokio::join!(
+        consumer.run(stop),
+        compact::run(&pool, settings.compact_interval, stop),
+        partition::run(&pool, stop),
+        index::run(&pool, stop),
+        lag::run(nats.clone(), stop),
+        sweep::run(nats.clone(), &pool, stop),
+        report::run(&pool, &status, stop),
+    );
+    if let Err(error) = nats.flush().await {
+        tracing::warn!(%error, "the last acknowledgements may be lost; their messages come back");
+    }
+    pool.close().await;
+    Ok(())
 }
 
 /// Waits for the servers, brings schema and streams up to date if this is asked of it, and connects.

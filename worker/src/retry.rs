@@ -50,9 +50,13 @@ impl Patience {
             .with_max_delay(MAX_PAUSE)
             .without_max_times()
             .with_jitter();
+        let mut waiting = None;
         let warn = |error: &StoreError, delay: Duration| {
             counter!("rollcall_store_retries_total").increment(1);
-            status.waits_for_database(error);
+            match waiting {
+                None => waiting = Some(status.wait_for_database(error)),
+                Some(_) => status.note(error.summary()),
+            }
             let delay_ms = delay.as_millis() as u64;
             tracing::warn!(error = error as &dyn std::error::Error, delay_ms, "a batch waits for PostgreSQL");
         };
@@ -65,9 +69,7 @@ impl Patience {
                 () = stop.cancelled() => tokio::time::timeout(LAST_CHANCE, done).await.ok()?.ok(),
             }
         };
-        let done = self.in_progress(deliveries, work).await;
-        status.database_answers();
-        done
+        self.in_progress(deliveries, work).await
     }
 
     /// Works, and meanwhile reports the messages in progress, so that nobody else takes them. The two

@@ -9,7 +9,7 @@ use rollcall_shared::project::ProjectId;
 use sqlx::PgConnection;
 
 use crate::batch::Row;
-use crate::error::StoreError;
+use crate::error::{StoreError, agree};
 
 /// In rollups, the event type that stands for all of them.
 pub(crate) const ALL_TYPES: i32 = 0;
@@ -46,8 +46,19 @@ impl Deltas {
         deltas
     }
 
-    /// Appends the deltas in the transaction that stores their events.
-    pub(crate) async fn insert(self, connection: &mut PgConnection) -> Result<(), StoreError> {
+    /// How many events were counted.
+    fn events(&self) -> u64 {
+        self.counts.values().sum::<i64>().unsigned_abs()
+    }
+
+    /// Appends the deltas in the transaction that stores their events, of which there are so many.
+    ///
+    /// # Errors
+    /// Those of the database, and [`StoreError::Disagreement`] if what was counted or written is not
+    /// what should have been.
+    pub(crate) async fn insert(self, connection: &mut PgConnection, events: u64) -> Result<(), StoreError> {
+        agree("events in the rollups", events, self.events())?;
+        let (bitmap_keys, count_keys) = (self.users.len() as u64, self.counts.len() as u64);
         let (mut projects, mut types, mut days, mut bitmaps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for ((project, event_type_id, day), bitmap) in self.users {
             projects.push(project.0);
@@ -55,9 +66,10 @@ impl Deltas {
             days.push(sql_date(day));
             bitmaps.push(serialize(&bitmap));
         }
-        sqlx::query_file!("sql/insert_active_users_delta.sql", &projects, &types, &days as _, &bitmaps)
+        let inserted = sqlx::query_file!("sql/insert_active_users_delta.sql", &projects, &types, &days as _, &bitmaps)
             .execute(&mut *connection)
             .await?;
+        agree("deltas of active users", bitmap_keys, inserted.rows_affected())?;
         let (mut projects, mut days, mut types, mut counts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for ((project, day, event_type_id), count) in self.counts {
             projects.push(project.0);
@@ -65,10 +77,10 @@ impl Deltas {
             types.push(event_type_id);
             counts.push(count);
         }
-        sqlx::query_file!("sql/insert_event_counts_delta.sql", &projects, &days as _, &types, &counts)
+        let inserted = sqlx::query_file!("sql/insert_event_counts_delta.sql", &projects, &days as _, &types, &counts)
             .execute(&mut *connection)
             .await?;
-        Ok(())
+        agree("deltas of event counts", count_keys, inserted.rows_affected())
     }
 }
 

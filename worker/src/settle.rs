@@ -43,13 +43,14 @@ impl Settler {
     pub(crate) fn new(
         client: async_nats::Client,
         pool: PgPool,
+        reply_timeout: Duration,
         patience: Patience,
         status: Arc<Status>,
         stop: CancellationToken,
     ) -> Self {
         Self {
-            store: Store::new(pool.clone(), status.clone()),
-            troubles: Troubles::new(pool),
+            store: Store::new(pool.clone(), reply_timeout, status.clone()),
+            troubles: Troubles::new(pool, reply_timeout),
             dead_letters: DeadLetters::new(client.clone()),
             patience,
             client,
@@ -95,8 +96,8 @@ impl Settler {
     }
 
     async fn begin(&self, deliveries: &[Delivery; 1]) -> Option<Counts> {
-        let id = deliveries[0].id();
-        self.patience.wait_out(deliveries, &self.status, &self.stop, || self.troubles.begin(id)).await
+        let [delivery] = deliveries;
+        self.patience.wait_out(deliveries, &self.status, &self.stop, || self.troubles.begin(delivery)).await
     }
 
     async fn settle_begun(&self, deliveries: &[Delivery; 1], counts: Option<Counts>) {
@@ -130,7 +131,7 @@ impl Settler {
     /// counted.
     async fn uncount(&self, delivery: &Delivery) {
         if delivery.is_troubled {
-            let uncounted = tokio::time::timeout(Duration::from_secs(1), self.troubles.hand_back(delivery.id())).await;
+            let uncounted = tokio::time::timeout(Duration::from_secs(1), self.troubles.hand_back(delivery)).await;
             tracing::debug!(uncounted = matches!(uncounted, Ok(Ok(()))), "a beginning is taken back");
         }
     }
@@ -174,8 +175,7 @@ impl Settler {
     async fn conclude(&self, delivery: &Delivery, inserted: u64, refused: &[Refused], is_exact: bool) {
         let mut settled = Settled { inserted, dead_lettered: 0, pending: 0 };
         if let Some(first) = refused.first() {
-            let id = delivery.id();
-            let counting = || self.troubles.refuse(id);
+            let counting = || self.troubles.refuse(delivery);
             let alone = std::slice::from_ref(delivery);
             let Some(refusals) = self.patience.wait_out(alone, &self.status, &self.stop, counting).await else {
                 return self.hand_back(delivery).await;
@@ -209,10 +209,9 @@ impl Settler {
     /// Everything of the message is stored or buried: the queue and the counts may forget it.
     async fn finish(&self, delivery: &Delivery, was_never_refused: bool) {
         if delivery.is_troubled || !was_never_refused {
-            let id = delivery.id();
             let alone = std::slice::from_ref(delivery);
             // If it stays, it is a row too many and harms nobody.
-            self.patience.wait_out(alone, &self.status, &self.stop, || self.troubles.forget(id)).await;
+            self.patience.wait_out(alone, &self.status, &self.stop, || self.troubles.forget(delivery)).await;
         }
         delivery.answer(AckKind::Ack).await;
     }

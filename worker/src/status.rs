@@ -1,6 +1,6 @@
 //! The status of a worker: what it tells about itself to `/health/ready` and `/pipeline`.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -15,6 +15,16 @@ pub(crate) struct LastError {
     pub(crate) at: Timestamp,
 }
 
+/// One piece of work that waits for PostgreSQL.
+#[derive(Debug)]
+pub(crate) struct Waiting<'a>(&'a Status);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Shared by everything in one worker.
 #[derive(Debug)]
 pub(crate) struct Status {
@@ -24,8 +34,8 @@ pub(crate) struct Status {
     stored: AtomicU64,
     /// It is pulling from the consumer.
     pulling: AtomicBool,
-    /// A batch waits for PostgreSQL.
-    waiting: AtomicBool,
+    /// Work that waits for PostgreSQL.
+    waiting: AtomicUsize,
     last_error: Mutex<Option<LastError>>,
 }
 
@@ -36,7 +46,7 @@ impl Status {
             started_at: Timestamp::now(),
             stored: AtomicU64::new(0),
             pulling: AtomicBool::new(false),
-            waiting: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
             last_error: Mutex::new(None),
         }
     }
@@ -59,18 +69,14 @@ impl Status {
     }
 
     pub(crate) fn is_waiting(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed)
+        self.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// A batch cannot be stored for now.
-    pub(crate) fn waits_for_database(&self, error: &StoreError) {
-        self.waiting.store(true, Ordering::Relaxed);
+    /// Something waits for PostgreSQL, until the returned value is dropped.
+    pub(crate) fn wait_for_database(&self, error: &StoreError) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         self.note(error.summary());
-    }
-
-    /// What had to wait was done.
-    pub(crate) fn database_answers(&self) {
-        self.waiting.store(false, Ordering::Relaxed);
+        Waiting(self)
     }
 
     /// Something went wrong that people should know of.

@@ -1,7 +1,9 @@
 //! The store: one transaction a batch, and all of it or nothing.
 //!
 //! Claim the identities; keep the rows whose claim was new; write them; append what they add to the
-//! rollups; commit. A retry of anything finds its identities claimed and changes no number.
+//! rollups; commit. A retry of anything finds its identities claimed and changes no number. Before
+//! the commit, what the server says it did must agree with what was asked of it; after anything else
+//! than a commit the connection is closed.
 //!
 //! Rows that PostgreSQL refuses are found by halving: each half is a batch of its own, until the bad
 //! rows are alone and their neighbours stored. Halves are transactions and not savepoints, since a
@@ -13,20 +15,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
+use rollcall_shared::database::{Lease, prove_in_step};
 use rollcall_shared::dead_letter::Code;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::time::timeout;
 
 use crate::batch::{Identity, Row, sort_and_deduplicate};
-use crate::claim::Claims;
+use crate::claim::{Claim, Guesses, claim};
 use crate::dictionary::{Dictionary, Numbers};
-use crate::error::StoreError;
+use crate::error::{StoreError, agree};
 use crate::rollup::{Deltas, NewEvent};
 use crate::status::Status;
 use crate::{copy, insert};
-
-/// Longest time for one transaction. A batch takes a fraction of a second; a server that has not
-/// answered by then will not any more.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What became of a batch.
 #[derive(Debug, Default)]
@@ -53,13 +53,14 @@ pub(crate) struct Refused {
 pub(crate) struct Store {
     pool: PgPool,
     dictionary: Dictionary,
-    claims: Claims,
+    guesses: Guesses,
+    reply_timeout: Duration,
     status: Arc<Status>,
 }
 
 impl Store {
-    pub(crate) fn new(pool: PgPool, status: Arc<Status>) -> Self {
-        Self { pool, dictionary: Dictionary::new(), claims: Claims::new(), status }
+    pub(crate) fn new(pool: PgPool, reply_timeout: Duration, status: Arc<Status>) -> Self {
+        Self { pool, dictionary: Dictionary::new(), guesses: Guesses::new(), reply_timeout, status }
     }
 
     /// Stores the rows that are new, but for those that are refused.
@@ -75,7 +76,7 @@ impl Store {
             if part.is_empty() {
                 continue;
             }
-            match tokio::time::timeout(PATIENCE, self.store_all(&part)).await.unwrap_or_else(|late| Err(late.into())) {
+            match self.store_all(&part).await {
                 Ok(inserted) => inserted.into_iter().for_each(|message| *outcome.inserted.entry(message).or_default() += 1),
                 Err(error) if error.is_transient() => return Err(error),
                 Err(error) => {
@@ -103,18 +104,60 @@ impl Store {
     /// After an error nothing is stored.
     async fn store_all(&self, rows: &[Row<'_>]) -> Result<Vec<usize>, StoreError> {
         let started = Instant::now();
-        let numbers = self.dictionary.resolve(&self.pool, rows).await?;
-        let (mut transaction, claimed) = self.claims.begin(&self.pool, rows).await?;
-        let new: Vec<_> = new_events(rows, &claimed, &numbers);
-        if !new.is_empty() {
-            write(&mut transaction, &new).await?;
-            Deltas::of(&new).insert(&mut transaction).await?;
-        }
-        transaction.commit().await?;
+        let numbers = timeout(self.reply_timeout, self.dictionary.resolve(&self.pool, rows)).await??;
+        let stored = match self.try_quickest_way(rows, &numbers).await {
+            Err(StoreError::WrongGuess(_)) => {
+                self.guesses.was_wrong();
+                self.transact(rows, &numbers, Claim::Asking, Write::Quickest).await
+            }
+            Err(error) if error.is_undecided() => self.transact(rows, &numbers, Claim::Asking, Write::Insert).await,
+            result => result,
+        }?;
+        self.guesses.observe(rows.len(), stored.len());
         histogram!("rollcall_store_duration_seconds").record(started.elapsed());
-        counter!("rollcall_events_stored_total").increment(new.len() as u64);
-        self.status.add_stored(new.len() as u64);
-        Ok(new.iter().map(|event| event.row.message).collect())
+        counter!("rollcall_events_stored_total").increment(stored.len() as u64);
+        self.status.add_stored(stored.len() as u64);
+        Ok(stored)
+    }
+
+    async fn try_quickest_way(&self, rows: &[Row<'_>], numbers: &Numbers<'_>) -> Result<Vec<usize>, StoreError> {
+        let claim = if self.guesses.is_worth_one(rows.len()) { Claim::AllNew } else { Claim::Asking };
+        self.transact(rows, numbers, claim, Write::Quickest).await
+    }
+
+    /// One transaction on a connection that is closed unless everything went well. A server that does
+    /// not answer at all is left after the reply timeout.
+    async fn transact(
+        &self,
+        rows: &[Row<'_>],
+        numbers: &Numbers<'_>,
+        how: Claim,
+        write: Write,
+    ) -> Result<Vec<usize>, StoreError> {
+        let mut lease = Lease::acquire(&self.pool).await?;
+        let work = async {
+            let mut transaction = lease.begin().await?;
+            let claimed = claim(&mut transaction, rows, how).await?;
+            let new = new_events(rows, &claimed, numbers);
+            let events = new.len() as u64;
+            agree("claimed identities of the batch", claimed.len() as u64, events)?;
+            if !new.is_empty() {
+                agree("written rows", events, write.run(&mut transaction, &new).await?)?;
+                Deltas::of(&new).insert(&mut transaction, events).await?;
+            }
+            // Nothing new may also be the reply to another statement.
+            prove_in_step(&mut transaction).await?;
+            transaction.commit().await?;
+            Ok::<_, StoreError>(new.iter().map(|event| event.row.message).collect())
+        };
+        let stored = timeout(self.reply_timeout, work).await?;
+        match &stored {
+            Ok(_) => lease.give_back(),
+            // Halving a batch meets many refusals; a connection for each would take longer than the rest.
+            Err(error) if error.is_answer() => lease.give_back_if_in_step().await,
+            Err(_) => {}
+        }
+        stored
     }
 }
 
@@ -161,12 +204,26 @@ pub(crate) fn new_events<'r, 'a>(rows: &'r [Row<'a>], claimed: &[Identity], numb
     new
 }
 
-/// Writes the rows in whichever way is quicker for so many.
-async fn write(connection: &mut PgConnection, new: &[NewEvent<'_, '_>]) -> Result<(), StoreError> {
-    if new.len() <= insert::FEW { insert::insert(connection, new).await } else { copy_rows(connection, copy::encode(new)).await }
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Write {
+    /// In whichever way is quicker for so many.
+    Quickest,
+    /// By INSERT, whose errors say more than those of a COPY.
+    Insert,
 }
 
-/// Writes rows that are encoded as the body of a COPY.
-pub(crate) async fn copy_rows(connection: &mut PgConnection, body: Vec<u8>) -> Result<(), StoreError> {
-    copy::run(connection, include_str!("../sql/copy_events.sql"), body).await
+impl Write {
+    /// Writes the rows; returns how many the server counted.
+    async fn run(self, connection: &mut PgConnection, new: &[NewEvent<'_, '_>]) -> Result<u64, StoreError> {
+        if self == Self::Insert || new.len() <= insert::FEW {
+            return Ok(insert::insert(connection, new).await?);
+        }
+        copy_rows(connection, copy::encode(new)).await
+    }
+}
+
+/// Writes rows that are encoded as the body of a COPY; returns how many the server counted.
+pub(crate) async fn copy_rows(connection: &mut PgConnection, body: Vec<u8>) -> Result<u64, StoreError> {
+    copy::run(connection, include_str!("../sql/copy_events.sql"), body).await.map_err(StoreError::CopyRows)
 }

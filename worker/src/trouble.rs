@@ -2,18 +2,16 @@
 //!
 //! The queue's own count of deliveries cannot tell a message that kills workers from one that was
 //! handed back by a worker which was asked to stop, and it begins anew when the consumer is made
-//! anew. So attempts are counted here, in the database, and only for messages that came twice.
+//! anew. So attempts are counted here, in the database, and only for messages that came twice. What is
+//! counted are the ids of deliveries, so that a count whose reply was lost can be sent again.
 
 use std::time::Duration;
 
 use sqlx::PgPool;
 use tokio::time::timeout;
 
-use crate::delivery::MessageId;
+use crate::delivery::Delivery;
 use crate::error::StoreError;
-
-/// A server that has not answered by then has vanished.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is counted of a message.
 #[derive(Debug, Clone, Copy)]
@@ -27,46 +25,51 @@ pub(crate) struct Counts {
 /// The counts of troubled messages.
 pub(crate) struct Troubles {
     pool: PgPool,
+    reply_timeout: Duration,
 }
 
 impl Troubles {
-    pub(crate) fn new(pool: PgPool) -> Self {
-        Self { pool }
+    pub(crate) fn new(pool: PgPool, reply_timeout: Duration) -> Self {
+        Self { pool, reply_timeout }
     }
 
-    /// A worker begins with a message.
-    pub(crate) async fn begin(&self, id: MessageId) -> Result<Counts, StoreError> {
-        let (sequence, published) = key(id);
-        let begin = sqlx::query_file!("sql/begin_troubled_message.sql", sequence, published).fetch_one(&self.pool);
-        let row = timeout(PATIENCE, begin).await??;
+    /// A worker begins with a message. To say so twice of one delivery counts once.
+    pub(crate) async fn begin(&self, delivery: &Delivery) -> Result<Counts, StoreError> {
+        let (sequence, published) = key(delivery);
+        let begin =
+            sqlx::query_file!("sql/begin_troubled_message.sql", sequence, published, delivery.delivery_id).fetch_one(&self.pool);
+        let row = timeout(self.reply_timeout, begin).await??;
         Ok(Counts { begun: row.begun.unsigned_abs(), refusals: row.refusals.unsigned_abs() })
     }
 
-    /// Rows of the message were refused. Returns how often that was so.
-    pub(crate) async fn refuse(&self, id: MessageId) -> Result<u32, StoreError> {
-        let (sequence, published) = key(id);
-        let refuse = sqlx::query_file!("sql/refuse_troubled_message.sql", sequence, published).fetch_one(&self.pool);
-        let row = timeout(PATIENCE, refuse).await??;
+    /// Rows of the message were refused. Returns of how many deliveries that was so.
+    pub(crate) async fn refuse(&self, delivery: &Delivery) -> Result<u32, StoreError> {
+        let (sequence, published) = key(delivery);
+        let refuse =
+            sqlx::query_file!("sql/refuse_troubled_message.sql", sequence, published, delivery.delivery_id).fetch_one(&self.pool);
+        let row = timeout(self.reply_timeout, refuse).await??;
         Ok(row.refusals.unsigned_abs())
     }
 
     /// The worker is to stop: what it began counts as not begun.
-    pub(crate) async fn hand_back(&self, id: MessageId) -> Result<(), StoreError> {
-        let (sequence, published) = key(id);
-        let hand_back = sqlx::query_file!("sql/hand_back_troubled_message.sql", sequence, published).execute(&self.pool);
-        timeout(PATIENCE, hand_back).await??;
+    pub(crate) async fn hand_back(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        let (sequence, published) = key(delivery);
+        let hand_back = sqlx::query_file!("sql/hand_back_troubled_message.sql", sequence, published, delivery.delivery_id)
+            .execute(&self.pool);
+        timeout(self.reply_timeout, hand_back).await??;
         Ok(())
     }
 
     /// The message is done with.
-    pub(crate) async fn forget(&self, id: MessageId) -> Result<(), StoreError> {
-        let (sequence, published) = key(id);
+    pub(crate) async fn forget(&self, delivery: &Delivery) -> Result<(), StoreError> {
+        let (sequence, published) = key(delivery);
         let delete = sqlx::query_file!("sql/delete_troubled_message.sql", sequence, published).execute(&self.pool);
-        timeout(PATIENCE, delete).await??;
+        timeout(self.reply_timeout, delete).await??;
         Ok(())
     }
 }
 
-fn key(id: MessageId) -> (i64, i64) {
+fn key(delivery: &Delivery) -> (i64, i64) {
+    let id = delivery.id();
     (id.sequence.cast_signed(), i64::try_from(id.published.as_nanosecond()).unwrap_or(i64::MAX))
 }

@@ -1,0 +1,96 @@
+//! The settings of connections to PostgreSQL.
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::settings::{Environment, Secret};
+
+/// How to reach PostgreSQL, and how long to wait for it.
+///
+/// Every limit but the last two is kept by the server: it ends what hangs and says so, and the
+/// connection stays in step.
+#[derive(Debug, Clone)]
+pub struct DatabaseSettings {
+    /// `postgres://user:password@host:port/database`.
+    pub url: Secret,
+    /// Connections of this process.
+    pub max_connections: u32,
+    /// Whether services bring schema, stream and consumer up to date when they start.
+    pub migrate_on_start: bool,
+    /// How long one statement of a worker may run. The API's questions have a limit of their own.
+    pub statement_timeout: Duration,
+    /// How long a statement waits for somebody else's lock.
+    pub lock_timeout: Duration,
+    /// How long the server keeps a transaction whose client sends nothing.
+    pub idle_in_transaction_timeout: Duration,
+    /// How long a worker waits for one transaction before it takes the server for gone and closes
+    /// the connection. Longer than the server's own limits, which end what merely hangs.
+    pub reply_timeout: Duration,
+    /// How long anyone waits for a connection, be it because the server is away or the pool in use.
+    pub acquire_timeout: Duration,
+}
+
+impl DatabaseSettings {
+    /// Reads `DATABASE_URL`, the other variables that begin with `DATABASE_`, and `MIGRATE_ON_START`.
+    pub fn from_env(environment: &mut Environment) -> Self {
+        let mut read_ms = |name, default_ms, range: RangeInclusive<u64>, meaning| {
+            Duration::from_millis(environment.read_in(name, default_ms, range, meaning))
+        };
+        let statement_timeout = read_ms(
+            "DATABASE_STATEMENT_TIMEOUT_MS",
+            30_000,
+            100..=3_600_000,
+            "milliseconds one statement of a worker may run in PostgreSQL",
+        );
+        let lock_timeout = read_ms(
+            "DATABASE_LOCK_TIMEOUT_MS",
+            10_000,
+            10..=3_600_000,
+            "milliseconds a statement waits for a lock that somebody else holds",
+        );
+        let idle_in_transaction_timeout = read_ms(
+            "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS",
+            30_000,
+            100..=3_600_000,
+            "milliseconds PostgreSQL keeps a transaction whose client sends nothing",
+        );
+        let reply_timeout = read_ms(
+            "DATABASE_REPLY_TIMEOUT_MS",
+            60_000,
+            100..=3_600_000,
+            "milliseconds a worker waits for one transaction before it closes the connection",
+        );
+        let acquire_timeout =
+            read_ms("DATABASE_ACQUIRE_TIMEOUT_MS", 5_000, 100..=600_000, "milliseconds to wait for a connection to PostgreSQL");
+        let default = "postgres://rollcall:rollcall@127.0.0.1:5432/rollcall";
+        Self {
+            url: environment.read_secret(
+                "DATABASE_URL",
+                default,
+                "PostgreSQL 15 or newer, as postgres://user:password@host:port/database",
+            ),
+            max_connections: environment.read_in(
+                "DATABASE_MAX_CONNECTIONS",
+                10,
+                2..=1000,
+                "PostgreSQL connections of one process",
+            ) as u32,
+            migrate_on_start: environment.read(
+                "MIGRATE_ON_START",
+                true,
+                "whether services bring schema, stream and consumer up to date when they start: true or false",
+            ),
+            statement_timeout,
+            lock_timeout,
+            idle_in_transaction_timeout,
+            reply_timeout,
+            acquire_timeout,
+        }
+    }
+
+    /// These connections with default limits, for programs that read no environment.
+    #[must_use]
+    pub fn of_url(url: impl Into<String>) -> Self {
+        Self { url: Secret::new(url), ..Self::from_env(&mut Environment::default()) }
+    }
+}

@@ -1,0 +1,5 @@
+-- Takes a run of numbers for new event types; returns the first one after it.
+update projects
+set next_event_type_id = next_event_type_id + $2
+where id = $1
+returning next_event_type_id
