@@ -1,53 +1,57 @@
 -- The same counts as the bitmaps give, from the rows themselves.
-with windows as (
-    -- consecutive windows; the first $4 of them begin a cohort
-    select w.k, w.from_day, w.to_day
-    from unnest($2::date[], $3::date[]) with ordinality as w (from_day, to_day, k)
-),
-seen as (
-    -- who did what on which day of the project's calendar
+--
+-- Every large set is read once and only grouped, never joined with another: without statistics the
+-- planner takes such joins for tiny and does them in loops.
+with days as (
+    -- who did what was asked for on which day of the project's calendar; no type means any
     select
         coalesce(e.user_id, e.anonymous_id, e.session_id) as actor,
-        t.name as event_type,
-        (e.occurred_at at time zone $6)::date as day
+        (e.occurred_at at time zone $6)::date as day,
+        bool_or($7::text is null or e.event_type_id = (select id from event_types where project_id = $1 and name = $7)) as begins,
+        bool_or($8::text is null or e.event_type_id = (select id from event_types where project_id = $1 and name = $8)) as returns
     from events e
-    join event_types t on t.project_id = e.project_id and t.id = e.event_type_id
     where e.project_id = $1
-      -- only for new users does the time before the windows matter; slack for the zone
-      and ($9 or e.occurred_at >= (select min(from_day) from windows) - interval '2 days')
-      and e.occurred_at < (select max(to_day) from windows) + interval '3 days'
+      -- only for new users does the time before the windows matter; slack for the zone; in UTC, so
+      -- that the planner leaves other days' partitions alone
+      and ($9 or e.occurred_at >= (($2::date[])[1] - interval '2 days') at time zone 'UTC')
+      and e.occurred_at < (($3::date[])[cardinality($3::date[])] + interval '3 days') at time zone 'UTC'
+    group by 1, 2
 ),
-first_seen as (
-    -- the first day of everyone
-    select actor, min(day) as day
-    from seen
+numbered as (
+    -- the windows follow each other without gaps, so the days they begin with are buckets
+    select
+        actor,
+        day,
+        begins,
+        returns,
+        case when day <= ($3::date[])[cardinality($3::date[])] then nullif(width_bucket(day, $2::date[]), 0) end as k
+    from days
+),
+people as (
+    select
+        actor,
+        min(day) as first_day,
+        array_agg(distinct k) filter (where begins and k <= $4) as cohorts,
+        array_agg(distinct k) filter (where returns and k is not null) as returns
+    from numbered
     group by actor
 ),
-cohorts as (
-    -- who belongs to which cohort
-    select distinct w.k, s.actor
-    from windows w
-    join seen s on s.day between w.from_day and w.to_day
-    join first_seen f on f.actor = s.actor
-    where w.k <= $4
-      and ($7::text is null or s.event_type = $7)
-      and (not $9 or f.day >= w.from_day)
-),
-returns as (
-    -- who came back when
-    select distinct w.k, s.actor
-    from windows w
-    join seen s on s.day between w.from_day and w.to_day
-    where $8::text is null or s.event_type = $8
+members as (
+    -- the first $4 windows each begin a cohort; one of new users has those never seen before it
+    select c.k, p.returns
+    from people p
+    cross join lateral unnest(p.cohorts) as c (k)
+    where not $9 or p.first_day >= ($2::date[])[c.k]
 )
 select
-    c.k as "cohort!",
+    m.k::bigint as "cohort!",
     0::bigint as "window!",
     count(*) as "users!"
-from cohorts c
-group by c.k
+from members m
+group by m.k
 union all
-select c.k, r.k - c.k, count(*)
-from cohorts c
-join returns r on r.actor = c.actor and r.k between c.k + 1 and c.k + $5
-group by c.k, r.k - c.k
+select m.k, r.k - m.k, count(*)
+from members m
+cross join lateral unnest(m.returns) as r (k)
+where r.k between m.k + 1 and m.k + $5
+group by m.k, r.k - m.k

@@ -10,12 +10,20 @@ with counted as (
     from event_counts_delta
     where project_id = $1
       and day between $2 and $3
+),
+top as (
+    -- added up by number first: only those that may be answered need their names, all of the last
+    -- rank among them, since names decide there
+    select event_type_id, sum(n) as n
+    from counted
+    group by event_type_id
+    order by sum(n) desc
+    fetch first ($4::bigint) rows with ties
 )
 select
     t.name as "event_type!",
-    sum(c.n)::bigint as "count!"
-from counted c
-join event_types t on t.project_id = $1 and t.id = c.event_type_id
-group by t.name
-order by sum(c.n) desc, t.name
+    top.n::bigint as "count!"
+from top
+join event_types t on t.project_id = $1 and t.id = top.event_type_id
+order by top.n desc, t.name
 limit $4
