@@ -88,6 +88,9 @@ pub(crate) enum ApiError {
         /// What is wrong with the first hundred of them.
         problems: Vec<Problem>,
     },
+    /// 422: the object around the events is not as it should be.
+    #[error("the object around the events is not valid; see errors")]
+    InvalidEnvelope(Problem),
     /// 503: the queue is full.
     #[error("the event queue is full; resend the whole batch later")]
     QueueFull,
@@ -127,7 +130,7 @@ impl ApiError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } | Self::TooManyEvents { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::EmptyBatch | Self::InvalidEvents { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::EmptyBatch | Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::QueueFull
             | Self::QueueUnavailable
             | Self::Overloaded
@@ -151,7 +154,7 @@ impl ApiError {
             Self::TooManyEvents { .. } => "too_many_events",
             Self::Unsupported(_) => "unsupported_media_type",
             Self::EmptyBatch => "empty_batch",
-            Self::InvalidEvents { .. } => "invalid_events",
+            Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) => "invalid_events",
             Self::QueueFull => "queue_full",
             Self::QueueUnavailable => "queue_unavailable",
             Self::Overloaded => "overloaded",
@@ -185,6 +188,7 @@ impl ApiError {
             Self::BodyTooLarge { limit } => body["limit_bytes"] = json!(limit),
             Self::TooManyEvents { limit } => body["limit_events"] = json!(limit),
             Self::Parameters(problems) => body["errors"] = json!(problems),
+            Self::InvalidEnvelope(problem) => body["errors"] = json!([problem]),
             Self::InvalidEvents { events, problems } => {
                 body["invalid_events"] = json!(events);
                 body["errors"] = json!(problems);

@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use jiff::civil::Date;
 
 use crate::error::{ApiError, Problem};
+use crate::rfc3339;
 
 /// The id of this request, for log lines and messages; see [`crate::router`].
 #[derive(Debug, Clone)]
@@ -43,7 +44,15 @@ impl<S: Send + Sync> FromRequestParts<S> for PathText {
 #[derive(Debug)]
 pub(crate) struct Parameters {
     pairs: Vec<(String, String)>,
+    /// The names of those that were taken.
+    sent_names: Vec<&'static str>,
     problems: Vec<Problem>,
+}
+
+/// A parameter as it was sent.
+struct Sent {
+    name: &'static str,
+    value: String,
 }
 
 impl<S: Sync> FromRequestParts<S> for Parameters {
@@ -52,50 +61,34 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|error| ApiError::Parameters(vec![Problem::of_parameter("", "invalid_query", error.body_text())]))?;
-        Ok(Self { pairs: query.0, problems: Vec::new() })
+        Ok(Self { pairs: query.0, sent_names: Vec::new(), problems: Vec::new() })
     }
 }
 
 impl Parameters {
-    /// The value of a parameter under any of its names; sending it twice is a problem.
+    /// The value of a parameter under any of its names; sending it twice, or empty, is a problem.
     pub(crate) fn text(&mut self, names: &[&'static str]) -> Option<String> {
-        let mut found: Option<(String, String)> = None;
-        let (mine, rest) = std::mem::take(&mut self.pairs).into_iter().partition(|(name, _)| names.contains(&name.as_str()));
-        self.pairs = rest;
-        let mine: Vec<(String, String)> = mine;
-        for (name, value) in mine {
-            if found.is_some() {
-                self.problem(&name, "repeated", "must be sent once");
-            }
-            found = Some((name, value));
-        }
-        let (name, value) = found.filter(|(_, value)| !value.is_empty())?;
-        if value.contains('\0') {
-            self.problem(&name, "invalid_text", "must not hold a NUL, which no text can");
-            return None;
-        }
-        Some(value)
+        self.sent(names).map(|sent| sent.value)
     }
 
     /// A parameter that can be parsed.
     pub(crate) fn parsed<T: FromStr>(&mut self, names: &[&'static str], expected: &str) -> Option<T> {
-        let text = self.text(names)?;
-        let parsed = text.parse().ok();
+        let sent = self.sent(names)?;
+        let parsed = sent.value.parse().ok();
         if parsed.is_none() {
-            self.problem(names[0], "invalid", format!("must be {expected}"));
+            self.problem(sent.name, "invalid", format!("must be {expected}"));
         }
         parsed
     }
 
     /// A date of the years 1 to 9999.
     pub(crate) fn date(&mut self, names: &[&'static str]) -> Option<Date> {
-        let expected = "a date such as 2025-10-01";
-        let date = self.parsed::<Date>(names, expected)?;
-        if date.year() >= 1 {
-            return Some(date);
+        let sent = self.sent(names)?;
+        let date = rfc3339::date(&sent.value).filter(|date| date.year() >= 1);
+        if date.is_none() {
+            self.problem(sent.name, "invalid", "must be a date such as 2025-10-01");
         }
-        self.problem(names[0], "invalid", format!("must be {expected}"));
-        None
+        date
     }
 
     /// A whole number within a range, or its default.
@@ -109,14 +102,51 @@ impl Parameters {
         default
     }
 
+    /// What the client sent under one of the names, if anything.
+    fn sent(&mut self, names: &[&'static str]) -> Option<Sent> {
+        let mut found: Option<Sent> = None;
+        for name in names {
+            let (mine, rest) = std::mem::take(&mut self.pairs).into_iter().partition(|(sent, _)| sent == name);
+            self.pairs = rest;
+            let mine: Vec<(String, String)> = mine;
+            for (_, value) in mine {
+                if let Some(first) = &found {
+                    let message = if first.name == *name {
+                        "must be sent once".into()
+                    } else {
+                        format!("is another name of {}; send one of them", first.name)
+                    };
+                    self.problem(name, "repeated", message);
+                }
+                found = Some(Sent { name, value });
+            }
+        }
+        let sent = found?;
+        self.sent_names.push(sent.name);
+        if sent.value.is_empty() {
+            self.problem(sent.name, "empty", "must not be empty; leave it out instead");
+            return None;
+        }
+        if sent.value.contains('\0') {
+            self.problem(sent.name, "invalid_text", "must not hold a NUL, which no text can");
+            return None;
+        }
+        Some(sent)
+    }
+
+    /// The one of these names under which the client sent the parameter; the first if it did not.
+    pub(crate) fn name_of(&self, names: &[&'static str]) -> &'static str {
+        names.iter().find(|name| self.sent_names.contains(name)).copied().unwrap_or(names[0])
+    }
+
     /// `true` or `false`; false when absent.
     pub(crate) fn flag(&mut self, name: &'static str) -> bool {
         self.parsed(&[name], "true or false").unwrap_or(false)
     }
 
-    /// Whether something is wrong with this field already.
-    pub(crate) fn has_problem(&self, field: &str) -> bool {
-        self.problems.iter().any(|problem| problem.field == field)
+    /// Whether something is wrong with a parameter of these names already.
+    pub(crate) fn has_problem(&self, names: &[&'static str]) -> bool {
+        self.problems.iter().any(|problem| names.contains(&problem.field.as_str()))
     }
 
     /// Notes something that is wrong.

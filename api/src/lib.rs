@@ -18,6 +18,7 @@ mod pipeline;
 mod publish;
 mod query;
 mod queue;
+mod rfc3339;
 mod router;
 mod settings;
 mod state;

@@ -32,6 +32,7 @@ use rollcall_shared::chunk::TRACE_HEADER;
 use rollcall_shared::project::ProjectId;
 use serde::Serialize;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub(crate) use self::budget::Budget;
@@ -97,10 +98,13 @@ pub(crate) async fn post_events(
     let wait_until = wait.map(|patience| Instant::now() + patience);
 
     let body_bytes = body.len();
+    // Work on a body ends when this future is dropped: the client has gone, or the process ends.
+    let cancel = CancellationToken::new();
+    let _client_is_there = cancel.clone().drop_guard();
     let work = move || {
         let rules = Rules { received_at_us, idempotency_key: idempotency_key.as_deref() };
         // The share goes where the bytes go, even if nobody waits for them any more.
-        prepare(&body, format, limits, rules).map(|prepared| (prepared, share))
+        prepare(&body, format, limits, rules, &cancel).map(|prepared| (prepared, share))
     };
     let (prepared, mut share) =
         if body_bytes > INLINE_BYTES { tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?? } else { work()? };

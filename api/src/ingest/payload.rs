@@ -6,8 +6,13 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
 
 use super::wire::{Name, WireEvent};
+
+/// A reader looks up from its work once in so many events.
+const EVENTS_PER_LOOK: usize = 64;
 
 /// How the body separates events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,18 +46,32 @@ pub(super) enum PayloadError {
     EnvelopeField(String),
     /// More events than allowed.
     TooManyEvents,
+    /// Nobody waits for the result any more.
+    Cancelled,
 }
 
-/// Hands every event of the body to `sink`, or the reason why its line is not JSON.
+/// How to read a body, and how far.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading<'t> {
+    pub(super) format: Format,
+    pub(super) max_events: usize,
+    /// Each event of an array is first passed over as a whole and then read. It takes twice as long,
+    /// and a value that is well-formed and has no meaning, such as the number 1e999, spoils its own
+    /// event and not the body.
+    pub(super) one_by_one: bool,
+    /// Looked at now and then.
+    pub(super) cancel: &'t CancellationToken,
+}
+
+/// Hands every event of the body to `sink`, or the reason why it cannot be read.
 pub(super) fn read<'a>(
     text: &'a str,
-    format: Format,
-    max_events: usize,
+    reading: Reading<'_>,
     sink: &mut dyn FnMut(Result<WireEvent<'a>, String>),
 ) -> Result<(), PayloadError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut cutter = Cutter { sink, events: 0, max_events, fault: None };
-    match format {
+    let mut cutter = Cutter { sink, events: 0, reading, fault: None };
+    match reading.format {
         Format::Ndjson => cutter.lines(text),
         Format::Json => cutter.document(text),
     }
@@ -62,7 +81,7 @@ pub(super) fn read<'a>(
 struct Cutter<'s, 'a> {
     sink: &'s mut dyn FnMut(Result<WireEvent<'a>, String>),
     events: usize,
-    max_events: usize,
+    reading: Reading<'s>,
     /// What ended the reading, where it was not the JSON itself.
     fault: Option<PayloadError>,
 }
@@ -70,10 +89,8 @@ struct Cutter<'s, 'a> {
 impl<'a> Cutter<'_, 'a> {
     fn lines(&mut self, text: &'a str) -> Result<(), PayloadError> {
         for line in text.lines().filter(|line| !line.trim_ascii().is_empty()) {
-            if !self.count() {
-                return Err(PayloadError::TooManyEvents);
-            }
-            (self.sink)(serde_json::from_str(line).map_err(|error| error.to_string()));
+            self.count()?;
+            (self.sink)(serde_json::from_str(line).map_err(|error| format!("the line is not JSON: {error}")));
         }
         Ok(())
     }
@@ -90,9 +107,16 @@ impl<'a> Cutter<'_, 'a> {
         }
     }
 
-    fn count(&mut self) -> bool {
+    /// One more event comes, if it may.
+    fn count(&mut self) -> Result<(), PayloadError> {
         self.events += 1;
-        self.events <= self.max_events
+        if self.events > self.reading.max_events {
+            return Err(PayloadError::TooManyEvents);
+        }
+        if self.events % EVENTS_PER_LOOK == 1 && self.reading.cancel.is_cancelled() {
+            return Err(PayloadError::Cancelled);
+        }
+        Ok(())
     }
 
     /// Notes the fault; the error only unwinds the parser.
@@ -127,8 +151,8 @@ impl<'a> Visitor<'a> for Document<'_, '_, 'a> {
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
         let mut single = WireEvent::default();
         let mut is_envelope = false;
-        while let Some(Name(name)) = map.next_key()? {
-            if name == "events" {
+        while let Some(name) = map.next_key()? {
+            if matches!(&name, Name::Text(name) if name == "events") {
                 is_envelope = true;
                 map.next_value_seed(Events(self.0))?;
             } else {
@@ -139,11 +163,11 @@ impl<'a> Visitor<'a> for Document<'_, '_, 'a> {
             (true, None) => Ok(()),
             // Dropping it would lose what the client sent; guessing where it belongs would be worse.
             (true, Some(name)) => {
-                let name = name.to_owned();
+                let name = name.into_owned();
                 Err(self.0.fail(PayloadError::EnvelopeField(name)))
             }
-            (false, _) if !self.0.count() => Err(self.0.fail(PayloadError::TooManyEvents)),
             (false, _) => {
+                self.0.count().map_err(|fault| self.0.fail(fault))?;
                 (self.0.sink)(Ok(single));
                 Ok(())
             }
@@ -171,10 +195,15 @@ impl<'a> Visitor<'a> for Events<'_, '_, 'a> {
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(event) = seq.next_element()? {
-            if !self.0.count() {
-                return Err(self.0.fail(PayloadError::TooManyEvents));
+        if self.0.reading.one_by_one {
+            while let Some(raw) = seq.next_element::<&RawValue>()? {
+                self.0.count().map_err(|fault| self.0.fail(fault))?;
+                (self.0.sink)(serde_json::from_str(raw.get()).map_err(|error| format!("the event cannot be read: {error}")));
             }
+            return Ok(());
+        }
+        while let Some(event) = seq.next_element()? {
+            self.0.count().map_err(|fault| self.0.fail(fault))?;
             (self.0.sink)(Ok(event));
         }
         Ok(())

@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use std::thread::{self, Scope};
 
 use rollcall_shared::chunk::{Chunk, ChunkWriter};
+use tokio_util::sync::CancellationToken;
 
 use super::compress::Compressor;
-use super::payload::{self, Format, PayloadError};
+use super::payload::{self, Format, PayloadError, Reading};
 use super::validate::{Rules, validate};
 use super::wire::WireEvent;
 use crate::error::{ApiError, Problem};
@@ -69,37 +70,49 @@ pub(super) struct Prepared {
     pub(super) problems: Vec<Problem>,
 }
 
-/// Reads and judges a whole body.
+/// Reads and judges a whole body, unless nobody waits for it any more.
 ///
 /// # Errors
 /// Only if the body as such cannot be read; bad events are counted in the result.
-pub(super) fn prepare(body: &[u8], format: Format, limits: RequestLimits, rules: Rules<'_>) -> Result<Prepared, ApiError> {
+pub(super) fn prepare(
+    body: &[u8],
+    format: Format,
+    limits: RequestLimits,
+    rules: Rules<'_>,
+    cancel: &CancellationToken,
+) -> Result<Prepared, ApiError> {
     let text = std::str::from_utf8(body)
         .map_err(|error| ApiError::Body(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))?;
-    thread::scope(|scope| {
-        let mut batch = Batch::new(rules, scope);
-        let read = payload::read(text, format, limits.max_events, &mut |event| batch.take(event));
-        concluded(read, limits).and_then(|()| batch.finish())
-    })
+    let attempt = |one_by_one| {
+        thread::scope(|scope| {
+            let mut batch = Batch::new(rules, scope);
+            let reading = Reading { format, max_events: limits.max_events, one_by_one, cancel };
+            payload::read(text, reading, &mut |event| batch.take(event)).map(|()| batch.finish())
+        })
+    };
+    let read = match attempt(false) {
+        // It may be the fault of one event.
+        Err(PayloadError::Syntax(_)) if format == Format::Json => attempt(true),
+        read => read,
+    };
+    read.map_err(|error| refusal(error, limits))?
 }
 
 /// Why a body cannot be read, for its client.
-fn concluded(read: Result<(), PayloadError>, limits: RequestLimits) -> Result<(), ApiError> {
-    match read {
-        Ok(()) => Ok(()),
-        Err(PayloadError::TooManyEvents) => Err(ApiError::TooManyEvents { limit: limits.max_events }),
-        Err(PayloadError::Syntax(message)) => Err(ApiError::Body(format!("the body is not JSON: {message}"))),
-        Err(PayloadError::EnvelopeNotArray) => Err(invalid_envelope("events", "wrong_type", "must be an array of events")),
-        Err(PayloadError::EnvelopeField(field)) => Err(invalid_envelope(
+fn refusal(error: PayloadError, limits: RequestLimits) -> ApiError {
+    match error {
+        PayloadError::TooManyEvents => ApiError::TooManyEvents { limit: limits.max_events },
+        PayloadError::Syntax(message) => ApiError::Body(format!("the body is not JSON: {message}")),
+        PayloadError::EnvelopeNotArray => {
+            ApiError::InvalidEnvelope(Problem::of_parameter("events", "wrong_type", "must be an array of events"))
+        }
+        PayloadError::EnvelopeField(field) => ApiError::InvalidEnvelope(Problem::of_parameter(
             &field,
             "unknown_field",
             "nothing may stand beside events; move it into each event's properties",
         )),
+        PayloadError::Cancelled => ApiError::Stopping,
     }
-}
-
-fn invalid_envelope(field: &str, code: &'static str, message: &str) -> ApiError {
-    ApiError::InvalidEvents { events: 0, problems: vec![Problem::of_parameter(field, code, message)] }
 }
 
 /// A batch while it is read.
@@ -133,7 +146,7 @@ impl<'r, 'scope, 'env> Batch<'r, 'scope, 'env> {
                 event_id: Some(None),
                 field: String::new(),
                 code: "invalid_json",
-                message: format!("the line is not JSON: {message}"),
+                message,
             }]),
         };
         match judged {

@@ -4,12 +4,17 @@
 //! breaks between its tokens become spaces.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde_json::value::RawValue;
 
 use super::text;
 use super::wire::Name;
+
+/// Largest properties in bytes: half of what PostgreSQL would compress and move out of line badly,
+/// and a sixteenth of what one message can carry.
+pub(super) const MAX_PROPERTIES_BYTES: usize = 64 * 1024;
 
 /// The entry of this name in a JSON object, where it is a string.
 pub(super) fn string_entry<'a>(object: &'a RawValue, wanted: &str) -> Option<Cow<'a, str>> {
@@ -30,8 +35,10 @@ fn entries(object: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
 
         fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut entries = Vec::new();
-            while let Some((Name(name), value)) = map.next_entry()? {
-                entries.push((name, value));
+            while let Some((name, value)) = map.next_entry()? {
+                if let Name::Text(name) = name {
+                    entries.push((name, value));
+                }
             }
             Ok(entries)
         }
@@ -40,16 +47,22 @@ fn entries(object: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
 }
 
 /// The object with the unknown fields added, but for those whose name it has already.
-pub(super) fn merge<'a>(object: &str, extra: &[(Cow<'_, str>, &RawValue)]) -> Cow<'a, RawValue> {
+///
+/// # Errors
+/// The name of an unknown field that stands twice with different values: one of them would be lost.
+pub(super) fn merge<'a, 'n>(object: &str, extra: &'n [(Cow<'_, str>, &RawValue)]) -> Result<Cow<'a, RawValue>, &'n str> {
     let present = entries(object).unwrap_or_default();
-    let mut names: HashSet<&str> = present.iter().map(|(name, _)| name.as_ref()).collect();
+    // The values of the fields that were added; none for those of the object itself.
+    let mut known: HashMap<&str, Option<&str>> = present.iter().map(|(name, _)| (name.as_ref(), None)).collect();
     let mut merged = object.trim_end().strip_suffix('}').unwrap_or(object).trim_end().to_owned();
     if present.is_empty() {
         merged = "{".to_owned();
     }
     for (name, value) in extra {
-        if !names.insert(name) {
-            continue;
+        match known.entry(name) {
+            Entry::Occupied(entry) if entry.get().is_some_and(|first| first != value.get()) => return Err(name),
+            Entry::Occupied(_) => continue,
+            Entry::Vacant(entry) => drop(entry.insert(Some(value.get()))),
         }
         if merged.len() > 1 {
             merged.push(',');
@@ -59,7 +72,7 @@ pub(super) fn merge<'a>(object: &str, extra: &[(Cow<'_, str>, &RawValue)]) -> Co
         merged.push_str(value.get());
     }
     merged.push('}');
-    owned(&merged)
+    Ok(owned(&merged))
 }
 
 /// The value with a space for every line break between its tokens: a line of a chunk must not

@@ -43,84 +43,79 @@ fn depth(json: &str) -> usize {
 }
 
 /// The path, below `root`, of the first string that PostgreSQL cannot hold.
+///
+/// The value is walked once and without recursion; a path is put together only for what is found.
 pub(super) fn unstorable_path(root: &str, json: &str) -> Option<String> {
     // Only escapes can spell such texts, and few events have any.
     memchr::memmem::find(json.as_bytes(), b"\\u")?;
-    Walk { json, at: 0 }.value(root.to_owned())
+    let mut walk = Walk { json, at: 0, levels: Vec::new() };
+    walk.finds_unstorable().then(|| walk.path(root))
 }
+
+/// A text that a client chose, cut to a length that an answer can repeat.
+pub(super) fn clipped(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_REPEATED_CHARACTERS) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+    }
+}
+
+/// Longest name or path that an answer repeats, in characters.
+const MAX_REPEATED_CHARACTERS: usize = 200;
 
 /// Whether a JSON string decodes to a text that PostgreSQL can hold.
 fn is_storable(json: &str) -> bool {
     decode(json).is_some_and(|text| !text.contains('\0'))
 }
 
-/// A walk over a value that is known to be JSON no deeper than a few dozen levels.
+/// A container that the walk is in.
+enum Level<'a> {
+    /// An object; its current key with quotes, once that was read.
+    Object(Option<&'a str>),
+    /// An array; the place of its current item.
+    Array(usize),
+}
+
+/// A walk over a value that is known to be JSON.
 struct Walk<'a> {
     json: &'a str,
     at: usize,
+    levels: Vec<Level<'a>>,
 }
 
 impl<'a> Walk<'a> {
-    fn value(&mut self, path: String) -> Option<String> {
-        match self.peek() {
-            b'{' => self.entries(&path),
-            b'[' => self.items(&path),
-            b'"' => (!is_storable(self.string())).then_some(path),
-            _ => {
-                self.scalar();
-                None
+    /// Walks to the first string that cannot be stored, and stays inside its containers.
+    fn finds_unstorable(&mut self) -> bool {
+        while let Some(byte) = self.json.as_bytes().get(self.at) {
+            match byte {
+                b'"' => {
+                    let string = self.string();
+                    if let Some(Level::Object(key @ None)) = self.levels.last_mut() {
+                        *key = Some(string);
+                    }
+                    if !is_storable(string) {
+                        return true;
+                    }
+                    continue;
+                }
+                b'{' => self.levels.push(Level::Object(None)),
+                b'[' => self.levels.push(Level::Array(0)),
+                b'}' | b']' => drop(self.levels.pop()),
+                b',' => match self.levels.last_mut() {
+                    Some(Level::Object(key)) => *key = None,
+                    Some(Level::Array(place)) => *place += 1,
+                    None => {}
+                },
+                // White space, colons, numbers and words.
+                _ => {}
             }
-        }
-    }
-
-    fn entries(&mut self, path: &str) -> Option<String> {
-        self.at += 1;
-        while self.peek() != b'}' {
-            let key = self.string();
-            let name = decode(key).unwrap_or(Cow::Borrowed(key));
-            let below = format!("{path}.{}", name.escape_debug());
-            if !is_storable(key) {
-                return Some(below);
-            }
-            self.peek();
             self.at += 1;
-            if let Some(found) = self.value(below) {
-                return Some(found);
-            }
-            if self.peek() == b',' {
-                self.at += 1;
-            }
         }
-        self.at += 1;
-        None
-    }
-
-    fn items(&mut self, path: &str) -> Option<String> {
-        self.at += 1;
-        let mut index = 0;
-        while self.peek() != b']' {
-            if let Some(found) = self.value(format!("{path}[{index}]")) {
-                return Some(found);
-            }
-            if self.peek() == b',' {
-                self.at += 1;
-            }
-            index += 1;
-        }
-        self.at += 1;
-        None
-    }
-
-    /// The next byte that is not white space, without passing it.
-    fn peek(&mut self) -> u8 {
-        let rest = &self.json.as_bytes()[self.at..];
-        self.at += rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        self.json.as_bytes().get(self.at).copied().unwrap_or(b'}')
+        false
     }
 
     /// Passes a string and returns it with its quotes.
     fn string(&mut self) -> &'a str {
-        self.peek();
         let start = self.at;
         self.at += 1;
         while let Some(byte) = self.json.as_bytes().get(self.at) {
@@ -132,10 +127,20 @@ impl<'a> Walk<'a> {
         &self.json[start..self.at]
     }
 
-    fn scalar(&mut self) {
-        let rest = &self.json.as_bytes()[self.at..];
-        self.at +=
-            rest.iter().take_while(|byte| !matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t')).count().max(1);
+    fn path(&self, root: &str) -> String {
+        let mut path = root.to_owned();
+        for level in &self.levels {
+            match level {
+                Level::Object(Some(key)) => {
+                    let name = decode(key).unwrap_or(Cow::Borrowed(key.trim_matches('"')));
+                    path.push('.');
+                    path.extend(clipped(&name).escape_debug());
+                }
+                Level::Object(None) => {}
+                Level::Array(place) => path += &format!("[{place}]"),
+            }
+        }
+        path
     }
 }
 
@@ -158,6 +163,14 @@ mod tests {
     }
 
     #[test]
+    fn a_value_of_any_depth_is_walked() {
+        let json = "[".repeat(1_000_000) + r#""\u0041","\u0000""# + &"]".repeat(1_000_000);
+        let path = unstorable_path("", &json).unwrap();
+        assert!(path.ends_with("[0][1]"));
+        assert_eq!(clipped(&path).chars().count(), MAX_REPEATED_CHARACTERS + 1);
+    }
+
+    #[test]
     fn the_path_of_an_unstorable_text_is_found() {
         for (json, expected) in [
             (r#"{"a": {"b" : [1, "x\u0041", "y\u0000"]}}"#, Some("p.a.b[2]")),
@@ -165,6 +178,9 @@ mod tests {
             (r#"{"ok":[true,null,-1.5e3],"k\u0000y":1}"#, Some("p.k\\0y")),
             (r#"{"a":"\\u0000"}"#, None),
             (r#"{"a":"\u00e9"}"#, None),
+            (r#"{"a":[{"b":1},[2,{"c":3,"d":["\ud800"]}]]}"#, Some("p.a[1][1].d[0]")),
+            (r#""\ud800""#, Some("p")),
+            (r#"{"a":{},"b":[],"\udc00":1}"#, Some("p.\\udc00")),
         ] {
             assert_eq!(unstorable_path("p", json).as_deref(), expected, "{json}");
         }

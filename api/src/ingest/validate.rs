@@ -8,21 +8,20 @@ use rollcall_shared::event::{Event, Text, derived_id, parse_uuid};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::properties::{merge, string_entry, without_line_breaks};
+use super::properties::{MAX_PROPERTIES_BYTES, merge, string_entry, without_line_breaks};
 use super::text;
 use super::time::{self, TimeError};
-use super::wire::{Field, Named, WireEvent};
+use super::wire::{Fault, Field, Named, WireEvent};
 use crate::error::Problem;
 
 /// Longest event type and longest id of a user, session or account, in characters.
 const MAX_CHARACTERS: usize = 200;
 /// Longest event id in bytes.
 const MAX_EVENT_ID_BYTES: usize = 200;
-/// Largest properties in bytes: half of what PostgreSQL would compress and move out of line badly,
-/// and a sixteenth of what one message can carry.
-const MAX_PROPERTIES_BYTES: usize = 64 * 1024;
 /// Deepest properties, the object itself being level 1.
 const MAX_PROPERTIES_DEPTH: usize = 32;
+/// Problems listed of one event.
+const MAX_PROBLEMS: usize = 20;
 
 /// What an event is judged by, beside its own fields.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +41,7 @@ pub(super) fn validate<'a>(
     lines: &mut Vec<u8>,
 ) -> Result<Cow<'a, str>, Vec<Problem>> {
     let mut judge = Judge { problems: Vec::new(), rules };
-    if wire.is_no_object || wire.is_empty() {
+    if wire.is_no_object {
         judge.report(
             "",
             "not_an_object",
@@ -50,9 +49,8 @@ pub(super) fn validate<'a>(
         );
         return Err(judge.verdict(index, None));
     }
-    for conflict in &wire.conflicts {
-        let message = format!("{} and {} are names of one field and disagree; send one of them", conflict.first, conflict.second);
-        judge.report(conflict.second, "conflicting_fields", &message);
+    for fault in &wire.faults {
+        judge.fault(fault);
     }
     let event_id = wire.get(Field::EventId).and_then(|named| judge.event_id(named));
     let event_type = judge.event_type(wire);
@@ -96,7 +94,25 @@ struct Judge<'r> {
 
 impl Judge<'_> {
     fn report(&mut self, field: &str, code: &'static str, message: &str) {
-        self.problems.push(Problem { index: None, event_id: None, field: field.to_owned(), code, message: message.to_owned() });
+        if self.problems.len() < MAX_PROBLEMS {
+            let field = text::clipped(field).into_owned();
+            self.problems.push(Problem { index: None, event_id: None, field, code, message: message.to_owned() });
+        }
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        match fault {
+            Fault::Conflict { first, second } if first == second => {
+                self.report(second, "conflicting_fields", &format!("{first} stands twice with different values; send it once"));
+            }
+            Fault::Conflict { first, second } => {
+                let message = format!("{first} and {second} are names of one field and disagree; send one of them");
+                self.report(second, "conflicting_fields", &message);
+            }
+            Fault::NoText(name) => {
+                self.report(name, "invalid_text", "the name holds half of a surrogate pair, which no text can")
+            }
+        }
     }
 
     fn verdict(self, index: usize, event_id: Option<&str>) -> Vec<Problem> {
@@ -138,7 +154,8 @@ impl Judge<'_> {
             let event_type = self.string(named, "a string of 1 to 200 characters")?;
             return self.bounded(named.name, event_type);
         }
-        let action = wire.get(Field::Properties).and_then(|properties| string_entry(properties.value, "action"));
+        let properties = wire.get(Field::Properties).filter(|properties| properties.value.get().len() <= MAX_PROPERTIES_BYTES);
+        let action = properties.and_then(|properties| string_entry(properties.value, "action"));
         match action {
             Some(action) => self.bounded("properties.action", action),
             None => {
@@ -207,6 +224,17 @@ impl Judge<'_> {
             self.report(name, "wrong_type", "must be a JSON object");
             return None;
         }
+        // Sizes and depths first: nothing large or deep is looked at any closer.
+        let bytes = raw.len().max(wire.extra_bytes);
+        if bytes > MAX_PROPERTIES_BYTES {
+            return self.too_large(name, bytes);
+        }
+        let is_too_deep = text::is_deeper_than(raw, MAX_PROPERTIES_DEPTH)
+            || wire.extra.iter().any(|(_, value)| text::is_deeper_than(value.get(), MAX_PROPERTIES_DEPTH - 1));
+        if is_too_deep {
+            self.report(name, "too_deep", &format!("must be nested at most {MAX_PROPERTIES_DEPTH} levels deep"));
+            return None;
+        }
         let problems_before = self.problems.len();
         self.storable(name, raw);
         for (name, value) in &wire.extra {
@@ -217,22 +245,27 @@ impl Judge<'_> {
         }
         let merged = match named {
             Some(named) if wire.extra.is_empty() => without_line_breaks(named.value),
-            _ => merge(raw, &wire.extra),
+            _ => match merge(raw, &wire.extra) {
+                Ok(merged) => merged,
+                Err(twice) => {
+                    self.report(twice, "conflicting_fields", "it stands twice with different values; send it once");
+                    return None;
+                }
+            },
         };
-        let bytes = merged.get().len();
-        if bytes > MAX_PROPERTIES_BYTES {
-            self.report(
-                name,
-                "too_large",
-                &format!("must be at most {MAX_PROPERTIES_BYTES} bytes with all unknown fields, is {bytes}"),
-            );
-            return None;
+        match merged.get().len() {
+            bytes if bytes > MAX_PROPERTIES_BYTES => self.too_large(name, bytes),
+            _ => Some(merged),
         }
-        if text::is_deeper_than(merged.get(), MAX_PROPERTIES_DEPTH) {
-            self.report(name, "too_deep", &format!("must be nested at most {MAX_PROPERTIES_DEPTH} levels deep"));
-            return None;
-        }
-        Some(merged)
+    }
+
+    fn too_large<T>(&mut self, name: &str, bytes: usize) -> Option<T> {
+        self.report(
+            name,
+            "too_large",
+            &format!("must be at most {MAX_PROPERTIES_BYTES} bytes with all unknown fields, is at least {bytes}"),
+        );
+        None
     }
 
     fn storable_extra(&mut self, name: &str, json: &str) {

@@ -10,6 +10,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::properties::MAX_PROPERTIES_BYTES;
+use super::text;
+
 /// The fields of an event that have a meaning of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
@@ -57,12 +60,18 @@ pub(super) struct Named<'a> {
     pub(super) value: &'a RawValue,
 }
 
-/// Two names of one field with values that differ.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Conflict {
-    pub(super) first: &'static str,
-    pub(super) second: &'static str,
+/// What is wrong with the names of an event's fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// Two names of one field, or one name twice, with values that differ.
+    Conflict { first: &'static str, second: &'static str },
+    /// A name with half of a surrogate pair: no text. This is as much of it as can be shown.
+    NoText(String),
 }
+
+/// Faults of one event beyond this number are not gathered: a client that made twenty mistakes has
+/// made one.
+pub(super) const MAX_FAULTS: usize = 20;
 
 /// One event as it came.
 #[derive(Debug, Default)]
@@ -70,7 +79,9 @@ pub(super) struct WireEvent<'a> {
     fields: [Option<Named<'a>>; FIELDS],
     /// Fields without a meaning of their own, in order.
     pub(super) extra: Vec<(Cow<'a, str>, &'a RawValue)>,
-    pub(super) conflicts: Vec<Conflict>,
+    /// Bytes of their names and values. Past [`MAX_PROPERTIES_BYTES`] no more of them are kept.
+    pub(super) extra_bytes: usize,
+    pub(super) faults: Vec<Fault>,
     /// The value was not a JSON object at all.
     pub(super) is_no_object: bool,
 }
@@ -81,40 +92,81 @@ impl<'a> WireEvent<'a> {
         self.fields[field as usize]
     }
 
-    /// Whether no field has been set.
-    pub(super) fn is_empty(&self) -> bool {
-        self.extra.is_empty() && self.fields.iter().all(Option::is_none)
-    }
-
-    /// The name of some field that is set.
-    pub(super) fn any_name(&self) -> Option<&str> {
+    /// The name of some field that is set, clipped.
+    pub(super) fn any_name(&self) -> Option<Cow<'_, str>> {
+        let no_text = self.faults.iter().find_map(|fault| match fault {
+            Fault::NoText(shown) => Some(shown.as_str()),
+            Fault::Conflict { .. } => None,
+        });
         let known = self.fields.iter().flatten().next().map(|named| named.name);
-        known.or_else(|| self.extra.first().map(|(name, _)| name.as_ref()))
+        known.or(no_text).or_else(|| self.extra.first().map(|(name, _)| name.as_ref())).map(text::clipped)
     }
 
     /// Takes one entry of the JSON object.
-    pub(super) fn set(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
-        let Some((field, name)) = Field::named(&name) else {
-            self.extra.push((name, value));
-            return;
+    pub(super) fn set(&mut self, name: Name<'a>, value: &'a RawValue) {
+        let name = match name {
+            Name::Text(name) => name,
+            Name::NoText(shown) => return self.note(Fault::NoText(shown)),
         };
+        let Some((field, name)) = Field::named(&name) else { return self.set_extra(name, value) };
         if value.get() == "null" {
             return;
         }
         match self.fields[field as usize] {
             None => self.fields[field as usize] = Some(Named { name, value }),
-            Some(first) if agree(first.value, value) => {}
-            Some(first) => self.conflicts.push(Conflict { first: first.name, second: name }),
+            Some(_) if self.faults.len() >= MAX_FAULTS => {}
+            Some(first) if agree(first.value.get(), value.get()) => {}
+            Some(first) => self.note(Fault::Conflict { first: first.name, second: name }),
+        }
+    }
+
+    /// More than the properties may hold is counted and not kept, so that an event takes no more
+    /// memory than its text.
+    fn set_extra(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
+        self.extra_bytes = self.extra_bytes.saturating_add(name.len() + value.get().len() + r#""":,"#.len());
+        if self.extra_bytes <= MAX_PROPERTIES_BYTES || self.extra.is_empty() {
+            self.extra.push((name, value));
+        }
+    }
+
+    fn note(&mut self, fault: Fault) {
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push(fault);
         }
     }
 }
 
-/// Whether two JSON values mean the same: as they stand, as values, or as number and its text.
-fn agree(a: &RawValue, b: &RawValue) -> bool {
-    let value = |raw: &RawValue| serde_json::from_str::<serde_json::Value>(raw.get()).ok();
-    a.get() == b.get()
-        || a.get().trim_matches('"') == b.get().trim_matches('"')
-        || matches!((value(a), value(b)), (Some(a), Some(b)) if a == b)
+/// Whether two JSON values mean the same: as they stand, but for white space, as strings, or as a
+/// number and its text. Numbers that differ in their digits do not, however close they are.
+fn agree(a: &str, b: &str) -> bool {
+    if a == b || a.trim_matches('"') == b.trim_matches('"') {
+        return true;
+    }
+    // An escape is at most six times as long as what it stands for, and nobody sends that much white
+    // space. So it takes no longer than the shorter of the two is long.
+    if a.len() > 6 * b.len() || b.len() > 6 * a.len() {
+        return false;
+    }
+    let is_string = |json: &str| json.starts_with('"');
+    if is_string(a) && is_string(b) {
+        return matches!((text::decode(a), text::decode(b)), (Some(a), Some(b)) if a == b);
+    }
+    significant_bytes(a).eq(significant_bytes(b))
+}
+
+/// The bytes of a JSON value without the white space between its tokens.
+fn significant_bytes(json: &str) -> impl Iterator<Item = u8> {
+    let (mut in_string, mut is_escaped) = (false, false);
+    json.bytes().filter(move |byte| {
+        let was_in_string = in_string;
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            _ => {}
+        }
+        was_in_string || !byte.is_ascii_whitespace()
+    })
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for WireEvent<'a> {
@@ -141,7 +193,7 @@ impl<'de> Visitor<'de> for WireEventVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut event = WireEvent::default();
         while let Some(name) = map.next_key::<Name<'de>>()? {
-            event.set(name.0, map.next_value()?);
+            event.set(name, map.next_value()?);
         }
         Ok(event)
     }
@@ -176,12 +228,46 @@ impl<'de> Visitor<'de> for WireEventVisitor {
     }
 }
 
-/// A key of a JSON object, borrowed where it holds no escapes.
-pub(super) struct Name<'a>(pub(super) Cow<'a, str>);
+/// A key of a JSON object.
+pub(super) enum Name<'a> {
+    /// Borrowed where it holds no escapes.
+    Text(Cow<'a, str>),
+    /// It holds half of a surrogate pair, which no text can; the rest of it, clipped.
+    NoText(String),
+}
+
+impl<'a> Name<'a> {
+    fn of(bytes: Cow<'a, [u8]>) -> Self {
+        let text = match bytes {
+            Cow::Borrowed(bytes) => std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| Cow::Borrowed(bytes)),
+            Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|error| Cow::Owned(error.into_bytes())),
+        };
+        text.map_or_else(|bytes| Self::NoText(text::clipped(&String::from_utf8_lossy(&bytes)).into_owned()), Self::Text)
+    }
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    /// As bytes, since the parser would refuse the whole body for half of a surrogate pair in a string.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        rollcall_shared::event::Text::deserialize(deserializer).map(|text| Self(text.0))
+        deserializer.deserialize_bytes(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(Name::of(Cow::Borrowed(bytes)))
+    }
+
+    fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+        Ok(Name::of(Cow::Owned(bytes.to_vec())))
     }
 }
 
@@ -200,7 +286,36 @@ mod tests {
     fn names_that_agree_are_one_and_names_that_differ_are_told() {
         let event: WireEvent<'_> = serde_json::from_str(r#"{"user_id":42,"userId":"42","time":1,"ts":2,"uuid":null}"#).unwrap();
         assert_eq!(event.get(Field::UserId).unwrap().name, "user_id");
-        assert_eq!(event.conflicts.iter().map(|c| (c.first, c.second)).collect::<Vec<_>>(), [("time", "ts")]);
+        assert_eq!(event.faults, [Fault::Conflict { first: "time", second: "ts" }]);
         assert!(event.get(Field::EventId).is_none());
+    }
+
+    #[test]
+    fn values_agree_if_nothing_of_them_differs() {
+        for (a, b) in [
+            ("42", r#""42""#),
+            (r#""\u0041b""#, r#""Ab""#),
+            (r#"{"a": [1, "x y"]}"#, r#"{"a":[1,"x y"]}"#),
+            (r#""\"""#, r#""\u0022""#),
+        ] {
+            assert!(agree(a, b) && agree(b, a), "{a} {b}");
+        }
+        for (a, b) in [
+            ("18446744073709551617", "18446744073709551618"),
+            ("9007199254740993", "9007199254740992.0"),
+            (r#"{"a":18446744073709551617}"#, r#"{"a": 18446744073709551618}"#),
+            (r#"{"a":"x y"}"#, r#"{"a":"xy"}"#),
+            (r#""\ud800""#, r#""\udc00""#),
+        ] {
+            assert!(!agree(a, b) && !agree(b, a), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn an_event_keeps_no_more_of_its_fields_than_may_be_stored() {
+        let json = format!("{{{}}}", vec![r#""ts":1,"ts":2,"x":1"#; 100_000].join(","));
+        let event: WireEvent<'_> = serde_json::from_str(&json).unwrap();
+        assert_eq!(event.faults.len(), MAX_FAULTS);
+        assert!(event.extra.len() < MAX_PROPERTIES_BYTES && event.extra_bytes > MAX_PROPERTIES_BYTES);
     }
 }

@@ -5,6 +5,10 @@ use jiff::civil::Date;
 
 use crate::extract::Parameters;
 
+/// The names of its first and of its last day.
+const FROM: [&str; 2] = ["from", "from_date"];
+const TO: [&str; 2] = ["to", "to_date"];
+
 /// Longest period in days: three years.
 const MAX_DAYS: i64 = 1100;
 /// Days of a period that is not given.
@@ -20,17 +24,18 @@ pub(super) struct Period {
 impl Period {
     /// Takes `from` and `to`, also as `from_date` and `to_date`; the last 30 days when absent.
     pub(super) fn take(parameters: &mut Parameters, today: Date) -> Self {
-        let from = parameters.date(&["from", "from_date"]);
-        let to = parameters.date(&["to", "to_date"]).unwrap_or(today);
+        let from = parameters.date(&FROM);
+        let to = parameters.date(&TO).unwrap_or(today);
         let from = from.unwrap_or_else(|| to.saturating_sub((DEFAULT_DAYS - 1).days()));
         // Held against the default of a bad date, the other would be blamed for it.
-        if parameters.has_problem("from") || parameters.has_problem("to") {
+        if parameters.has_problem(&FROM) || parameters.has_problem(&TO) {
             return Self { from, to };
         }
+        let (from_name, to_name) = (parameters.name_of(&FROM), parameters.name_of(&TO));
         if from > to {
-            parameters.problem("from", "out_of_range", "must not be after to");
+            parameters.problem(from_name, "out_of_range", format!("must not be after {to_name}"));
         } else if days_between(from, to) >= MAX_DAYS {
-            parameters.problem("from", "out_of_range", format!("the period must be 1 to {MAX_DAYS} days"));
+            parameters.problem(from_name, "out_of_range", format!("the period must be 1 to {MAX_DAYS} days"));
         }
         Self { from, to }
     }

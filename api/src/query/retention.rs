@@ -90,7 +90,7 @@ pub(crate) async fn retention(
     let event_type = parameters.text(&["event_type"]);
     let return_event_type = parameters.text(&["return_event_type"]);
     let source = Source::take(&mut parameters);
-    if start.is_none() && !parameters.has_problem("start_date") {
+    if start.is_none() && !parameters.has_problem(&["start_date"]) {
         parameters.problem("start_date", "required", "is required: the first day of the first cohort");
     }
     parameters.finish()?;
