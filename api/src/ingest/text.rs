@@ -132,9 +132,12 @@ impl<'a> Walk<'a> {
         for level in &self.levels {
             match level {
                 Level::Object(Some(key)) => {
-                    let name = decode(key).unwrap_or(Cow::Borrowed(key.trim_matches('"')));
                     path.push('.');
-                    path.extend(clipped(&name).escape_debug());
+                    match decode(key) {
+                        Some(name) => path.extend(clipped(&name).escape_debug()),
+                        // As the client wrote it: it has escapes already.
+                        None => path += &clipped(key.trim_matches('"')),
+                    }
                 }
                 Level::Object(None) => {}
                 Level::Array(place) => path += &format!("[{place}]"),
