@@ -22,7 +22,8 @@ async fn every_rule_of_an_event_is_enforced() {
     let deep = format!("{}1{}", r#"{"a":"#.repeat(33), "}".repeat(33));
     let cases: Vec<(String, &[(&str, &str)])> = vec![
         ("17".into(), &[("", "not_an_object")]),
-        ("{}".into(), &[("", "not_an_object")]),
+        ("{}".into(), &[("event_type", "required"), ("user_id", "required")]),
+        ("[]".into(), &[("", "not_an_object")]),
         ("null".into(), &[("", "not_an_object")]),
         (r#"{"user_id":1}"#.into(), &[("event_type", "required")]),
         (r#"{"user_id":1,"event_type":7}"#.into(), &[("event_type", "wrong_type")]),

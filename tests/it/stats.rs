@@ -155,7 +155,11 @@ async fn every_wrong_parameter_is_named_at_once() {
         ("from=yesterday", "must be a date such as 2025-10-01"),
         ("from=-009999-01-01&to=2025-10-01", "must be a date such as 2025-10-01"),
         ("event_type=a%00b", "must not hold a NUL, which no text can"),
-        ("from=2025-10-01&from_date=2025-10-02&to=2025-10-03", "must be sent once"),
+        ("from=2025-10-01&from=2025-10-02&to=2025-10-03", "must be sent once"),
+        ("from=2025-10-01&from_date=2025-10-02&to=2025-10-03", "is another name of from; send one of them"),
+        ("event_type=", "must not be empty; leave it out instead"),
+        ("from=20251001", "must be a date such as 2025-10-01"),
+        ("from_date=2025-10-02&to_date=2025-10-01", "must not be after to_date"),
     ] {
         let (status, answer) = app.get(&format!("/stats/dau?{query}")).await;
         assert_eq!((status, &answer["errors"][0]["message"]), (400, &json!(message)), "{query}");
