@@ -21,21 +21,16 @@ mod queue;
 mod rfc3339;
 mod router;
 mod settings;
+mod start;
 mod state;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use backon::{ExponentialBuilder, Retryable};
-use rollcall_shared::topology::{self, Role};
 use rollcall_shared::{database, shutdown, telemetry};
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use self::error::ApiError;
 pub use self::settings::{ApiSettings, RequestLimits};
 use self::state::AppState;
 
@@ -69,7 +64,7 @@ async fn serve(settings: ApiSettings, listener: TcpListener, stop: CancellationT
     warn_of_known_key(&settings, &listener);
     let database = database::pool(&settings.database, "rollcall-api", settings.read_timeout).context("DATABASE_URL")?;
     // PostgreSQL or NATS may be away for long: asked to stop meanwhile, there is nothing to finish.
-    let prepared = stop.run_until_cancelled(prepare(settings, database, stop.clone())).await;
+    let prepared = stop.run_until_cancelled(start::prepare(settings, database, stop.clone())).await;
     let Some(prepared) = prepared.transpose()? else { return Ok(()) };
     let app = AppState { publishes, ..prepared };
     let address = listener.local_addr().context("the listener has no address")?;
@@ -97,36 +92,6 @@ async fn serve(settings: ApiSettings, listener: TcpListener, stop: CancellationT
             Ok(())
         }
     }
-}
-
-/// Waits for the servers, brings schema and streams up to date if this is asked of it, and connects.
-async fn prepare(settings: ApiSettings, database: PgPool, stop: CancellationToken) -> anyhow::Result<AppState> {
-    database::wait_until_reachable(&database).await;
-    if settings.database.migrate_on_start {
-        let without_timeout = database::pool(&settings.database, "rollcall-api", Duration::ZERO).context("DATABASE_URL")?;
-        database::migrate(&without_timeout).await.context("the schema cannot be brought up to date")?;
-        topology::ensure_as_admin(&settings.nats).await?;
-    }
-    let nats = topology::connect(&settings.nats.url, Role::Api).await?;
-    let confirmations = Arc::new(confirmations::Confirmations::default());
-    let publisher = publish::ChunkPublisher::new(nats.clone(), settings.publish_deadline, confirmations.clone());
-    let open_ring = || auth::KeyRing::new(database.clone(), settings.api_key.as_ref());
-    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
-    let keys = open_ring.retry(backoff).when(|error| matches!(error, ApiError::DatabaseUnavailable(_))).await?;
-    Ok(AppState {
-        keys: Arc::new(keys),
-        lanes: Arc::new(ingest::Lanes::new(publisher.clone())),
-        budget: ingest::Budget::new(settings.ingest_memory_bytes, settings.limits.max_body_bytes),
-        queue: queue::Queue::new(nats.clone(), confirmations),
-        settings: Arc::new(settings),
-        metrics: telemetry::metrics(),
-        database,
-        nats,
-        publisher,
-        stop,
-        requests: TaskTracker::new(),
-        publishes: true,
-    })
 }
 
 fn warn_of_known_key(settings: &ApiSettings, listener: &TcpListener) {
