@@ -92,13 +92,24 @@ pub(crate) enum ApiError {
     #[error("the object around the events is not valid; see errors")]
     InvalidEnvelope(Problem),
     /// 503: the queue is full.
-    #[error("the event queue is full; resend the whole batch later")]
+    #[error("the event queue is full; try again later")]
     QueueFull,
-    /// 503: the queue did not confirm in time; some of the batch may be in it.
-    #[error("the event queue did not confirm in time; resend the whole batch, nothing will be doubled")]
+    /// 503: the queue does not answer, or not in time.
+    #[error("the event queue does not answer; try again")]
     QueueUnavailable,
-    /// 503: requests already hold all the memory that they may.
-    #[error("too many large requests at once; resend the whole batch in a moment")]
+    /// 503: the queue is full or did not confirm in time, and some events of the batch may be in it.
+    #[error(
+        "{} before it confirmed every event; send the whole batch again with Idempotency-Key {idempotency_key}, and none is doubled",
+        if *.is_full { "the event queue was full" } else { "the time ran out for the event queue" }
+    )]
+    NotConfirmed {
+        /// Whether the queue is full.
+        is_full: bool,
+        /// The key that gives the same events the same ids: the client's own if it sent one.
+        idempotency_key: String,
+    },
+    /// 503: requests already hold all the memory that they may. Nothing of the batch was queued.
+    #[error("too many or too large requests at once; nothing was accepted, send the batch again in a moment")]
     Overloaded,
     /// 503: this process is about to end.
     #[error("this replica is stopping; resend the request, another will take it")]
@@ -133,6 +144,7 @@ impl ApiError {
             Self::EmptyBatch | Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::QueueFull
             | Self::QueueUnavailable
+            | Self::NotConfirmed { .. }
             | Self::Overloaded
             | Self::Stopping
             | Self::DatabaseUnavailable(_)
@@ -155,8 +167,8 @@ impl ApiError {
             Self::Unsupported(_) => "unsupported_media_type",
             Self::EmptyBatch => "empty_batch",
             Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) => "invalid_events",
-            Self::QueueFull => "queue_full",
-            Self::QueueUnavailable => "queue_unavailable",
+            Self::QueueFull | Self::NotConfirmed { is_full: true, .. } => "queue_full",
+            Self::QueueUnavailable | Self::NotConfirmed { .. } => "queue_unavailable",
             Self::Overloaded => "overloaded",
             Self::Stopping => "stopping",
             Self::DatabaseUnavailable(_) => "database_unavailable",
@@ -168,8 +180,12 @@ impl ApiError {
     /// Seconds after which trying again makes sense.
     fn retry_after_secs(&self) -> Option<u32> {
         match self {
-            Self::QueueFull => Some(10),
-            Self::QueueUnavailable | Self::Overloaded | Self::Stopping | Self::DatabaseUnavailable(_) => Some(1),
+            Self::QueueFull | Self::NotConfirmed { is_full: true, .. } => Some(10),
+            Self::QueueUnavailable
+            | Self::NotConfirmed { .. }
+            | Self::Overloaded
+            | Self::Stopping
+            | Self::DatabaseUnavailable(_) => Some(1),
             _ => None,
         }
     }
@@ -185,6 +201,7 @@ impl ApiError {
             "message": detail,
         });
         match self {
+            Self::NotConfirmed { idempotency_key, .. } => body["idempotency_key"] = json!(idempotency_key),
             Self::BodyTooLarge { limit } => body["limit_bytes"] = json!(limit),
             Self::TooManyEvents { limit } => body["limit_events"] = json!(limit),
             Self::Parameters(problems) => body["errors"] = json!(problems),
@@ -214,6 +231,7 @@ impl From<NotDurable> for ApiError {
         match error {
             NotDurable::Full => Self::QueueFull,
             NotDurable::Unconfirmed => Self::QueueUnavailable,
+            NotDurable::Refused => Self::internal(error),
         }
     }
 }

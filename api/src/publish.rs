@@ -41,6 +41,9 @@ pub(crate) enum NotDurable {
     /// No confirmation within the deadline. The chunk may be stored all the same.
     #[error("the queue did not confirm in time")]
     Unconfirmed,
+    /// The message itself is at fault: the queue refuses it whenever it comes.
+    #[error("the queue does not take such a message")]
+    Refused,
 }
 
 /// Where a message comes from, for whoever stores it.
@@ -170,7 +173,7 @@ fn headers(chunk: &Chunk, index: usize, origin: &Origin) -> HeaderMap {
 /// What no retry within the deadline can change; `None` where one may help.
 fn classify(error: &PublishError) -> Option<NotDurable> {
     match error.kind() {
-        PublishErrorKind::MaxPayloadExceeded => Some(NotDurable::Unconfirmed),
+        PublishErrorKind::MaxPayloadExceeded => Some(NotDurable::Refused),
         PublishErrorKind::Other => {
             let server = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>())?;
             (server.error_code().0 == STREAM_FULL).then_some(NotDurable::Full)

@@ -1,7 +1,7 @@
 //! The router: every path, and what happens around every request.
 //!
 //! Around a request: it gets an id, a log span that carries it, a count and a duration by route,
-//! decompression, and an answer even when a handler panics.
+//! and an answer even when a handler panics.
 
 use std::time::Instant;
 
@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use metrics::{counter, histogram};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::decompression::RequestDecompressionLayer;
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -27,10 +26,7 @@ const REQUEST_ID: &str = "x-request-id";
 /// Every path of the API.
 pub(crate) fn router(app: AppState) -> Router {
     // Handlers count bytes themselves, after decompression; axum's own limit would count before.
-    let ingest = Router::new()
-        .route("/events", post(ingest::post_events))
-        .layer(RequestDecompressionLayer::new().pass_through_unaccepted(true))
-        .layer(DefaultBodyLimit::disable());
+    let ingest = Router::new().route("/events", post(ingest::post_events)).layer(DefaultBodyLimit::disable());
     let admin = Router::new()
         .route("/admin/dead-letters", get(dead_letters::list).delete(dead_letters::purge))
         .route("/admin/dead-letters/redrive", post(dead_letters::redrive))

@@ -18,6 +18,10 @@ pub struct ApiSettings {
     pub limits: RequestLimits,
     /// Bytes of events that all requests together may hold in memory.
     pub ingest_memory_bytes: usize,
+    /// How long a large body waits for others to make room for it.
+    pub ingest_wait_timeout: Duration,
+    /// Least average rate of a large body, in bytes a second.
+    pub min_body_bytes_per_second: u64,
     /// How long a request waits for the queue to confirm its chunks.
     pub publish_deadline: Duration,
     /// How long one question may take in PostgreSQL.
@@ -54,6 +58,18 @@ impl ApiSettings {
                 1 << 20..=1 << 36,
                 "bytes of events that all requests together hold in memory; past it they wait, then get 503",
             ) as usize,
+            ingest_wait_timeout: Duration::from_millis(environment.read_in(
+                "INGEST_WAIT_TIMEOUT_MS",
+                30_000,
+                0..=600_000,
+                "milliseconds a body over 256 KiB waits for room among the others before it gets 503",
+            )),
+            min_body_bytes_per_second: environment.read_in(
+                "MIN_BODY_BYTES_PER_SECOND",
+                64 << 10,
+                1..=1 << 30,
+                "bytes per second that a body over 256 KiB must arrive at, after 10 seconds, or it gets 408",
+            ),
             publish_deadline: Duration::from_millis(environment.read_in(
                 "PUBLISH_DEADLINE_MS",
                 10_000,

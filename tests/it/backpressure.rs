@@ -71,13 +71,33 @@ async fn a_queue_that_hangs_is_told_within_the_deadline_and_recovers_by_itself()
         assert_eq!((response.status().as_u16(), response.headers()["retry-after"].to_str().unwrap()), (503, "1"));
         assert_eq!(response.json::<Value>().await.unwrap()["code"], "queue_unavailable");
     }
+    // Without ids or times: what was on its way already must be known again when it is sent again.
+    let nameless = json!([{"event_type": "nameless", "user_id": 1}, {"event_type": "nameless", "user_id": 2}]).to_string();
+    let (status, refused) = app.post("/events", &[], nameless.clone()).await;
+    let key = refused["idempotency_key"].as_str().unwrap();
+    assert_eq!(status, 503, "{refused}");
+    assert!(refused["detail"].as_str().unwrap().contains(key), "{refused}");
+    let own = [("Idempotency-Key", "my own")];
+    let (_, refused_under_key) = app.post("/events", &own, nameless.clone()).await;
+    assert_eq!(refused_under_key["idempotency_key"], "my own");
     let (status, answer) = app.get("/health/ready").await;
     assert_eq!((status, &answer["status"]), (503, &json!("not ready")), "{answer}");
     kill(nats, Signal::SIGCONT).unwrap();
     eventually("events are accepted again", async || (app.post("/events", &[], small.clone()).await.0 == 202).then_some(()))
         .await;
+    for key in [key, "my own"] {
+        let (status, accepted) = app.post("/events", &[("Idempotency-Key", key)], nameless.clone()).await;
+        assert_eq!((status, &accepted["events_count"]), (202, &json!(2)));
+    }
     app.ready().await;
     app.drained().await;
+    let nameless: i64 = sqlx::query_scalar(
+        "select count(*) from events join event_types on event_types.id = events.event_type_id where name = 'nameless'",
+    )
+    .fetch_one(&app.pool)
+    .await
+    .unwrap();
+    assert_eq!(nameless, 4, "two under each key, whether or not the first request arrived");
     let small: i64 =
         sqlx::query_scalar("select count(*) from events where client_event_id = 'small'").fetch_one(&app.pool).await.unwrap();
     assert_eq!(small, 1, "what was confirmed too late is not doubled by the resend");
@@ -113,23 +133,29 @@ async fn half_a_request(url: &str, body_bytes: usize, sent: usize) -> TcpStream 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn memory_is_bounded_and_clients_that_break_off_give_theirs_back() {
-    let variables = vec![("INGEST_MEMORY_BYTES", (2 << 20).to_string()), ("MAX_BODY_BYTES", (1 << 20).to_string())];
+    let variables = vec![
+        ("INGEST_MEMORY_BYTES", (2 << 20).to_string()),
+        ("MAX_BODY_BYTES", (1 << 20).to_string()),
+        ("INGEST_WAIT_TIMEOUT_MS", "200".to_owned()),
+    ];
     let app = App::start_with(AppOptions { variables, ..AppOptions::default() }).await;
     let mut halves = Vec::new();
     for _ in 0..2 {
         halves.push(half_a_request(&app.url, 1 << 20, (1 << 20) - 1).await);
     }
     let one = json!([event("one", "u", "t", "2026-03-01T10:00:00Z")]).to_string();
+    let large = format!("{one}{}", " ".repeat(1 << 19));
     let response = eventually("there is no room", async || {
         let request = app.http.post(format!("{}/events", app.url)).header("X-API-Key", KEY);
-        let response = request.header("Content-Type", "application/json").body(one.clone()).send().await.unwrap();
+        let response = request.header("Content-Type", "application/json").body(large.clone()).send().await.unwrap();
         (response.status() == 503).then_some(response)
     })
     .await;
     assert_eq!(response.headers()["retry-after"], "1");
     assert_eq!(response.json::<Value>().await.unwrap()["code"], "overloaded");
+    assert_eq!(app.post("/events", &[], one.clone()).await.0, 202, "there is always room for a small batch");
     drop(halves);
-    eventually("there is room again", async || (app.post("/events", &[], one.clone()).await.0 == 202).then_some(())).await;
+    eventually("there is room again", async || (app.post("/events", &[], large.clone()).await.0 == 202).then_some(())).await;
     app.drained().await;
     assert_eq!(app.stored().await, 1, "half a body is no event");
 }
@@ -149,4 +175,16 @@ async fn clients_that_break_off_leave_no_connection_behind() {
     }
     assert!(most > before, "the connections were there");
     eventually("no connection is left", async || (files() <= before).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_context_that_is_none_harms_nobody() {
+    let app = App::start().await;
+    let long = format!("00-{}", "a".repeat(66_000));
+    let one = json!([event("one", "u", "t", "2026-03-01T10:00:00Z")]).to_string();
+    for traceparent in [long.as_str(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"] {
+        let (status, answer) = app.post("/events", &[("traceparent", traceparent)], one.clone()).await;
+        assert_eq!(status, 202, "{answer}");
+    }
+    assert_eq!(app.get("/health/ready").await.0, 200);
 }

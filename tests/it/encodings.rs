@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use rollcall_tests::App;
+use rollcall_tests::{App, AppOptions};
 use serde_json::{Value, json};
 
 const BODY: &[u8] = br#"{"event_type":"t","user_id":1}"#;
@@ -34,13 +34,31 @@ async fn every_content_encoding_is_read() {
         ("br", brotli(BODY)),
         ("zstd", zstd::encode_all(BODY, 3).unwrap()),
         ("identity", BODY.to_vec()),
+        ("x-gzip", gzip(BODY)),
+        ("GZip", gzip(BODY)),
+        ("ZSTD", zstd::encode_all(BODY, 3).unwrap()),
     ];
     for (encoding, body) in bodies {
         let (status, answer) = app.post("/events", &[("Content-Encoding", encoding)], body).await;
         assert_eq!(status, 202, "{encoding}: {answer}");
     }
     app.drained().await;
-    assert_eq!(app.stored().await, 5);
+    assert_eq!(app.stored().await, 8);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_member_of_a_compressed_body_is_read() {
+    let app = App::start().await;
+    let lines: Vec<u8> = (0..1_000).flat_map(|n| format!("{{\"event_type\":\"t\",\"user_id\":{n}}}\n").into_bytes()).collect();
+    let (first, second) = lines.split_at(lines.len() / 3);
+    let zstd = |part| zstd::encode_all(part, 3).unwrap();
+    for (encoding, body) in [("gzip", [gzip(first), gzip(second)].concat()), ("zstd", [zstd(first), zstd(second)].concat())] {
+        let headers = [("Content-Encoding", encoding), ("Content-Type", "application/x-ndjson")];
+        let (status, answer) = app.post("/events", &headers, body).await;
+        assert_eq!((status, &answer["events_count"]), (202, &json!(1_000)), "{encoding}: {answer}");
+    }
+    app.drained().await;
+    assert_eq!(app.stored().await, 2_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,11 +79,39 @@ async fn a_gzip_bomb_is_refused_at_the_limit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_zstd_frame_with_a_huge_window_is_refused() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    encoder.window_log(27).unwrap();
+    encoder.write_all(BODY).unwrap();
+    let body = encoder.finish().unwrap();
+    let (status, answer) = app.post("/events", &[("Content-Encoding", "zstd")], body).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("invalid_body")), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_the_end_of_a_compressed_body_is_refused() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    for (encoding, body) in
+        [("gzip", gzip(BODY)), ("deflate", deflate(BODY)), ("br", brotli(BODY)), ("zstd", zstd::encode_all(BODY, 3).unwrap())]
+    {
+        for left_over in [&b"x"[..], b"\0\0\0\0", BODY] {
+            let body = [&body, left_over].concat();
+            let (status, answer) = app.post("/events", &[("Content-Encoding", encoding)], body).await;
+            assert_eq!((status, &answer["code"]), (400, &json!("invalid_body")), "{encoding} {left_over:?}: {answer}");
+        }
+        let (status, _) = app.post("/events", &[("Content-Encoding", encoding)], body[..body.len() - 1].to_vec()).await;
+        assert_eq!(status, 400, "{encoding} without its last byte");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_decoded_is_refused() {
     let app = App::start().await;
     for (headers, body, status, code) in [
         (vec![("Content-Encoding", "gzip")], b"no gzip".to_vec(), 400, "invalid_body"),
         (vec![("Content-Encoding", "gzip")], gzip(BODY)[..20].to_vec(), 400, "invalid_body"),
+        (vec![("Content-Encoding", "gzip, zstd")], BODY.to_vec(), 415, "unsupported_media_type"),
         (vec![("Content-Encoding", "compress")], BODY.to_vec(), 415, "unsupported_media_type"),
         (vec![("Content-Type", "application/x-www-form-urlencoded")], BODY.to_vec(), 415, "unsupported_media_type"),
         (vec![], b"\xff\xfe{}".to_vec(), 400, "invalid_body"),

@@ -2,18 +2,23 @@
 //!
 //! `payload` cuts the body into [`wire`] events, `validate` turns each into a line, `prepare` gathers
 //! the lines, `compress` makes chunks of many, `publish` and a `lane` make them durable, and only then is 202 answered.
-//! `budget` bounds the memory of all requests together; `wait` is for clients that want to know of
-//! the end.
+//! `body` reads and decompresses the body; `budget` bounds the memory of all requests together;
+//! `resend` makes ids that a resend makes again; `wait` is for clients that want to know of the end.
 //! Nothing here reads or writes PostgreSQL.
 
+mod body;
 mod budget;
 mod compress;
+mod encoding;
 mod lane;
+mod pace;
 mod payload;
 mod prepare;
 mod properties;
+mod resend;
 mod text;
 mod time;
+mod trace;
 mod validate;
 mod wait;
 mod wire;
@@ -25,38 +30,35 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::BodyExt;
 use jiff::Timestamp;
 use metrics::{counter, histogram};
-use rollcall_shared::chunk::TRACE_HEADER;
 use rollcall_shared::project::ProjectId;
 use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::body::BodyRules;
 pub(crate) use self::budget::Budget;
 use self::budget::Share;
 pub(crate) use self::lane::Lanes;
 use self::lane::Luggage;
 use self::payload::Format;
 use self::prepare::{Lines, MAX_LISTED_IDS, Prepared, prepare};
+use self::resend::BatchId;
 use self::validate::Rules;
 use self::wait::{Inbox, Stored};
 use crate::auth::{Access, Ingest};
 use crate::error::{ApiError, Problem};
 use crate::extract::{Parameters, RequestId};
-use crate::publish::Origin;
-use crate::settings::RequestLimits;
+use crate::publish::{NotDurable, Origin};
 use crate::state::AppState;
 
 /// Bodies up to this size are parsed where they arrive; a thread of their own would cost more.
 const INLINE_BYTES: usize = 32 * 1024;
 
-/// A client that sends nothing for this long in the middle of a body has gone.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
-/// A body has arrived after this long. Who sends a byte now and then would hold its memory for ever.
-const BODY_DEADLINE: Duration = Duration::from_secs(300);
+/// An `Idempotency-Key` of ours may name a time this far ahead of our clock: that of another replica.
+const MAX_CLOCK_SKEW_US: i64 = 60_000_000;
 
 /// The answer to an accepted batch.
 #[derive(Debug, Serialize)]
@@ -93,8 +95,18 @@ pub(crate) async fn post_events(
     let format = format(&headers)?;
     let idempotency_key = idempotency_key(&headers)?;
     let limits = app.settings.limits;
-    let (body, share) = collect(body, limits, app.budget.open_share()).await?;
+    let rules = BodyRules {
+        max_bytes: limits.max_body_bytes,
+        min_bytes_per_second: app.settings.min_body_bytes_per_second,
+        stop: app.stop.clone(),
+    };
+    let (body, share) = body::collect(body, &headers, &rules, app.budget.open_share(access.project.id)).await?;
     let received_at_us = Timestamp::now().as_microsecond();
+    let latest_us = received_at_us + MAX_CLOCK_SKEW_US;
+    let resent = idempotency_key.as_deref().and_then(|key| BatchId::of_key(key, latest_us));
+    let batch_id = resent.unwrap_or_else(|| BatchId::new(received_at_us));
+    let resend_key = idempotency_key.clone().unwrap_or_else(|| batch_id.key());
+    let chosen_key = idempotency_key.filter(|_| resent.is_none());
     let wait_until = wait.map(|patience| Instant::now() + patience);
 
     let body_bytes = body.len();
@@ -102,7 +114,7 @@ pub(crate) async fn post_events(
     let cancel = CancellationToken::new();
     let _client_is_there = cancel.clone().drop_guard();
     let work = move || {
-        let rules = Rules { received_at_us, idempotency_key: idempotency_key.as_deref() };
+        let rules = Rules { received_at_us, batch: batch_id, idempotency_key: chosen_key.as_deref() };
         // The share goes where the bytes go, even if nobody waits for them any more.
         prepare(&body, format, limits, rules, &cancel).map(|prepared| (prepared, share))
     };
@@ -114,13 +126,14 @@ pub(crate) async fn post_events(
     if prepared.invalid_events > 0 && (!partial || prepared.events == 0) {
         return Err(ApiError::InvalidEvents { events: prepared.invalid_events, problems: prepared.problems });
     }
-    let (lines, mut answer) = answer(prepared, partial);
-    let origin = Origin { request_ids: vec![request_id], traceparent: text_header(&headers, TRACE_HEADER), inbox: None };
+    let (lines, mut answer) = answer(prepared, partial, batch_id);
+    let origin = Origin { request_ids: vec![request_id], traceparent: trace::parent(&headers), inbox: None };
     let batch = Batch { lines, events: u32::try_from(answer.events_count).unwrap_or(u32::MAX), origin, share };
-    match wait_until {
-        None => publish(&app, access.project.id, batch).await?,
-        Some(until) => answer.stored = publish_and_wait(&app, access.project.id, batch, until).await?,
-    }
+    let published = match wait_until {
+        None => publish(&app, access.project.id, batch).await.map(|()| None),
+        Some(until) => publish_and_wait(&app, access.project.id, batch, until).await,
+    };
+    answer.stored = published.map_err(|error| error.refusal(resend_key))?;
     counter!("rollcall_events_accepted_total").increment(answer.events_count as u64);
     histogram!("rollcall_request_batch_events").record(answer.events_count as f64);
     if answer.stored.is_some() {
@@ -152,7 +165,27 @@ struct Batch {
     share: Share,
 }
 
-async fn publish(app: &AppState, project: ProjectId, batch: Batch) -> Result<(), ApiError> {
+/// Why a batch is not known to be in the queue.
+enum PublishError {
+    /// It is not there for certain.
+    NotBegun(ApiError),
+    /// Some of it may be.
+    NotDurable(NotDurable),
+}
+
+impl PublishError {
+    /// What the client is told, who may send the batch again with this key.
+    fn refusal(self, idempotency_key: String) -> ApiError {
+        match self {
+            Self::NotBegun(error) => error,
+            Self::NotDurable(NotDurable::Full) => ApiError::NotConfirmed { is_full: true, idempotency_key },
+            Self::NotDurable(NotDurable::Unconfirmed) => ApiError::NotConfirmed { is_full: false, idempotency_key },
+            Self::NotDurable(NotDurable::Refused) => ApiError::internal(NotDurable::Refused),
+        }
+    }
+}
+
+async fn publish(app: &AppState, project: ProjectId, batch: Batch) -> Result<(), PublishError> {
     if !app.publishes {
         return Ok(());
     }
@@ -165,16 +198,22 @@ async fn publish(app: &AppState, project: ProjectId, batch: Batch) -> Result<(),
             published
         }
     };
-    published.map_err(ApiError::from)
+    published.map_err(PublishError::NotDurable)
 }
 
 /// The same in messages of its own, so that what workers report of them is about this request alone.
-async fn publish_and_wait(app: &AppState, project: ProjectId, batch: Batch, until: Instant) -> Result<Option<Stored>, ApiError> {
+async fn publish_and_wait(
+    app: &AppState,
+    project: ProjectId,
+    batch: Batch,
+    until: Instant,
+) -> Result<Option<Stored>, PublishError> {
     let Batch { lines, events, origin, share } = batch;
-    let inbox = Inbox::open(&app.nats).await?;
-    let chunks = lines.into_chunks(events).map_err(ApiError::internal)?;
+    let inbox = Inbox::open(&app.nats).await.map_err(PublishError::NotBegun)?;
+    let chunks = lines.into_chunks(events).map_err(|error| PublishError::NotBegun(ApiError::internal(error)))?;
     let count = chunks.len();
-    app.publisher.publish_all(project, chunks, &Origin { inbox: Some(inbox.subject().to_owned()), ..origin }).await?;
+    let origin = Origin { inbox: Some(inbox.subject().to_owned()), ..origin };
+    app.publisher.publish_all(project, chunks, &origin).await.map_err(PublishError::NotDurable)?;
     // Who only waits takes no memory from others.
     drop(share);
     // An API that is asked to stop does not keep its clients waiting.
@@ -182,13 +221,13 @@ async fn publish_and_wait(app: &AppState, project: ProjectId, batch: Batch, unti
 }
 
 /// What travels, and what is answered once it is durable.
-fn answer(batch: Prepared, partial: bool) -> (Lines, Accepted) {
+fn answer(batch: Prepared, partial: bool, batch_id: BatchId) -> (Lines, Accepted) {
     let event_ids = Some(batch.event_ids).filter(|ids| ids.len() <= MAX_LISTED_IDS);
     let answer = Accepted {
         status: "accepted",
         message: "Events queued for processing",
         events_count: batch.events,
-        batch_id: Uuid::now_v7(),
+        batch_id: batch_id.0,
         event_id: event_ids.as_ref().filter(|ids| ids.len() == 1).map(|ids| ids[0].clone()),
         event_ids,
         rejected_count: partial.then_some(batch.invalid_events),
@@ -198,33 +237,7 @@ fn answer(batch: Prepared, partial: bool) -> (Lines, Accepted) {
     (batch.lines, answer)
 }
 
-/// The body, decompressed, with the limits applied to what comes out of the decompressor.
-async fn collect(mut body: Body, limits: RequestLimits, mut share: Share) -> Result<(Vec<u8>, Share), ApiError> {
-    let limit = limits.max_body_bytes;
-    let mut collected = Vec::new();
-    let deadline = Instant::now() + BODY_DEADLINE;
-    loop {
-        let until = deadline.min(Instant::now() + BODY_PATIENCE);
-        let arrived = tokio::time::timeout_at(until, body.frame()).await.map_err(|_| ApiError::BodyTimeout)?;
-        let Some(frame) = arrived else { return Ok((collected, share)) };
-        let frame = frame.map_err(|error| ApiError::Body(format!("the body cannot be read or decompressed: {error}")))?;
-        let Ok(data) = frame.into_data() else { continue };
-        let length = collected.len() + data.len();
-        if length > limit {
-            return Err(ApiError::BodyTooLarge { limit });
-        }
-        share.grow_to(length).await?;
-        collected.extend_from_slice(&data);
-    }
-}
-
 fn format(headers: &HeaderMap) -> Result<Format, ApiError> {
-    // The decompression layer takes away every encoding that it knows.
-    if let Some(encoding) = text_header(headers, header::CONTENT_ENCODING.as_str()).filter(|encoding| encoding != "identity") {
-        return Err(ApiError::Unsupported(format!(
-            "Content-Encoding {encoding} is not read; send gzip, deflate, br, zstd or none"
-        )));
-    }
     let content_type = text_header(headers, header::CONTENT_TYPE.as_str());
     Format::of_content_type(content_type.as_deref()).ok_or_else(|| {
         let content_type = content_type.unwrap_or_default();

@@ -6,9 +6,9 @@ use std::borrow::Cow;
 
 use rollcall_shared::event::{Event, Text, derived_id, parse_uuid};
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
 use super::properties::{MAX_PROPERTIES_BYTES, merge, string_entry, without_line_breaks};
+use super::resend::BatchId;
 use super::text;
 use super::time::{self, TimeError};
 use super::wire::{Fault, Field, Named, WireEvent};
@@ -28,7 +28,9 @@ const MAX_PROBLEMS: usize = 20;
 pub(super) struct Rules<'a> {
     /// The server's clock when the request came, microseconds since 1970.
     pub(super) received_at_us: i64,
-    /// Where ids come from for events that have none; else the server makes them.
+    /// The batch; its ids are for events that have none, and its time for those without a time.
+    pub(super) batch: BatchId,
+    /// Where ids come from instead if the client chose a key.
     pub(super) idempotency_key: Option<&'a str>,
 }
 
@@ -68,7 +70,7 @@ pub(super) fn validate<'a>(
     let (id, chosen_by_client) = match (event_id, rules.idempotency_key) {
         (Some(id), _) => (id, true),
         (None, Some(key)) => (Cow::Owned(derived_id(key, index).to_string()), true),
-        (None, None) => (Cow::Owned(Uuid::now_v7().to_string()), false),
+        (None, None) => (Cow::Owned(rules.batch.event_id(index).to_string()), false),
     };
     let event = Event {
         id: Text(Cow::Borrowed(&id)),
@@ -77,7 +79,7 @@ pub(super) fn validate<'a>(
         anonymous_id: anonymous_id.map(Text),
         session_id: session_id.map(Text),
         account_id: account_id.map(Text),
-        occurred_at_us: sent_time_us.unwrap_or(rules.received_at_us),
+        occurred_at_us: sent_time_us.unwrap_or(rules.batch.received_at_us()),
         received_at_us: rules.received_at_us,
         undated: chosen_by_client && sent_time_us.is_none(),
         properties: &properties,

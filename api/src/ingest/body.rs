@@ -1,0 +1,140 @@
+//! The body: read from the client as fast as there is room for it, decompressed, and never larger
+//! than allowed.
+//!
+//! `encoding` names the decompressors, `pace` ends bodies that arrive too slowly, and `budget` says
+//! when there is room. Nothing here looks at what the bytes mean.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use bytes::BufMut;
+use futures::TryStreamExt;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt};
+use tokio_util::io::StreamReader;
+use tokio_util::sync::CancellationToken;
+
+use super::budget::{SMALL_BYTES, Share};
+use super::encoding::Encoding;
+use super::pace::Pace;
+use crate::error::ApiError;
+
+/// Read at a time. The limits are checked after each read, and other tasks get a turn.
+const READ_BYTES: usize = 64 * 1024;
+/// A compressed body is taken for large if it would be once it unfolds this often.
+const USUAL_RATIO: usize = 8;
+/// Least rate of a body that may hold only little memory, in bytes a second: the slowest of mobile
+/// networks.
+const MIN_SMALL_BYTES_PER_SECOND: u64 = 4 * 1024;
+/// Bodies under way get this much time to arrive once the process is to stop.
+const STOP_GRACE: Duration = Duration::from_secs(3);
+
+/// What bodies must keep to.
+#[derive(Debug, Clone)]
+pub(super) struct BodyRules {
+    /// Bytes after decompression.
+    pub(super) max_bytes: usize,
+    /// Least rate of a body that others may be waiting for.
+    pub(super) min_bytes_per_second: u64,
+    /// Cancelled when the process is to stop.
+    pub(super) stop: CancellationToken,
+}
+
+/// Reads a whole body, decompressed.
+///
+/// # Errors
+/// Only if it is too large, too slow, broken, or encoded in a way that is not read; if there is no
+/// room for it; or if the process stops meanwhile.
+pub(super) async fn collect(
+    body: Body,
+    headers: &HeaderMap,
+    rules: &BodyRules,
+    share: Share,
+) -> Result<(Vec<u8>, Share), ApiError> {
+    let encoding = Encoding::of_headers(headers)?;
+    let stopping = async {
+        rules.stop.cancelled().await;
+        tokio::time::sleep(STOP_GRACE).await;
+    };
+    tokio::select! {
+        collected = read(body, headers, encoding, rules, share) => collected,
+        () = stopping => Err(ApiError::Stopping),
+    }
+}
+
+async fn read(
+    body: Body,
+    headers: &HeaderMap,
+    encoding: Encoding,
+    rules: &BodyRules,
+    mut share: Share,
+) -> Result<(Vec<u8>, Share), ApiError> {
+    let mut collected = Vec::new();
+    if let Some(bytes) = announced_bytes(headers, encoding, rules.max_bytes)? {
+        share.admit(bytes).await?;
+        if encoding == Encoding::Identity {
+            collected.reserve_exact(bytes);
+        }
+    }
+    let wire_bytes = Arc::new(AtomicU64::new(0));
+    let counted = wire_bytes.clone();
+    let frames = body.into_data_stream().inspect_ok(move |frame| {
+        counted.fetch_add(frame.len() as u64, Ordering::Relaxed);
+    });
+    let mut source = StreamReader::new(frames.map_err(io::Error::other));
+    let mut reader: Box<dyn AsyncRead + Send + Unpin + '_> = encoding.reader(&mut source);
+    let mut pace = Pace::new(rate(&share, rules));
+    let mut paid_bytes = 0;
+    loop {
+        let mut window = (&mut collected).limit(READ_BYTES);
+        let read = tokio::time::timeout(pace.slack(), reader.read_buf(&mut window)).await;
+        let arrived = wire_bytes.load(Ordering::Relaxed);
+        let read = read.map_err(|_| ApiError::BodyTimeout)?.map_err(|error| broken(&error))?;
+        pace.advance(arrived - paid_bytes);
+        paid_bytes = arrived;
+        if read == 0 {
+            break;
+        }
+        if collected.len() > rules.max_bytes {
+            return Err(ApiError::BodyTooLarge { limit: rules.max_bytes });
+        }
+        if collected.len() > SMALL_BYTES && !share.is_admitted() {
+            share.admit(rules.max_bytes).await?;
+            pace = Pace::new(rate(&share, rules));
+        }
+        share.grow_to(collected.len()).await?;
+        // A few bytes can unfold to very many, without a wait for the client in between.
+        tokio::task::coop::consume_budget().await;
+    }
+    drop(reader);
+    let left_over = tokio::time::timeout(pace.slack(), source.fill_buf()).await;
+    if !left_over.map_err(|_| ApiError::BodyTimeout)?.map_err(|error| broken(&error))?.is_empty() {
+        return Err(ApiError::Body(format!("the body goes on after the end of its {} data", encoding.name())));
+    }
+    Ok((collected, share))
+}
+
+/// How much room a body needs that says beforehand that it is large.
+///
+/// # Errors
+/// [`ApiError::BodyTooLarge`] if it says that it is too large.
+fn announced_bytes(headers: &HeaderMap, encoding: Encoding, max_bytes: usize) -> Result<Option<usize>, ApiError> {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    match (length, encoding) {
+        (Some(bytes), Encoding::Identity) if bytes > max_bytes => Err(ApiError::BodyTooLarge { limit: max_bytes }),
+        (Some(bytes), Encoding::Identity) => Ok(Some(bytes).filter(|bytes| *bytes > SMALL_BYTES)),
+        (Some(bytes), _) => Ok((bytes.saturating_mul(USUAL_RATIO) > SMALL_BYTES).then_some(max_bytes)),
+        (None, _) => Ok(None),
+    }
+}
+
+fn rate(share: &Share, rules: &BodyRules) -> u64 {
+    if share.is_admitted() { rules.min_bytes_per_second } else { MIN_SMALL_BYTES_PER_SECOND.min(rules.min_bytes_per_second) }
+}
+
+fn broken(error: &io::Error) -> ApiError {
+    ApiError::Body(format!("the body cannot be read or decompressed: {error}"))
+}
