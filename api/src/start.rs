@@ -37,7 +37,7 @@ pub(crate) async fn prepare(settings: ApiSettings, database: PgPool, stop: Cance
     Ok(AppState {
         keys: Arc::new(keys),
         lanes: Arc::new(Lanes::new(publisher.clone())),
-        budget: Budget::new(settings.ingest_memory_bytes, settings.limits.max_body_bytes),
+        budget: Budget::new(settings.ingest_memory_bytes, settings.limits.max_body_bytes, settings.ingest_wait_timeout),
         queue: Queue::new(nats.clone(), confirmations),
         settings: Arc::new(settings),
         metrics: telemetry::metrics(),
