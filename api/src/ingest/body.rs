@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, header};
 use bytes::BufMut;
 use futures::TryStreamExt;
@@ -29,6 +29,8 @@ const USUAL_RATIO: usize = 8;
 /// Least rate of a body that may hold only little memory, in bytes a second: the slowest of mobile
 /// networks.
 const MIN_SMALL_BYTES_PER_SECOND: u64 = 4 * 1024;
+/// How long the rest of a refused body is passed over before the answer.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 /// Bodies under way get this much time to arrive once the process is to stop.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 
@@ -59,14 +61,26 @@ pub(super) async fn collect(
         rules.stop.cancelled().await;
         tokio::time::sleep(STOP_GRACE).await;
     };
-    tokio::select! {
-        collected = read(body, headers, encoding, rules, share) => collected,
+    let mut frames = body.into_data_stream();
+    let collected = tokio::select! {
+        collected = read(&mut frames, headers, encoding, rules, share) => collected,
         () = stopping => Err(ApiError::Stopping),
+    };
+    if matches!(collected, Err(ApiError::BodyTooLarge { .. } | ApiError::Overloaded)) {
+        discard(frames).await;
     }
+    collected
+}
+
+/// Passes over the rest of a body: many clients read no answer before they have sent all of it. It is
+/// looked at no longer than most clients need.
+async fn discard(mut frames: BodyDataStream) {
+    let rest = async { while let Ok(Some(_)) = frames.try_next().await {} };
+    let _ = tokio::time::timeout(DISCARD_TIMEOUT, rest).await;
 }
 
 async fn read(
-    body: Body,
+    frames: &mut BodyDataStream,
     headers: &HeaderMap,
     encoding: Encoding,
     rules: &BodyRules,
@@ -81,7 +95,7 @@ async fn read(
     }
     let wire_bytes = Arc::new(AtomicU64::new(0));
     let counted = wire_bytes.clone();
-    let frames = body.into_data_stream().inspect_ok(move |frame| {
+    let frames = frames.inspect_ok(move |frame| {
         counted.fetch_add(frame.len() as u64, Ordering::Relaxed);
     });
     let mut source = StreamReader::new(frames.map_err(io::Error::other));
