@@ -86,8 +86,9 @@ async fn read(
     rules: &BodyRules,
     mut share: Share,
 ) -> Result<(Vec<u8>, Share), ApiError> {
-    let mut collected = Vec::new();
-    if let Some(bytes) = announced_bytes(headers, encoding, rules.max_bytes)? {
+    let length = content_length(headers);
+    let mut collected = Vec::with_capacity(length.unwrap_or(READ_BYTES).min(READ_BYTES));
+    if let Some(bytes) = announced_bytes(length, encoding, rules.max_bytes)? {
         share.admit(bytes).await?;
         if encoding == Encoding::Identity {
             collected.reserve_exact(bytes);
@@ -135,14 +136,17 @@ async fn read(
 ///
 /// # Errors
 /// [`ApiError::BodyTooLarge`] if it says that it is too large.
-fn announced_bytes(headers: &HeaderMap, encoding: Encoding, max_bytes: usize) -> Result<Option<usize>, ApiError> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+fn announced_bytes(length: Option<usize>, encoding: Encoding, max_bytes: usize) -> Result<Option<usize>, ApiError> {
     match (length, encoding) {
         (Some(bytes), Encoding::Identity) if bytes > max_bytes => Err(ApiError::BodyTooLarge { limit: max_bytes }),
         (Some(bytes), Encoding::Identity) => Ok(Some(bytes).filter(|bytes| *bytes > SMALL_BYTES)),
         (Some(bytes), _) => Ok((bytes.saturating_mul(USUAL_RATIO) > SMALL_BYTES).then_some(max_bytes)),
         (None, _) => Ok(None),
     }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 fn rate(share: &Share, rules: &BodyRules) -> u64 {
