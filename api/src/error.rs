@@ -3,6 +3,8 @@
 //! The detail of a fault on our side never reaches the client: it goes to one log line, written
 //! here, inside the span that carries the request id.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -31,7 +33,18 @@ pub(crate) struct Problem {
 impl Problem {
     /// A problem with something that belongs to no event.
     pub(crate) fn of_parameter(field: &str, code: &'static str, message: impl Into<String>) -> Self {
-        Self { index: None, event_id: None, field: field.to_owned(), code, message: message.into() }
+        Self { index: None, event_id: None, field: clipped(field).into_owned(), code, message: message.into() }
+    }
+}
+
+/// Longest name or path that an answer repeats, in characters: as long as any that could be right.
+pub(crate) const MAX_REPEATED_CHARACTERS: usize = 200;
+
+/// A text that a client chose, cut to a length that an answer can repeat.
+pub(crate) fn clipped(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_REPEATED_CHARACTERS) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }
 }
 

@@ -4,11 +4,15 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use jiff::civil::Date;
 
 use crate::error::{ApiError, Problem};
 use crate::rfc3339;
+
+/// Problems listed of one query string: more than any request has parameters.
+const MAX_PROBLEMS: usize = 20;
 
 /// The id of this request, for log lines and messages; see [`crate::router`].
 #[derive(Debug, Clone)]
@@ -59,13 +63,21 @@ impl<S: Sync> FromRequestParts<S> for Parameters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map_err(|error| ApiError::Parameters(vec![Problem::of_parameter("", "invalid_query", error.body_text())]))?;
-        Ok(Self { pairs: query.0, sent_names: Vec::new(), problems: Vec::new() })
+        Self::of(&parts.uri)
     }
 }
 
 impl Parameters {
+    /// The parameters of an address.
+    ///
+    /// # Errors
+    /// Only if the query string as such cannot be read.
+    pub(crate) fn of(uri: &Uri) -> Result<Self, ApiError> {
+        let query = Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map_err(|error| ApiError::Parameters(vec![Problem::of_parameter("", "invalid_query", error.body_text())]))?;
+        Ok(Self { pairs: query.0, sent_names: Vec::new(), problems: Vec::new() })
+    }
+
     /// The value of a parameter under any of its names; sending it twice, or empty, is a problem.
     pub(crate) fn text(&mut self, names: &[&'static str]) -> Option<String> {
         self.sent(names).map(|sent| sent.value)
@@ -149,9 +161,11 @@ impl Parameters {
         self.problems.iter().any(|problem| names.contains(&problem.field.as_str()))
     }
 
-    /// Notes something that is wrong.
+    /// Notes something that is wrong, unless enough is.
     pub(crate) fn problem<'m>(&mut self, field: &str, code: &'static str, message: impl Into<Cow<'m, str>>) {
-        self.problems.push(Problem::of_parameter(field, code, message.into()));
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(Problem::of_parameter(field, code, message.into()));
+        }
     }
 
     /// Ends the taking apart.

@@ -12,6 +12,8 @@ mod confirmations;
 mod dead_letters;
 mod error;
 mod extract;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod health;
 mod ingest;
 mod pipeline;

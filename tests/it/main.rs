@@ -12,6 +12,7 @@ mod compose;
 mod dead_letters;
 mod encodings;
 mod health;
+mod hostile;
 mod identity;
 mod indexes;
 mod ingest;

@@ -53,6 +53,24 @@ async fn every_rule_of_an_event_is_enforced() {
         (r#"{"event_type":"t","user_id":"\ud800"}"#.into(), &[("user_id", "invalid_text")]),
         (r#"{"event_type":"t","user_id":1,"payload":{"a":[{"b":"\u0000"}]}}"#.into(), &[("payload.a[0].b", "invalid_text")]),
         (r#"{"event_type":"t","user_id":1,"note":{"x":"\udc00"}}"#.into(), &[("note.x", "invalid_text")]),
+        (r#"{"event_type":"t","user_id":1,"\ud800x":2}"#.into(), &[("\\ud800x", "invalid_text")]),
+        (r#"{"event_type":"t","user_id":1,"a":{"\ud800x":2}}"#.into(), &[("a.\\ud800x", "invalid_text")]),
+        (r#"{"event_type":"t","user_id":1,"payload":{"a":[1,1e999]}}"#.into(), &[("payload.a[1]", "out_of_range")]),
+        (r#"{"event_type":"t","user_id":1,"n":-1E+0999,"m":1e99}"#.into(), &[("n", "out_of_range")]),
+        ("1e999".into(), &[("", "not_an_object")]),
+        (r#""\ud800""#.into(), &[("", "not_an_object")]),
+        (format!(r#"{{"event_type":"t","user_id":1,"note":{deep}}}"#), &[("note", "too_deep")]),
+        (format!(r#"{{"user_id":1,"payload":{{"action":"{long}"}}}}"#), &[("payload.action", "wrong_length")]),
+        (r#"{"event_type":"t","user_id":1,"n":1,"n":2}"#.into(), &[("n", "conflicting_fields")]),
+        (r#"{"event_type":"t","user_id":1,"n":1,"n":"1"}"#.into(), &[("n", "conflicting_fields")]),
+        (
+            r#"{"event_type":"t","user_id":18446744073709551617,"userId":18446744073709551618}"#.into(),
+            &[("userId", "conflicting_fields")],
+        ),
+        (
+            r#"{"event_type":"t","user_id":1,"ts":9007199254740993,"time":9007199254740992.0}"#.into(),
+            &[("time", "conflicting_fields"), ("ts", "out_of_range")],
+        ),
         (r#"{"event_type":"t","type":"u","user_id":1}"#.into(), &[("type", "conflicting_fields")]),
         (
             r#"{"user_id":"","ts":"x","properties":1}"#.into(),
@@ -79,10 +97,79 @@ async fn what_lies_just_within_the_rules_is_accepted() {
         r#"{"event_type":"t","user_id":1,"ts":0}"#.to_owned(),
         r#"{"event_type":"t","userId":"42","user_id":42}"#.to_owned(),
         r#"{"event_type":"t","user_id":1,"payload":{"a":"\ud83d\ude00"}}"#.to_owned(),
+        r#"{"event_type":"t","user_id":1,"payload":{"a":[1e308,1e-999,12345678901234567890123456789,"1e999"]}}"#.to_owned(),
+        r#"{"event_type":"t","user_id":1,"n":{"a":1,"b":2},"n":{"b":2, "a":1}}"#.to_owned(),
     ] {
         let (status, answer) = app.post("/events", &[], event.clone()).await;
         assert_eq!(status, 202, "{event:.200}: {answer}");
     }
+}
+
+/// What other programs send and what a generous reader makes something of.
+const NO_TIMES: [&str; 9] = [
+    "2025-10-01T10:00:00[Europe/Berlin]",
+    "2025-10-01T10:00:00+02:00[Europe/Berlin]",
+    "2025-10-01T10",
+    "2025-10-01T10:00Z",
+    "20251001T100000Z",
+    "2025-10-01T10:00:00+25:30",
+    "2025-10-01T10:00:00,5Z",
+    "+002025-10-01T10:00:00Z",
+    "2025-W40-3T10:00:00Z",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_time_is_written_as_rfc_3339_says_or_refused() {
+    let app = api().await;
+    for time in NO_TIMES {
+        let event = json!({"event_type": "t", "user_id": 1, "time": time});
+        assert_eq!(errors(&app, &event.to_string()).await, [("time".to_owned(), "invalid_time".to_owned())], "{time}");
+    }
+    for time in ["2025-10-01T10:00:00.1234567891234Z", "2025-10-01t10:00:00z", "2025-10-01 10:00:00", "2025-10-01T10:00:00+23:59"]
+    {
+        app.send(&json!({"event_type": "t", "user_id": 1, "time": time})).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn days_of_a_question_are_written_as_rfc_3339_says_or_refused() {
+    let app = api().await;
+    for (name, day) in
+        [("from", "20251001"), ("from_date", "2025-10-01[Europe/Berlin]"), ("to", "+002025-10-01"), ("to_date", "2025-W40-3")]
+    {
+        let (status, answer) = app.get(&format!("/stats/dau?{name}={}", day.replace('+', "%2B"))).await;
+        let expected = json!([{"field": name, "code": "invalid", "message": "must be a date such as 2025-10-01"}]);
+        assert_eq!((status, &answer["errors"]), (400, &expected), "{name}={day}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cannot_be_read_does_not_spoil_its_neighbours() {
+    let app = App::start().await;
+    let good = r#"{"event_id":"good","event_type":"t","user_id":1}"#;
+    for (bad, field, code) in [
+        (r#"{"event_type":"t","user_id":1,"\ud800":2}"#, "\\ud800", "invalid_text"),
+        (r#"{"event_type":"t","user_id":1,"n":[1e999]}"#, "n[0]", "out_of_range"),
+        ("1e999", "", "not_an_object"),
+        (r#""\ud800""#, "", "not_an_object"),
+    ] {
+        for (path, body) in
+            [("/events", format!("[{good},{bad}]")), ("/events?partial=true", format!(r#"{{"events":[{bad},{good}]}}"#))]
+        {
+            let (status, answer) = app.post(path, &[], body).await;
+            let (index, list, expected) = if status == 202 { (0, "rejected", 202) } else { (1, "errors", 422) };
+            assert_eq!(status, expected, "{bad}: {answer}");
+            let problem = &answer[list][0];
+            assert_eq!(
+                (&problem["index"], &problem["field"], &problem["code"], answer[list].as_array().unwrap().len()),
+                (&json!(index), &json!(field), &json!(code), 1),
+                "{bad}"
+            );
+            assert_eq!(status == 202, path.ends_with("partial=true"), "{bad}");
+        }
+    }
+    app.drained().await;
+    assert_eq!(app.stored().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,6 +232,8 @@ async fn an_envelope_holds_events_and_nothing_else() {
     let app = api().await;
     for (body, field, code) in [
         (r#"{"events":{}}"#, "events", "wrong_type"),
+        (r#"{"events":null}"#, "events", "wrong_type"),
+        (r#"{"events":[],"\ud800":1}"#, "\\ud800", "unknown_field"),
         (r#"{"events":[{"event_type":"t","user_id":1}],"sent_at":1}"#, "sent_at", "unknown_field"),
     ] {
         let (status, answer) = app.post("/events", &[], body).await;
@@ -153,6 +242,7 @@ async fn an_envelope_holds_events_and_nothing_else() {
             (422, &json!(field), &json!(code)),
             "{body}"
         );
+        assert_eq!(answer["detail"], "the object around the events is not valid; see errors");
     }
 }
 

@@ -6,11 +6,15 @@
 //! `resend` makes ids that a resend makes again; `wait` is for clients that want to know of the end.
 //! Nothing here reads or writes PostgreSQL.
 
+mod agreement;
 mod body;
 mod budget;
 mod compress;
 mod encoding;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod lane;
+mod name;
 mod pace;
 mod payload;
 mod prepare;
@@ -20,6 +24,7 @@ mod text;
 mod time;
 mod trace;
 mod validate;
+mod value;
 mod wait;
 mod wire;
 

@@ -9,7 +9,8 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use super::wire::{Name, WireEvent};
+use super::name::Name;
+use super::wire::WireEvent;
 
 /// A reader looks up from its work once in so many events.
 const EVENTS_PER_LOOK: usize = 64;
@@ -152,7 +153,7 @@ impl<'a> Visitor<'a> for Document<'_, '_, 'a> {
         let mut single = WireEvent::default();
         let mut is_envelope = false;
         while let Some(name) = map.next_key()? {
-            if matches!(&name, Name::Text(name) if name == "events") {
+            if matches!(&name, Name::Other(name) if name == "events") {
                 is_envelope = true;
                 map.next_value_seed(Events(self.0))?;
             } else {
@@ -198,7 +199,8 @@ impl<'a> Visitor<'a> for Events<'_, '_, 'a> {
         if self.0.reading.one_by_one {
             while let Some(raw) = seq.next_element::<&RawValue>()? {
                 self.0.count().map_err(|fault| self.0.fail(fault))?;
-                (self.0.sink)(serde_json::from_str(raw.get()).map_err(|error| format!("the event cannot be read: {error}")));
+                let event = if raw.get().starts_with('{') { serde_json::from_str(raw.get()) } else { Ok(WireEvent::no_object()) };
+                (self.0.sink)(event.map_err(|error| format!("the event cannot be read: {error}")));
             }
             return Ok(());
         }

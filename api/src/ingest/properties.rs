@@ -9,8 +9,9 @@ use std::collections::hash_map::Entry;
 
 use serde_json::value::RawValue;
 
+use super::agreement::same;
+use super::name::Name;
 use super::text;
-use super::wire::Name;
 
 /// Largest properties in bytes: half of what PostgreSQL would compress and move out of line badly,
 /// and a sixteenth of what one message can carry.
@@ -35,8 +36,8 @@ fn entries(object: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
 
         fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut entries = Vec::new();
-            while let Some((name, value)) = map.next_entry()? {
-                if let Name::Text(name) = name {
+            while let Some((name, value)) = map.next_entry::<Name<'de>, _>()? {
+                if let Some(name) = name.text() {
                     entries.push((name, value));
                 }
             }
@@ -60,7 +61,7 @@ pub(super) fn merge<'a, 'n>(object: &str, extra: &'n [(Cow<'_, str>, &RawValue)]
     }
     for (name, value) in extra {
         match known.entry(name) {
-            Entry::Occupied(entry) if entry.get().is_some_and(|first| first != value.get()) => return Err(name),
+            Entry::Occupied(entry) if entry.get().is_some_and(|first| !same(first, value.get())) => return Err(name),
             Entry::Occupied(_) => continue,
             Entry::Vacant(entry) => drop(entry.insert(Some(value.get()))),
         }

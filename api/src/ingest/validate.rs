@@ -11,8 +11,9 @@ use super::properties::{MAX_PROPERTIES_BYTES, merge, string_entry, without_line_
 use super::resend::BatchId;
 use super::text;
 use super::time::{self, TimeError};
+use super::value::{Unfit, find_unfit, is_deeper_than};
 use super::wire::{Fault, Field, Named, WireEvent};
-use crate::error::Problem;
+use crate::error::{Problem, clipped};
 
 /// Longest event type and longest id of a user, session or account, in characters.
 const MAX_CHARACTERS: usize = 200;
@@ -97,7 +98,7 @@ struct Judge<'r> {
 impl Judge<'_> {
     fn report(&mut self, field: &str, code: &'static str, message: &str) {
         if self.problems.len() < MAX_PROBLEMS {
-            let field = text::clipped(field).into_owned();
+            let field = clipped(field).into_owned();
             self.problems.push(Problem { index: None, event_id: None, field, code, message: message.to_owned() });
         }
     }
@@ -158,9 +159,9 @@ impl Judge<'_> {
         }
         let properties = wire.get(Field::Properties).filter(|properties| properties.value.get().len() <= MAX_PROPERTIES_BYTES);
         let action = properties.and_then(|properties| string_entry(properties.value, "action"));
-        match action {
-            Some(action) => self.bounded("properties.action", action),
-            None => {
+        match (properties, action) {
+            (Some(properties), Some(action)) => self.bounded(&format!("{}.action", properties.name), action),
+            _ => {
                 self.report("event_type", "required", "is required, unless properties.action is a string to take its place");
                 None
             }
@@ -231,16 +232,15 @@ impl Judge<'_> {
         if bytes > MAX_PROPERTIES_BYTES {
             return self.too_large(name, bytes);
         }
-        let is_too_deep = text::is_deeper_than(raw, MAX_PROPERTIES_DEPTH)
-            || wire.extra.iter().any(|(_, value)| text::is_deeper_than(value.get(), MAX_PROPERTIES_DEPTH - 1));
-        if is_too_deep {
-            self.report(name, "too_deep", &format!("must be nested at most {MAX_PROPERTIES_DEPTH} levels deep"));
-            return None;
-        }
         let problems_before = self.problems.len();
-        self.storable(name, raw);
+        self.keepable(name, raw, MAX_PROPERTIES_DEPTH);
         for (name, value) in &wire.extra {
-            self.storable_extra(name, value.get());
+            if self.problems.len() >= MAX_PROBLEMS {
+                break;
+            }
+            self.name(name);
+            // It moves one level down.
+            self.keepable(name, value.get(), MAX_PROPERTIES_DEPTH - 1);
         }
         if self.problems.len() > problems_before {
             return None;
@@ -270,16 +270,26 @@ impl Judge<'_> {
         None
     }
 
-    fn storable_extra(&mut self, name: &str, json: &str) {
+    /// The name of an unknown field.
+    fn name(&mut self, name: &str) {
         if name.contains('\0') {
-            self.report(&name.escape_debug().to_string(), "invalid_text", "the name holds \\u0000, which no text can");
+            self.report(&clipped(name).escape_debug().to_string(), "invalid_text", "the name holds \\u0000, which no text can");
         }
-        self.storable(name, json);
     }
 
-    fn storable(&mut self, name: &str, json: &str) {
-        if let Some(path) = text::unstorable_path(name, json) {
-            self.report(&path, "invalid_text", "holds \\u0000 or half of a surrogate pair, which no text can");
+    /// A value that becomes part of the properties.
+    fn keepable(&mut self, name: &str, json: &str, max_depth: usize) {
+        if is_deeper_than(json, max_depth) {
+            return self.report(name, "too_deep", &format!("must be nested at most {max_depth} levels deep"));
+        }
+        match find_unfit(name, json) {
+            None => {}
+            Some((path, Unfit::Text)) => {
+                self.report(&path, "invalid_text", "holds \\u0000 or half of a surrogate pair, which no text can");
+            }
+            Some((path, Unfit::Number)) => {
+                self.report(&path, "out_of_range", "must be a number that a 64-bit float can hold; send others as strings");
+            }
         }
     }
 }

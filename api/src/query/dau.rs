@@ -104,17 +104,23 @@ struct Question {
     event_type: Option<String>,
 }
 
+impl Question {
+    fn take(parameters: &mut Parameters, today: Date) -> Self {
+        Self {
+            period: Period::take(parameters, today),
+            granularity: parameters.parsed(&["granularity"], "day, week or month").unwrap_or(Granularity::Day),
+            event_type: parameters.text(&["event_type"]),
+        }
+    }
+}
+
 /// `GET /stats/dau`
 pub(crate) async fn dau(
     State(app): State<AppState>,
     access: Access<Read>,
     mut parameters: Parameters,
 ) -> Result<Json<Answer>, ApiError> {
-    let question = Question {
-        period: Period::take(&mut parameters, access.project.calendar.today()),
-        granularity: parameters.parsed(&["granularity"], "day, week or month").unwrap_or(Granularity::Day),
-        event_type: parameters.text(&["event_type"]),
-    };
+    let question = Question::take(&mut parameters, access.project.calendar.today());
     let fill = parameters.parsed(&["fill"], "zero or none").unwrap_or(Fill::Zero);
     let source = Source::take(&mut parameters);
     parameters.finish()?;
@@ -123,6 +129,15 @@ pub(crate) async fn dau(
         Source::Events => from_events(&app, &access.project, &question).await?,
     };
     Ok(Json(Answer { data: buckets(&question, fill, &counts), granularity: question.granularity }))
+}
+
+/// The answer where there are no events.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn empty_answer(mut parameters: Parameters, today: Date) {
+    let question = Question::take(&mut parameters, today);
+    if parameters.finish().is_ok() {
+        assert!(buckets(&question, Fill::Zero, &BTreeMap::new()).len() <= 1100);
+    }
 }
 
 fn buckets(question: &Question, fill: Fill, counts: &BTreeMap<Date, u64>) -> Vec<Bucket> {

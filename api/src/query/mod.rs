@@ -6,6 +6,8 @@
 
 mod bitmap;
 mod dau;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod period;
 mod retention;
 mod source;

@@ -56,6 +56,23 @@ struct Question {
     return_event_type: Option<String>,
 }
 
+impl Question {
+    fn take(parameters: &mut Parameters) -> (Self, WindowType) {
+        let start = parameters.date(&["start_date"]);
+        let follow = parameters.number("windows", 3, 1..=52) as usize;
+        let window_type = parameters.parsed(&["window_type"], "day, week or month").unwrap_or(WindowType::Week);
+        let cohorts = parameters.number("cohorts", 1, 1..=52) as usize;
+        let cohort = parameters.parsed(&["cohort"], "active or new").unwrap_or(Cohort::Active);
+        let event_type = parameters.text(&["event_type"]);
+        let return_event_type = parameters.text(&["return_event_type"]);
+        if start.is_none() && !parameters.has_problem(&["start_date"]) {
+            parameters.problem("start_date", "required", "is required: the first day of the first cohort");
+        }
+        let windows = Windows::new(start.unwrap_or(FIRST_DAY), window_type, cohorts + follow);
+        (Self { windows, cohorts, follow, cohort, event_type, return_event_type }, window_type)
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct Answer {
     data: Vec<CohortAnswer>,
@@ -82,27 +99,26 @@ pub(crate) async fn retention(
     access: Access<Read>,
     mut parameters: Parameters,
 ) -> Result<Json<Answer>, ApiError> {
-    let start = parameters.date(&["start_date"]);
-    let follow = parameters.number("windows", 3, 1..=52) as usize;
-    let window_type = parameters.parsed(&["window_type"], "day, week or month").unwrap_or(WindowType::Week);
-    let cohorts = parameters.number("cohorts", 1, 1..=52) as usize;
-    let cohort = parameters.parsed(&["cohort"], "active or new").unwrap_or(Cohort::Active);
-    let event_type = parameters.text(&["event_type"]);
-    let return_event_type = parameters.text(&["return_event_type"]);
+    let (question, window_type) = Question::take(&mut parameters);
     let source = Source::take(&mut parameters);
-    if start.is_none() && !parameters.has_problem(&["start_date"]) {
-        parameters.problem("start_date", "required", "is required: the first day of the first cohort");
-    }
     parameters.finish()?;
-    let windows = Windows::new(start.unwrap_or(FIRST_DAY), window_type, cohorts + follow);
-    let question = Question { windows, cohorts, follow, cohort, event_type, return_event_type };
     let counts = match source {
         Source::Rollups => from_rollups(&app, &access.project, &question).await?,
         Source::Events => from_events(&app, &access.project, &question).await?,
     };
     let today = access.project.calendar.today();
-    let data = (0..cohorts).map(|index| answer(&question, index, &counts, today)).collect();
+    let data = (0..question.cohorts).map(|index| answer(&question, index, &counts, today)).collect();
     Ok(Json(Answer { data, window_type }))
+}
+
+/// The answer where there are no events.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn empty_answer(mut parameters: Parameters, today: Date) {
+    let (question, _) = Question::take(&mut parameters);
+    if parameters.finish().is_ok() {
+        let _ = AllSeries::of(&question);
+        (0..question.cohorts).for_each(|cohort| drop(answer(&question, cohort, &Counts::new(), today)));
+    }
 }
 
 fn answer(question: &Question, cohort: usize, counts: &Counts, today: Date) -> CohortAnswer {

@@ -1,0 +1,261 @@
+//! The door of the fuzz targets to the decompressors, the parser and the validator, with what must
+//! hold of any body.
+
+use rollcall_shared::chunk;
+use rollcall_shared::event::{Event, parse_uuid};
+use serde_json::{Map, Value};
+use tokio::io::AsyncReadExt;
+use tokio_util::sync::CancellationToken;
+
+use super::encoding::Encoding;
+use super::payload::Format;
+use super::prepare::{Lines, Prepared, prepare};
+use super::resend::BatchId;
+use super::validate::Rules;
+use crate::error::ApiError;
+use crate::settings::RequestLimits;
+
+const LIMITS: RequestLimits = RequestLimits { max_events: 100_000, max_body_bytes: 64 << 20 };
+
+/// The server's clock: 2026-11-21.
+const RECEIVED_AT_US: i64 = 1_795_255_200_000_000;
+
+/// Most bytes of one problem: a field or message of 200 characters, and some words.
+const MAX_PROBLEM_BYTES: usize = 200 * 4 + 400;
+
+/// Reads and judges a body; returns the lines of the good events and the number of the bad ones,
+/// or nothing if the body as such was refused.
+///
+/// # Panics
+/// If anything does not hold that must: few and short problems, good events that read back as
+/// `serde_json` reads them, the same verdict over an event however it is sent.
+pub fn judge(body: &[u8], is_ndjson: bool) -> Option<(Vec<u8>, usize)> {
+    let format = if is_ndjson { Format::Ndjson } else { Format::Json };
+    let judged = judge_as(body, format)?;
+    let lines = std::str::from_utf8(&judged.0).expect("lines are text");
+    let text = std::str::from_utf8(body).expect("what was read is text");
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_ascii();
+    let is_event = text.starts_with('{') && !is_ndjson;
+    if is_event && lines.lines().count() + judged.1 == 1 && !text.contains("events") {
+        same_verdict(text, &judged);
+        if judged.1 == 0 {
+            let event = chunk::events(&judged.0).next().expect("one event").expect("an event");
+            let sent = serde_json::from_str(text).expect("what is accepted is JSON to others too");
+            holds_what_was_sent(&event, &sent);
+        }
+    }
+    Some(judged)
+}
+
+/// Decompresses a body as far as a request is read: of gzip, deflate, br and zstd the one of this
+/// number. Returns how many bytes came out.
+///
+/// # Panics
+/// Only if a decompressor does.
+pub fn decompress(encoding: u8, body: &[u8]) -> usize {
+    const MAX_BYTES: u64 = 1 << 20;
+    let encodings = [Encoding::Gzip, Encoding::Deflate, Encoding::Brotli, Encoding::Zstd];
+    let mut source = body;
+    let mut reader = encodings[usize::from(encoding) % encodings.len()].reader(&mut source).take(MAX_BYTES);
+    let mut out = Vec::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let _ = runtime.block_on(reader.read_to_end(&mut out));
+    assert!(out.len() as u64 <= MAX_BYTES);
+    out.len()
+}
+
+fn judge_as(body: &[u8], format: Format) -> Option<(Vec<u8>, usize)> {
+    let rules = Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT_US), idempotency_key: Some("k") };
+    let prepared = match prepare(body, format, LIMITS, rules, &CancellationToken::new()) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            assert!(!matches!(error, ApiError::Internal(_)), "{error:?}");
+            assert!(error.to_string().len() <= MAX_PROBLEM_BYTES, "a long answer: {error}");
+            return None;
+        }
+    };
+    problems_are_few_and_short(&prepared);
+    let lines = match prepared.lines {
+        Lines::Few(lines) => lines,
+        Lines::Chunks(chunks) => {
+            let lines = |chunk: chunk::Chunk| chunk::decompress(Some(&chunk.headers()), &chunk.payload).expect("our own chunk");
+            chunks.into_iter().flat_map(lines).collect()
+        }
+    };
+    let events: Vec<_> = chunk::events(&lines).map(|event| event.expect("what was accepted is an event")).collect();
+    assert_eq!(events.len(), prepared.events);
+    for event in &events {
+        let properties: Value = serde_json::from_str(event.properties.get()).expect("properties that others can read");
+        assert!(properties.is_object() && event.properties.get().len() <= 64 * 1024);
+        assert!((0..=RECEIVED_AT_US + 24 * 3600 * 1_000_000).contains(&event.occurred_at_us));
+        assert!(!event.actor().is_empty() && !event.event_type.0.is_empty() && !event.id.0.is_empty());
+    }
+    Some((lines, prepared.invalid_events))
+}
+
+fn problems_are_few_and_short(prepared: &Prepared) {
+    let problems = &prepared.problems;
+    let listed = prepared.invalid_events.min(100);
+    assert!((listed..=20 * listed).contains(&problems.len()), "{} problems of {listed} events", problems.len());
+    for problem in problems {
+        assert!(problem.field.len() + problem.message.len() <= MAX_PROBLEM_BYTES, "{problem:?}");
+    }
+}
+
+/// The same event in an array, in an envelope and on a line of its own.
+fn same_verdict(event: &str, judged: &(Vec<u8>, usize)) {
+    for body in [format!("[{event}]"), format!(r#"{{"events":[{event}]}}"#)] {
+        assert_eq!(judge_as(body.as_bytes(), Format::Json).as_ref(), Some(judged), "{body}");
+    }
+    if !event.contains('\n') {
+        assert_eq!(judge_as(event.as_bytes(), Format::Ndjson).as_ref(), Some(judged), "{event}");
+    }
+}
+
+fn holds_what_was_sent(event: &Event<'_>, sent: &Map<String, Value>) {
+    let text = |text: &Option<rollcall_shared::event::Text<'_>>| text.as_ref().map(|text| text.0.clone().into_owned());
+    for (got, names) in [
+        (text(&event.user_id), &["user_id", "userId", "distinct_id"][..]),
+        (text(&event.anonymous_id), &["anonymous_id", "anonymousId"]),
+        (text(&event.session_id), &["session_id", "sessionId"]),
+        (text(&event.account_id), &["account_id", "accountId"]),
+    ] {
+        is_one_of(got.as_deref(), sent, names);
+    }
+    let ids = ["event_id", "eventId", "messageId", "uuid", "insert_id", "$insert_id"];
+    if let Some(Value::String(id)) = under(sent, &ids) {
+        assert_eq!(event.id.0, parse_uuid(id).filter(|_| *id != event.id.0).map_or_else(|| id.clone(), |uuid| uuid.to_string()));
+    }
+    let types = ["event_type", "eventType", "event", "event_name", "type"];
+    if under(sent, &types).is_some() {
+        is_one_of(Some(&event.event_type.0), sent, &types);
+    }
+    if under(sent, &["occurred_at", "timestamp", "time", "ts"]).is_none() {
+        assert_eq!(event.occurred_at_us, RECEIVED_AT_US);
+    }
+    let got: Value = serde_json::from_str(event.properties.get()).expect("JSON");
+    assert_eq!(got, Value::Object(properties_of(sent)));
+}
+
+/// What the properties of an event must be: those that it has, and every unknown field.
+fn properties_of(sent: &Map<String, Value>) -> Map<String, Value> {
+    let names = ["properties", "payload", "metadata", "jsonDetails"];
+    let mut expected = names.iter().find_map(|name| sent.get(*name)?.as_object()).cloned().unwrap_or_default();
+    for (name, value) in sent.iter().filter(|(name, _)| super::wire::Field::named(name.as_bytes()).is_none()) {
+        expected.entry(name).or_insert_with(|| value.clone());
+    }
+    expected
+}
+
+/// The value under any of the names.
+fn under<'v>(sent: &'v Map<String, Value>, names: &[&str]) -> Option<&'v Value> {
+    names.iter().find_map(|name| sent.get(*name).filter(|value| !value.is_null()))
+}
+
+/// Names that agree hold one text, or an integer; a value of more than 64 bits was rounded by the oracle.
+fn is_one_of(got: Option<&str>, sent: &Map<String, Value>, names: &[&str]) {
+    match under(sent, names) {
+        Some(Value::Number(number)) if number.is_f64() => {}
+        Some(Value::Number(number)) => assert_eq!(got, Some(number.to_string().as_str())),
+        // A later value of the same name may be null, and an earlier one counts.
+        None => assert!(got.is_none() || names.iter().any(|name| sent.contains_key(*name))),
+        value => assert_eq!(got, value.and_then(Value::as_str)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Any JSON value of some depth whose numbers and texts can be kept.
+    fn value() -> impl Strategy<Value = Value> {
+        let text = "[^\u{0}]{0,12}";
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            text.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(6, 40, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map(text, inner, 0..6).prop_map(|entries| entries.into_iter().collect()),
+            ]
+        })
+    }
+
+    /// One of the names, or none, with a value.
+    fn field(
+        names: &'static [&'static str],
+        value: impl Strategy<Value = Value>,
+    ) -> impl Strategy<Value = Option<(String, Value)>> {
+        prop::option::of((prop::sample::select(names).prop_map(str::to_owned), value))
+    }
+
+    fn id() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            "[^\u{0}]{1,40}".prop_map(Value::from)
+        ]
+    }
+
+    /// A valid event of any shape.
+    fn event() -> impl Strategy<Value = Map<String, Value>> {
+        let object =
+            prop::collection::btree_map("[^\u{0}]{0,12}", value(), 0..6).prop_map(|entries| entries.into_iter().collect());
+        let seconds = (0_u64..1_795_255_200).prop_map(Value::from);
+        (
+            ("[^\u{0}]{1,40}", prop::sample::select(&["user_id", "userId", "distinct_id"][..]), id()),
+            field(&["event_id", "messageId", "uuid"], "[a-zA-Z0-9\u{e0}-\u{ff}-]{1,40}".prop_map(Value::from)),
+            field(&["anonymous_id", "anonymousId"], id()),
+            field(&["session_id", "sessionId"], id()),
+            field(&["occurred_at", "timestamp", "time", "ts"], seconds),
+            field(&["properties", "payload", "metadata", "jsonDetails"], object),
+            prop::collection::btree_map("x[^\u{0}]{0,12}", value(), 0..4),
+        )
+            .prop_map(|((event_type, name, user), id, anonymous, session, time, properties, unknown)| {
+                let mut event = Map::from_iter(unknown);
+                event.extend([("event_type".to_owned(), event_type.into()), (name.to_owned(), user)]);
+                event.extend([id, anonymous, session, time, properties].into_iter().flatten());
+                event
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn a_valid_event_is_accepted_as_serde_json_reads_it(event in event(), is_pretty: bool) {
+            let json = if is_pretty { serde_json::to_string_pretty(&event) } else { serde_json::to_string(&event) }.unwrap();
+            let (lines, invalid) = judge(json.as_bytes(), false).expect("JSON");
+            prop_assert_eq!((invalid, lines.iter().filter(|byte| **byte == b'\n').count()), (0, 1), "{}", json);
+        }
+
+        #[test]
+        fn a_deep_wide_or_long_keyed_event_has_few_and_short_problems(
+            levels in 0_usize..20_000,
+            (key, width) in ("(\\\\u0000|\\\\ud800|k){1,8}", 0_usize..5_000),
+            (repeats, inner) in (1_usize..3_000, prop::sample::select(&["1", "1e999", "\"\\u0000\"", "\"\\ud800\""][..])),
+        ) {
+            let key = key.repeat(repeats);
+            let deep = "[".repeat(levels) + inner + &"]".repeat(levels);
+            let wide = vec![format!(r#""ts":{inner},"ts":2,"w":{inner}"#); width.max(1)].join(",");
+            for fields in [format!(r#""{key}":{deep}"#), wide.clone(), format!(r#""payload":{{"{key}":{deep},{wide}}}"#)] {
+                let body = format!(r#"{{"event_type":"t","user_id":1,{fields}}}"#);
+                judge(body.as_bytes(), false).expect("JSON");
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_that_nobody_waits_for_is_not_read_to_its_end() {
+        let cancel = CancellationToken::new();
+        cancel.cancel();
+        let rules = Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT_US), idempotency_key: None };
+        let prepared = prepare(b"[{},{}]", Format::Json, LIMITS, rules, &cancel);
+        assert!(matches!(prepared, Err(ApiError::Stopping)), "{prepared:?}");
+    }
+}

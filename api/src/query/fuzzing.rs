@@ -1,0 +1,31 @@
+//! The door of the fuzz targets to the parameters of questions and to what is computed from them.
+
+use axum::http::Uri;
+use jiff::civil::date;
+
+use super::period::Period;
+use super::source::Source;
+use super::{dau, retention};
+use crate::extract::Parameters;
+
+/// Takes a query string apart as every question does, and computes all that needs no database.
+///
+/// # Panics
+/// If anything does not hold that must.
+pub fn take(query: &str) {
+    let Ok(uri) = format!("/?{query}").parse::<Uri>() else { return };
+    let today = date(2026, 11, 25);
+    let Ok(mut parameters) = Parameters::of(&uri) else { return };
+    let period = Period::take(&mut parameters, today);
+    parameters.number("limit", 10, 1..=100);
+    Source::take(&mut parameters);
+    if parameters.finish().is_ok() {
+        assert!(period.from <= period.to, "{period:?}");
+    }
+    if let Ok(parameters) = Parameters::of(&uri) {
+        dau::empty_answer(parameters, today);
+    }
+    if let Ok(parameters) = Parameters::of(&uri) {
+        retention::empty_answer(parameters, today);
+    }
+}
