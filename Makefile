@@ -38,6 +38,16 @@ chaos: prepare ## Break things under load and check every promise: SECONDS=60 SE
 	$(CARGO) build --locked --workspace --bins
 	target/debug/chaos --seconds $(SECONDS) --seed $(SEED) --seeds $(SEEDS) $(if $(FAULTS),--faults $(FAULTS))
 
+# For how long each target runs.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= ingest decompress chunk query
+.PHONY: fuzz
+fuzz: ## Throw random input at every parser: FUZZ_SECONDS=60 FUZZ_TARGETS=... (needs cargo-fuzz and a nightly toolchain)
+	@# The project has no unsafe code, so the sanitizer would only take time. New inputs stay in fuzz/corpus.
+	set -e; for target in $(FUZZ_TARGETS); do \
+		$(CARGO) +nightly fuzz run --fuzz-dir fuzz --sanitizer none $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 -rss_limit_mb=2048; \
+	done
+
 # Rows in place and repetitions; 20,000,000 rows are what the README shows.
 ROWS ?= 2000000
 REPS ?= 5
