@@ -6,20 +6,26 @@
 mod app;
 mod binary;
 pub mod chaos;
+mod metric;
 mod model;
+mod pause;
 mod poison;
 mod port;
 mod postgres;
 mod process;
+mod stranger;
 
 pub use self::app::{App, AppOptions, KEY, event};
 pub use self::binary::binary;
+pub use self::metric::metric;
 pub use self::model::{Fact, Model};
+pub use self::pause::Pause;
 pub use self::poison::Poison;
 pub use self::port::free_port;
 use self::postgres::own_postgres;
 pub use self::postgres::{fresh_database, postgres_log};
 pub use self::process::{Process, STOPS_WITHIN};
+pub use self::stranger::Stranger;
 
 use std::time::{Duration, Instant};
 

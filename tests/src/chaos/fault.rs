@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::fleet::LONGEST_LIMIT_MS;
+
 /// What is done to the service. The name is what `--faults` takes and the report prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FaultKind {
@@ -49,6 +51,16 @@ pub enum FaultKind {
     Locks,
     /// Workers' sessions are ended by `pg_terminate_backend`.
     Terminate,
+    /// PostgreSQL stands still for longer than every time limit.
+    StallPostgres,
+    /// Somebody else locks tables, as an index build or a migration does, for longer than every time
+    /// limit.
+    LockTables,
+    /// Somebody else locks rows that workers update, for longer than every time limit.
+    LockRows,
+    /// Somebody else claims identities of events that clients are sending, keeps them for longer than
+    /// every time limit, and takes them back.
+    ClaimIds,
     /// The consumer is deleted, and made again after a while by `rollcall migrate`.
     Consumer,
 }
@@ -67,7 +79,7 @@ pub(crate) enum Area {
 
 impl FaultKind {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::KillApi,
         Self::KillWorker,
         Self::KillNats,
@@ -89,6 +101,10 @@ impl FaultKind {
         Self::FullLetters,
         Self::Locks,
         Self::Terminate,
+        Self::StallPostgres,
+        Self::LockTables,
+        Self::LockRows,
+        Self::ClaimIds,
         Self::Consumer,
     ];
 
@@ -117,6 +133,10 @@ impl FaultKind {
             Self::FullLetters => "full-letters",
             Self::Locks => "locks",
             Self::Terminate => "terminate",
+            Self::StallPostgres => "stall-postgres",
+            Self::LockTables => "lock-tables",
+            Self::LockRows => "lock-rows",
+            Self::ClaimIds => "claim-ids",
             Self::Consumer => "consumer",
         }
     }
@@ -131,7 +151,11 @@ impl FaultKind {
             | Self::CrashPostgres
             | Self::PausePostgres
             | Self::Locks
-            | Self::Terminate => Area::Postgres,
+            | Self::Terminate
+            | Self::StallPostgres
+            | Self::LockTables
+            | Self::LockRows
+            | Self::ClaimIds => Area::Postgres,
             Self::Cut | Self::Refuse | Self::Stall | Self::Slow => Area::Network,
             Self::Consumer => Area::Servers,
         }
@@ -147,6 +171,9 @@ impl FaultKind {
             Self::Refuse | Self::Stall | Self::Slow | Self::Full | Self::FullLetters => (1_000, 5_000),
             Self::Locks | Self::Consumer => (1_000, 3_000),
             Self::Terminate => (200, 2_000),
+            Self::StallPostgres | Self::LockTables | Self::LockRows | Self::ClaimIds => {
+                (LONGEST_LIMIT_MS + 1_000, LONGEST_LIMIT_MS + 3_000)
+            }
         }
     }
 

@@ -29,6 +29,17 @@ const RETRY_DELAY_MS: &str = "100";
 /// PostgreSQL is a little away, as it mostly is: then a worker spends its time in transactions, and a
 /// fault at any moment meets one.
 const DISTANCE: Network = Network::Slow { latency_ms: 1, bytes_per_sec: 64 << 20 };
+/// What a service waits for in PostgreSQL, in milliseconds: shorter than it would be, so that faults
+/// can last longer. The server's limits come first and the client's last, as they do by default.
+const LIMITS_MS: [(&str, u64); 5] = [
+    ("DATABASE_LOCK_TIMEOUT_MS", 1_000),
+    ("DATABASE_STATEMENT_TIMEOUT_MS", 2_500),
+    ("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", 2_500),
+    ("DATABASE_REPLY_TIMEOUT_MS", LONGEST_LIMIT_MS),
+    ("DATABASE_ACQUIRE_TIMEOUT_MS", 2_000),
+];
+/// The longest of these limits, in milliseconds.
+pub(crate) const LONGEST_LIMIT_MS: u64 = 3_000;
 /// PostgreSQL connections of one service.
 pub(crate) const POOL_SIZE: i64 = 4;
 
@@ -49,6 +60,8 @@ pub(crate) struct Fleet {
     pub(crate) workers: Vec<Service>,
     /// The database, around the proxies.
     pub(crate) pool: PgPool,
+    /// The URL of the same.
+    pub(crate) database_url: String,
     nats_admin_url: Secret,
     migration: Vec<(&'static str, String)>,
     folder: PathBuf,
@@ -65,6 +78,7 @@ impl Fleet {
             apis: Vec::new(),
             workers: Vec::new(),
             pool: pool(&database_url),
+            database_url: database_url.clone(),
             nats_admin_url: Secret::new(stack.nats.url(NatsUser::Admin)),
             migration: vec![
                 ("DATABASE_URL", database_url),
@@ -202,7 +216,7 @@ impl Fleet {
         let port = free_port();
         let to_nats = Proxy::start(format!("{name} to NATS"), nats, Network::Open).await;
         let to_postgres = Proxy::start(format!("{name} to PostgreSQL"), postgres, DISTANCE).await;
-        let environment = vec![
+        let mut environment = vec![
             ("NATS_URL", over(&nats_url, nats, &to_nats)),
             ("DATABASE_URL", over(&database_url, postgres, &to_postgres)),
             ("DATABASE_MAX_CONNECTIONS", POOL_SIZE.to_string()),
@@ -216,6 +230,7 @@ impl Fleet {
             ("READ_TIMEOUT_MS", "600000".to_owned()),
             ("LOG_LEVEL", "info".to_owned()),
         ];
+        environment.extend(LIMITS_MS.map(|(name, limit_ms)| (name, limit_ms.to_string())));
         let mut process = Process::new(name.clone(), binary(kind), environment, self.folder.clone());
         process.start();
         let mut paths = vec![Arc::new(to_nats), Arc::new(to_postgres)];

@@ -7,11 +7,12 @@ use nix::sys::signal::Signal;
 use rollcall_shared::topology::{DLQ_STREAM, STREAM};
 
 use super::check::Check;
+use super::client::Sender;
 use super::failure::{Failure, Failures};
 use super::fault::{Area, Fault, FaultKind};
 use super::fleet::{Fleet, Service};
 use super::proxy::{Network, Proxy};
-use super::{consumer, locks, servers, stream};
+use super::{consumer, locks, servers, stranger, stream};
 
 /// Room that a full stream of accepted events has: none, or that of a few small requests.
 const SPARE_BYTES: [i64; 2] = [0, 16 * 1024];
@@ -19,10 +20,10 @@ const SPARE_BYTES: [i64; 2] = [0, 16 * 1024];
 const CUTS_EVERY: Duration = Duration::from_millis(250);
 
 /// Does the fault and returns when it is over: everything runs again, and the network is good.
-pub(crate) async fn inject(fleet: &Fleet, fault: Fault, failures: &Failures) {
+pub(crate) async fn inject(fleet: &Fleet, sender: &Sender, fault: Fault) {
     tokio::time::sleep(fault.after).await;
     fleet.journal.note(&format!("{} begins: {}", fault.kind, target(fleet, fault)));
-    carry_out(fleet, fault, failures).await;
+    carry_out(fleet, sender, fault).await;
     fleet.journal.note(&format!("{} is over", fault.kind));
 }
 
@@ -39,7 +40,8 @@ fn target(fleet: &Fleet, fault: Fault) -> String {
     }
 }
 
-async fn carry_out(fleet: &Fleet, fault: Fault, failures: &Failures) {
+async fn carry_out(fleet: &Fleet, sender: &Sender, fault: Fault) {
+    let failures = &*sender.failures;
     let api = &fleet.apis[fault.draw % fleet.apis.len()];
     let worker = &fleet.workers[fault.draw % fleet.workers.len()];
     match fault.kind {
@@ -50,14 +52,19 @@ async fn carry_out(fleet: &Fleet, fault: Fault, failures: &Failures) {
         FaultKind::StopApi => stop(api, fault.lasts, failures).await,
         FaultKind::StopWorker => stop(worker, fault.lasts, failures).await,
         FaultKind::KillNats | FaultKind::RestartNats | FaultKind::PauseNats => servers::disturb_nats(fleet, fault).await,
-        FaultKind::KillPostgres | FaultKind::RestartPostgres | FaultKind::CrashPostgres | FaultKind::PausePostgres => {
-            servers::disturb_postgres(fleet, fault).await;
-        }
+        FaultKind::KillPostgres
+        | FaultKind::RestartPostgres
+        | FaultKind::CrashPostgres
+        | FaultKind::PausePostgres
+        | FaultKind::StallPostgres => servers::disturb_postgres(fleet, fault).await,
         FaultKind::Cut | FaultKind::Refuse | FaultKind::Stall | FaultKind::Slow => disturb_network(fleet, fault).await,
         FaultKind::Full => stream::fill(fleet, STREAM, SPARE_BYTES[fault.draw % 2], fault).await,
         FaultKind::FullLetters => stream::fill(fleet, DLQ_STREAM, 0, fault).await,
         FaultKind::Locks => locks::hold(fleet, fault).await,
         FaultKind::Terminate => locks::terminate(fleet, fault).await,
+        FaultKind::LockTables => stranger::lock_tables(fleet, fault).await,
+        FaultKind::LockRows => stranger::lock_rows(fleet, fault).await,
+        FaultKind::ClaimIds => stranger::claim_ids(fleet, sender, fault).await,
         FaultKind::Consumer => consumer::delete(fleet, fault, failures).await,
     }
 }

@@ -38,6 +38,7 @@ mod schedule;
 mod servers;
 mod statistics;
 mod stored;
+mod stranger;
 mod stream;
 mod verdict;
 

@@ -138,7 +138,7 @@ impl Stage {
     async fn inject(&self, round: Round) -> Vec<FaultKind> {
         let kinds = round.faults.iter().map(|fault| fault.kind).collect();
         self.recovery.calm.disturb();
-        join_all(round.faults.into_iter().map(|fault| inject(&self.fleet, fault, &self.failures))).await;
+        join_all(round.faults.into_iter().map(|fault| inject(&self.fleet, &self.sender, fault))).await;
         self.recovery.calm.restore();
         kinds
     }

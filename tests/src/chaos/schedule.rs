@@ -65,8 +65,9 @@ fn fault(kind: FaultKind, duration: Duration, random: &mut StdRng) -> Fault {
     let lasts_ms = random.random_range(shortest..=longest);
     let is_outage = kind.is_outage() && random.random_bool(0.15) && duration >= LONG_RUN;
     let lasts_ms = if is_outage { random.random_range(OUTAGE_MS) } else { lasts_ms };
-    // A short run shall see more than one fault.
-    let lasts = Duration::from_millis(lasts_ms).min((duration / 5).max(Duration::from_secs(1)));
+    // A short run shall see more than one fault, each for as long as it must last to be one.
+    let longest_here = (duration / 5).max(Duration::from_secs(1)).max(Duration::from_millis(shortest));
+    let lasts = Duration::from_millis(lasts_ms).min(longest_here);
     Fault { kind, after: Duration::ZERO, lasts, draw: random.random_range(0..usize::MAX) }
 }
 
