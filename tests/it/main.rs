@@ -22,6 +22,7 @@ mod pipeline;
 mod property;
 mod rejections;
 mod scale;
+mod stalls;
 mod stats;
 mod stops;
 mod trouble;
