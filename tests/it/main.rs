@@ -10,6 +10,8 @@ mod chaos;
 mod cli;
 mod compose;
 mod dead_letters;
+mod dictionary;
+mod disagreement;
 mod encodings;
 mod health;
 mod hostile;
