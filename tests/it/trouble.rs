@@ -89,3 +89,40 @@ async fn counts_are_swept_once_their_messages_are_gone() {
     sqlx::query(gone).execute(&app.pool).await.unwrap();
     eventually("the counts of the others are gone", async || (refusals().await == [1]).then_some(())).await;
 }
+
+/// The first two attempts to count a refusal and the first two to count a beginning commit when their
+/// client has given up. Every attempt that commits is noted.
+const LATE_COUNTS: &str = "
+    create table counted (attempt bigserial, row jsonb);
+    create function count_late() returns trigger language plpgsql as $$
+    begin
+        if (select count(*) from counted) in (0, 1, 3, 4) then perform pg_sleep(1.5); end if;
+        insert into counted (row) values (to_jsonb(new));
+        return new;
+    end $$;
+    create trigger count_late after insert or update on troubled_messages for each row execute function count_late()";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_count_whose_reply_is_lost_counts_once() {
+    let variables = vec![("DATABASE_REPLY_TIMEOUT_MS", "500".to_owned())];
+    let app = App::start_with(AppOptions { variables, ..AppOptions::default() }).await;
+    sqlx::raw_sql(LATE_COUNTS).execute(&app.pool).await.unwrap();
+    Poison::lay(&app.pool).await;
+    app.send(&json!([Poison::in_event(event("e", "u", "t", "2026-03-01T10:00:00Z"))])).await;
+    eventually("the refusal is counted", async || {
+        let attempts: i64 = sqlx::query_scalar("select count(*) from counted").fetch_one(&app.pool).await.unwrap();
+        (attempts >= 3).then_some(())
+    })
+    .await;
+    Poison::lift(&app.pool).await;
+    app.drained().await;
+    let most = "
+        select max((row ->> 'refusals')::int + coalesce(jsonb_array_length(row -> 'refused_by'), 0)),
+               max((row ->> 'begun')::int + coalesce(jsonb_array_length(row -> 'begun_by'), 0)), count(*)
+        from counted";
+    let (refusals, begun, attempts): (i32, i32, i64) = sqlx::query_as(most).fetch_one(&app.pool).await.unwrap();
+    assert_eq!((refusals, begun), (1, 1), "each was counted once");
+    assert!(attempts >= 6, "{attempts} attempts committed, of which two would have sufficed");
+    assert_eq!(app.stored().await, 1);
+    assert_eq!(app.get("/admin/dead-letters").await.1["data"], json!([]));
+}
