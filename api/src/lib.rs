@@ -1,6 +1,6 @@
 //! The API: HTTP in, JSON out.
 //!
-//! `router` names every path. `ingest` takes events and makes them durable in JetStream; `query`
+//! `server` looks after connections, `router` names every path. `ingest` takes events and makes them durable in JetStream; `query`
 //! answers questions from PostgreSQL; `pipeline` tells how far events have come; `dead_letters` looks
 //! after those that could not be stored; `auth` says who may do which; `error` is what a client is
 //! told when something is wrong.
@@ -22,6 +22,7 @@ mod query;
 mod queue;
 mod rfc3339;
 mod router;
+mod server;
 mod settings;
 mod start;
 mod state;
@@ -33,16 +34,18 @@ use rollcall_shared::{database, shutdown, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use self::settings::{ApiSettings, RequestLimits};
+use self::server::Server;
+pub use self::settings::{ApiSettings, ConnectionLimits, RequestLimits};
 use self::state::AppState;
 
 /// The key of `.env.example`, which everybody knows.
 const WELL_KNOWN_KEY: &str = "secret-key";
 
 /// Once asked to stop, requests under way are waited for this long,
-const ANSWER_WITHIN: Duration = Duration::from_secs(8);
-/// and the process ends after this long whatever still hangs.
-const STOP_WITHIN: Duration = Duration::from_secs(9);
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// and the service ends after this long whatever still hangs. `rollcall dev` stops its servers
+/// afterwards, and all of it has 10 s.
+const STOP_WITHIN: Duration = Duration::from_millis(6_500);
 
 /// Serves until told to stop, and then finishes the requests that have begun.
 ///
@@ -69,6 +72,7 @@ async fn serve(settings: ApiSettings, listener: TcpListener, stop: CancellationT
     let prepared = stop.run_until_cancelled(start::prepare(settings, database, stop.clone())).await;
     let Some(prepared) = prepared.transpose()? else { return Ok(()) };
     let app = AppState { publishes, ..prepared };
+    let connections = app.settings.connections;
     let address = listener.local_addr().context("the listener has no address")?;
     let (pool, requests) = (app.database.clone(), app.requests.clone());
     let upkeep = tokio::spawn(telemetry::upkeep(app.metrics.clone()));
@@ -80,20 +84,17 @@ async fn serve(settings: ApiSettings, listener: TcpListener, stop: CancellationT
         until_stop.close();
         let _ = tokio::time::timeout(ANSWER_WITHIN, until_stop.wait()).await;
     };
+    let server = Server::new(listener, router::router(app), connections);
     let work = async {
-        let served = axum::serve(listener, router::router(app)).with_graceful_shutdown(drained).await;
+        server.run(drained).await;
         pool.close().await;
-        served
     };
-    let served = shutdown::within(STOP_WITHIN, &stop, work).await;
+    let ended = shutdown::within(STOP_WITHIN, &stop, work).await;
     upkeep.abort();
-    match served {
-        Some(served) => served.context("serving HTTP ended"),
-        None => {
-            tracing::warn!(requests = requests.len(), "requests that took too long were left unanswered");
-            Ok(())
-        }
+    if ended.is_none() || !requests.is_empty() {
+        tracing::warn!(requests = requests.len(), "requests that took too long were left unanswered");
     }
+    Ok(())
 }
 
 fn warn_of_known_key(settings: &ApiSettings, listener: &TcpListener) {
@@ -107,6 +108,8 @@ fn warn_of_known_key(settings: &ApiSettings, listener: &TcpListener) {
 fn describe_metrics() {
     use metrics::{Unit, describe_counter, describe_histogram};
     describe_counter!("rollcall_http_requests_total", "Requests by method, route and status");
+    describe_counter!("rollcall_connections_displaced_total", "Waiting connections closed to make room for new ones");
+    describe_counter!("rollcall_connections_refused_total", "Connections refused because all others had requests under way");
     describe_histogram!("rollcall_http_request_duration_seconds", Unit::Seconds, "Time from request to answer");
     describe_counter!("rollcall_received_bytes_total", Unit::Bytes, "Bytes of batches after decompression");
     describe_counter!("rollcall_events_accepted_total", "Events durable in the queue and answered with 202");

@@ -14,6 +14,8 @@ pub struct ApiSettings {
     pub listen: SocketAddr,
     /// The key with all scopes on the project `default`, for a first run.
     pub api_key: Option<Secret>,
+    /// What connections may take.
+    pub connections: ConnectionLimits,
     /// What one request may hold.
     pub limits: RequestLimits,
     /// Bytes of events that all requests together may hold in memory.
@@ -30,6 +32,15 @@ pub struct ApiSettings {
     pub database: DatabaseSettings,
     /// NATS.
     pub nats: NatsSettings,
+}
+
+/// What connections may take.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionLimits {
+    /// Connections that are open at once.
+    pub max_connections: usize,
+    /// How long a connection may wait for the head of a request.
+    pub header_timeout: Duration,
 }
 
 /// What one request may hold.
@@ -51,6 +62,7 @@ impl ApiSettings {
                 "API_KEY",
                 "a key with all scopes on the project default, for a first run; none when empty",
             ),
+            connections: ConnectionLimits::from_env(environment),
             limits: RequestLimits::from_env(environment),
             ingest_memory_bytes: environment.read_in(
                 "INGEST_MEMORY_BYTES",
@@ -84,6 +96,26 @@ impl ApiSettings {
             )),
             database: DatabaseSettings::from_env(environment),
             nats: NatsSettings::from_env(environment),
+        }
+    }
+}
+
+impl ConnectionLimits {
+    fn from_env(environment: &mut Environment) -> Self {
+        Self {
+            // Most systems let a process open 1,024 files; PostgreSQL and NATS need some of them.
+            max_connections: environment.read_in(
+                "API_MAX_CONNECTIONS",
+                768,
+                1..=1_000_000,
+                "connections open at once; past it idle ones are closed for new ones, and then those get 503",
+            ) as usize,
+            header_timeout: Duration::from_millis(environment.read_in(
+                "API_HEADER_TIMEOUT_MS",
+                30_000,
+                100..=600_000,
+                "milliseconds a connection waits for the head of its next request before it is closed",
+            )),
         }
     }
 }

@@ -51,7 +51,7 @@ pub use self::settings::WorkerSettings;
 
 /// A worker that is asked to stop has ended after this long: what was running gets 5 s to end, and
 /// what it leaves to say takes the rest.
-const STOP_WITHIN: Duration = Duration::from_secs(8);
+const STOP_WITHIN: Duration = Duration::from_secs(6);
 
 /// Runs a worker until told to stop. It answers for its health from the beginning, also while it
 /// waits for PostgreSQL or NATS.
