@@ -44,3 +44,26 @@ async fn events_wait_for_numbers_that_have_run_out_and_none_becomes_a_dead_lette
     assert_eq!(app.stored().await, 3);
     assert_eq!(app.get("/admin/dead-letters").await.1["data"], json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn projects_whose_types_have_the_same_numbers_keep_them_apart() {
+    let app = App::start().await;
+    app.add_key("other", "other-key", &["ingest"]).await;
+    app.send(&json!([event("1", "u", "ours", "2025-10-01T10:00:00Z")])).await;
+    let theirs = json!([event("1", "u", "theirs", "2025-10-01T10:00:00Z")]).to_string();
+    let request = app.http.post(format!("{}/events", app.url)).header("X-API-Key", "other-key");
+    let sent = request.header("Content-Type", "application/json").body(theirs).send().await.unwrap();
+    assert_eq!(sent.status(), 202);
+    app.drained().await;
+    let same: i64 = sqlx::query_scalar("select count(*) from event_types group by id").fetch_one(&app.pool).await.unwrap();
+    assert_eq!(same, 2, "both have the same number");
+    // Each answer comes from the rollups and from the rows, which must agree.
+    let top = app.ask("/stats/top-events?from=2025-10-01&to=2025-10-01").await;
+    assert_eq!(top, json!({"data": [{"event_type": "ours", "count": 1}]}));
+    for (event_type, users) in [("ours", 1), ("theirs", 0)] {
+        let dau = app.ask(&format!("/stats/dau?from=2025-10-01&to=2025-10-01&event_type={event_type}")).await;
+        assert_eq!(dau["data"][0]["unique_users"], users, "{event_type}");
+        let retention = format!("/stats/retention?start_date=2025-10-01&window_type=day&event_type={event_type}");
+        assert_eq!(app.ask(&retention).await["data"][0]["users_count"], users, "{event_type}");
+    }
+}

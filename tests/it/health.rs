@@ -1,6 +1,6 @@
 //! Health, metrics, request ids and unknown paths.
 
-use rollcall_tests::{App, KEY};
+use rollcall_tests::{App, AppOptions, KEY};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,6 +50,31 @@ async fn metrics_are_described_and_have_the_prefix() {
     }
     let strangers: Vec<_> = text.lines().filter(|line| !line.is_empty() && !line.contains("rollcall_")).collect();
     assert!(strangers.is_empty(), "{strangers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_has_done_nothing_counts_from_zero() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    let (mut worker, url) = app.process("worker");
+    worker.start();
+    app.is_ready(&url).await;
+    let text = app.http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
+    for (name, label) in [
+        ("rollcall_events_stored_total", ""),
+        ("rollcall_events_duplicate_total", ""),
+        ("rollcall_store_retries_total", ""),
+        ("rollcall_messages_refused_total", ""),
+        ("rollcall_worker_panics_total", ""),
+        ("rollcall_rollup_keys_compacted_total", ""),
+        ("rollcall_partition_failures_total", ""),
+        ("rollcall_dead_letters_total", "{code=\"kills_worker\"}"),
+        ("rollcall_dead_letters_total", "{code=\"refused\"}"),
+        ("rollcall_rollup_deltas_folded_total", "{kind=\"active_users\"}"),
+        ("rollcall_compaction_failures_total", "{kind=\"event_counts\"}"),
+    ] {
+        assert!(text.contains(&format!("# HELP {name} ")), "{name} is not described");
+        assert!(text.contains(&format!("\n{name}{label} 0\n")), "{name}{label} does not begin with zero:\n{text}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

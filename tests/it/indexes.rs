@@ -113,3 +113,29 @@ async fn rows_and_pages(pool: &PgPool, condition: &str) -> (u64, i64) {
     // Newer versions print it with decimals.
     (plan["Actual Rows"].as_f64().expect("a count") as u64, pages.iter().sum())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_waits_longer_than_statements_may_is_built_all_the_same() {
+    let variables = ["DATABASE_LOCK_TIMEOUT_MS", "DATABASE_STATEMENT_TIMEOUT_MS"].map(|name| (name, "200".to_owned())).to_vec();
+    let app = App::start_with(AppOptions { workers: 0, variables, ..AppOptions::default() }).await;
+    let over: Vec<_> =
+        partitions(&app.pool).await.into_iter().filter(|(is_over, ..)| *is_over).map(|(_, name, _)| name).collect();
+    let open = &over[over.len() - 1];
+    let drop = format!("drop index {open}_by_user, {open}_by_session");
+    sqlx::query(sqlx::AssertSqlSafe(drop)).execute(&app.pool).await.expect("the statement runs");
+    // A build waits for transactions that write to its table.
+    let mut writing = app.pool.begin().await.expect("a transaction");
+    let lock = format!("lock table {open} in row exclusive mode");
+    sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *writing).await.expect("a lock");
+    let (mut worker, _) = app.process("worker");
+    worker.start();
+    eventually("a build waits for long", async || {
+        let waiting = "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' \
+                       and query like 'create index concurrently%' and clock_timestamp() - query_start > interval '500 ms'";
+        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&app.pool).await.ok()?;
+        (waiting > 0).then_some(())
+    })
+    .await;
+    writing.commit().await.expect("a commit");
+    eventually("all indexes are built", || is_as_it_should_be(&app.pool)).await;
+}

@@ -1,24 +1,33 @@
--- Folds deltas into the base, sorted by key, in one statement.
+-- Folds the first deltas of a project into the base, at most so many. Nothing here is joined, so
+-- there is no plan that takes longer than in proportion to what is taken.
 with taken as (
-    -- what is folded
+    -- what is folded, by key through the index, and then by its place
     delete from event_counts_delta
-    where (project_id, day) in (
-        select distinct project_id, day
+    where ctid = any (array(
+        select ctid
         from event_counts_delta
-        order by project_id, day
-        limit $1
-    )
-    returning project_id, day, event_type_id, n
+        where project_id = $1
+        order by day
+        limit $2
+    ))
+    returning day, event_type_id, n
 ),
 sums as (
     -- one row a key, so that the upsert meets each once
-    select project_id, day, event_type_id, sum(n)::bigint as n
+    select day, event_type_id, sum(n)::bigint as n
     from taken
-    group by project_id, day, event_type_id
+    group by day, event_type_id
+),
+folded as (
+    -- in the order of keys, as everybody writes
+    insert into event_counts (project_id, day, event_type_id, n)
+    select $1, day, event_type_id, n
+    from sums
+    order by day, event_type_id
+    on conflict (project_id, day, event_type_id) do update
+    set n = event_counts.n + excluded.n
+    returning day
 )
-insert into event_counts (project_id, day, event_type_id, n)
-select project_id, day, event_type_id, n
-from sums
-order by project_id, day, event_type_id
-on conflict (project_id, day, event_type_id) do update
-set n = event_counts.n + excluded.n
+select
+    (select count(*) from taken) as "deltas!",
+    (select count(*) from folded) as "keys!"

@@ -1,4 +1,12 @@
--- The base that deltas are folded into.
-select a.project_id, a.event_type_id, a.day as "day: jiff_sqlx::Date", a.bitmap
-from unnest($1::int[], $2::int[], $3::date[]) as wanted (project_id, event_type_id, day)
-join active_users a using (project_id, event_type_id, day)
+-- The base that deltas of a project are folded into, looked up key by key; null where there is none.
+select
+    wanted.event_type_id as "event_type_id!",
+    wanted.day as "day!: jiff_sqlx::Date",
+    (
+        select a.bitmap
+        from active_users a
+        where a.project_id = $1
+          and a.event_type_id = wanted.event_type_id
+          and a.day = wanted.day
+    ) as bitmap
+from unnest($2::int[], $3::date[]) as wanted (event_type_id, day)

@@ -1,5 +1,5 @@
--- The partition of a table that reaches furthest: names end with the day after the last.
-select max(split_part(substring(c.relname from '_[0-9]{8}_[0-9]{8}$'), '_', 3))
+-- The day up to which a table has partitions made ahead, without that day: the end of their last one.
+select max(substring(pg_get_expr(c.relpartbound, c.oid) from 'TO \(''([0-9]{4}-[0-9]{2}-[0-9]{2})'))::date as "until: jiff_sqlx::Date"
 from pg_inherits i
 join pg_class c on c.oid = i.inhrelid
-where i.inhparent = $1::regclass
+where i.inhparent = to_regclass($1)

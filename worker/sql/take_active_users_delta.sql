@@ -1,9 +1,59 @@
--- Takes every delta of a few days away, to be folded into the base in the same transaction.
-delete from active_users_delta
-where (project_id, event_type_id, day) in (
-    select distinct project_id, event_type_id, day
+-- Takes the first deltas of a project away, to be folded into the base in the same transaction: at
+-- most so many rows, and so many bytes together with the base that they change, but one at least.
+with waiting as (
+    -- by key through the index; the sizes are known without reading the bitmaps
+    select ctid, event_type_id, day, octet_length(bitmap)::bigint as bytes
     from active_users_delta
-    order by project_id, event_type_id, day
-    limit $1
+    where project_id = $1
+    order by event_type_id, day
+    limit $2
+),
+numbered as (
+    -- the first of each key stands for its base
+    select
+        ctid,
+        event_type_id,
+        day,
+        bytes,
+        row_number() over (partition by event_type_id, day order by ctid) as place_in_key
+    from waiting
+),
+sized as (
+    -- with the bytes of the base of each key, looked up one by one
+    select
+        ctid,
+        event_type_id,
+        day,
+        place_in_key,
+        bytes + case
+            when place_in_key > 1 then 0
+            else coalesce(
+                (
+                    select octet_length(a.bitmap)::bigint
+                    from active_users a
+                    where a.project_id = $1
+                      and a.event_type_id = numbered.event_type_id
+                      and a.day = numbered.day
+                ),
+                0
+            )
+        end as bytes
+    from numbered
+),
+summed as (
+    -- how much is taken with each
+    select
+        ctid,
+        (sum(bytes) over preceding)::bigint as bytes,
+        row_number() over preceding as place
+    from sized
+    window preceding as (order by event_type_id, day, place_in_key rows unbounded preceding)
 )
-returning project_id, event_type_id, day as "day: jiff_sqlx::Date", bitmap
+delete from active_users_delta
+where ctid = any (array(
+    select ctid
+    from summed
+    where bytes <= $3
+       or place = 1
+))
+returning event_type_id, day as "day: jiff_sqlx::Date", bitmap

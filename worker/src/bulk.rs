@@ -20,7 +20,7 @@ use crate::dictionary::Dictionary;
 use crate::rollup::Deltas;
 use crate::status::Status;
 use crate::store::{Store, copy_rows, new_events};
-use crate::{compact, copy, index, partition};
+use crate::{clock, compact, copy, index, partition};
 
 /// The caller waits for its own batches, however long they take.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -103,7 +103,7 @@ impl Loader {
     /// # Errors
     /// Only if PostgreSQL does not answer or the schema is missing.
     pub async fn lay_out(&self, first_day: Date) -> anyhow::Result<()> {
-        let today = crate::today();
+        let today = clock::today(&self.pool).await?;
         let mut day = first_day;
         while day < today {
             partition::make(&self.pool, day).await?;
@@ -118,7 +118,7 @@ impl Loader {
     /// # Errors
     /// Only if PostgreSQL does not answer.
     pub async fn seal(&self) -> anyhow::Result<()> {
-        index::seal(&self.pool, crate::today()).await?;
+        index::seal(&self.pool, clock::today(&self.pool).await?).await?;
         Ok(index::summarize(&self.pool).await?)
     }
 
@@ -127,7 +127,7 @@ impl Loader {
     /// # Errors
     /// Only if PostgreSQL does not answer.
     pub async fn compact(&self) -> anyhow::Result<()> {
-        Ok(compact::compact(&self.pool).await?)
+        Ok(compact::compact(&self.pool, REPLY_TIMEOUT).await?)
     }
 }
 

@@ -67,7 +67,9 @@ impl StoreError {
         match self {
             Self::Database(sqlx::Error::Encode(_)) | Self::UnknownProject(_) | Self::TimeZone { .. } => false,
             Self::Dictionary(_) => self.sql_state().is_none_or(|code| code != CHARACTER_NOT_IN_REPERTOIRE),
-            Self::Database(_) | Self::CopyRows(_) => !self.sql_state().is_some_and(|code| is_fault_of_data(&code)),
+            Self::Database(_) | Self::CopyRows(_) => {
+                self.is_of_new_partition() || !self.sql_state().is_some_and(|code| is_fault_of_data(&code))
+            }
             Self::WrongGuess(_)
             | Self::Disagreement { .. }
             | Self::OutOfStep(_)
@@ -99,6 +101,15 @@ impl StoreError {
             }
             _ => None,
         }
+    }
+
+    /// Whether a row was on its way to the default partition while one of its own was made: the next
+    /// try finds it. PostgreSQL reports that as a check that failed, but unlike others it has no name.
+    fn is_of_new_partition(&self) -> bool {
+        let (Self::Database(error) | Self::CopyRows(error)) = self else { return false };
+        error
+            .as_database_error()
+            .is_some_and(|error| error.code().is_some_and(|code| code == CHECK_VIOLATION) && error.constraint().is_none())
     }
 
     /// Whether somebody else held a lock for too long.
@@ -159,6 +170,9 @@ pub(crate) fn agree(what: &'static str, expected: u64, found: u64) -> Result<(),
 
 /// The text holds a character that the database cannot.
 const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
+
+/// A check, or the bounds of a partition.
+const CHECK_VIOLATION: &str = "23514";
 
 /// Connections, transactions, roles, rights and missing tables, resources, locks, shutdowns, systems.
 /// Source as below.

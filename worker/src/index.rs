@@ -9,10 +9,12 @@ use std::time::Duration;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::postgres::types::Oid;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock;
 use crate::error::StoreError;
 
 /// Days after its last that a partition stays without B-trees: clients in other time zones, or that
@@ -77,7 +79,8 @@ async fn keep_sealed(pool: &PgPool) {
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
-        let sealed = tokio::time::timeout(SEAL_PATIENCE, seal(pool, crate::today())).await;
+        let sealing = async { seal(pool, clock::today(pool).await?).await };
+        let sealed = tokio::time::timeout(SEAL_PATIENCE, sealing).await;
         if let Err(error) = sealed.map_err(StoreError::from).flatten() {
             tracing::warn!(error = &error as &dyn std::error::Error, "indexes of past days were not built; trying again later");
         }
@@ -112,8 +115,10 @@ async fn summarize_one(pool: &PgPool, filter: Oid) -> Result<(), StoreError> {
 /// Builds every B-tree that is missing, as of `today`, unless another worker is at it. What cannot be
 /// built is passed over.
 pub(crate) async fn seal(pool: &PgPool, today: Date) -> Result<(), StoreError> {
-    // A connection of its own: whatever happens, its lock ends with it.
-    let mut connection = PgConnection::connect_with(&pool.connect_options()).await?;
+    // A connection of its own: whatever happens, its lock ends with it. A build may take, and wait for
+    // transactions that were begun before it, longer than any statement that stores events.
+    let options = PgConnectOptions::clone(&pool.connect_options()).options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+    let mut connection = PgConnection::connect_with(&options).await?;
     if lock(&mut connection, "select pg_try_advisory_lock(7033)").await? {
         build_missing(&mut connection, today).await?;
     }

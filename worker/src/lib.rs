@@ -3,17 +3,19 @@
 //! `consumer` pulls messages; `settle` brings each `delivery` to its end: decoded into a `batch`,
 //! stored by `store` in one transaction with the help of the `dictionary`, `claim`, `copy` or
 //! `insert`, and `rollup`, and then acknowledged. What fails is tried again as `retry` says, counted
-//! in `trouble`, and becomes a `dead_letter` in the end. Beside that, `compact` folds the rollups,
-//! `partition` makes tables ahead, `index` builds what makes their rows found, `sweep` clears the
-//! counts of messages that are gone, `lag` measures the queue, and `health` and `report` tell how
-//! things are.
+//! in `trouble`, and becomes a `dead_letter` in the end. Beside that, `compact` has the rollups folded
+//! by `fold`, `partition` makes tables ahead by the database's `clock`, `index` builds what makes their
+//! rows found, `sweep` clears the counts of messages that are gone, `lag` measures the queue and
+//! `backlog` the compaction, and `health`, `report` and `metrics` tell how things are.
 //!
 //! It answers no questions: that is the API's work. [`bulk`] offers the store to a caller in Rust
 //! who has the events already.
 
+mod backlog;
 mod batch;
 pub mod bulk;
 mod claim;
+mod clock;
 mod compact;
 mod consumer;
 mod copy;
@@ -21,10 +23,12 @@ mod dead_letter;
 mod delivery;
 mod dictionary;
 mod error;
+mod fold;
 mod health;
 mod index;
 mod insert;
 mod lag;
+mod metrics;
 mod partition;
 mod report;
 mod retry;
@@ -40,13 +44,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use backon::{ExponentialBuilder, Retryable};
 use rollcall_shared::topology::{self, Role};
 use rollcall_shared::{database, shutdown, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::error::StoreError;
 pub use self::settings::WorkerSettings;
 
 /// A worker that is asked to stop has ended after this long: what was running gets 5 s to end, and
@@ -59,12 +61,13 @@ const STOP_WITHIN: Duration = Duration::from_secs(6);
 /// # Errors
 /// Only if it cannot start: the settings do not fit, or NATS refuses the connection.
 pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    describe_metrics();
+    let recorded = telemetry::metrics();
+    metrics::describe();
     let pool =
         database::pool(&settings.database, "rollcall-worker", settings.database.statement_timeout).context("DATABASE_URL")?;
     let status = Arc::new(status::Status::new());
     let nats = Arc::new(OnceLock::new());
-    let health = health::Health { pool: pool.clone(), nats: nats.clone(), status: status.clone(), metrics: telemetry::metrics() };
+    let health = health::Health { pool: pool.clone(), nats: nats.clone(), status: status.clone(), metrics: recorded };
     let served = axum::serve(listener, health::router(health)).with_graceful_shutdown(stop.clone().cancelled_owned());
     let work = async {
         let served = async { served.await.context("serving health and metrics ended") };
@@ -99,7 +102,8 @@ async fn work(
     tracing::info!("worker is ready");
     tokio::join!(
         consumer.run(stop),
-        compact::run(&pool, settings.compact_interval, stop),
+        compact::run(&pool, settings.compact_interval, reply_timeout, stop),
+        backlog::run(&pool, stop),
         partition::run(&pool, stop),
         index::run(&pool, stop),
         lag::run(nats.clone(), stop),
@@ -121,15 +125,7 @@ async fn prepare(settings: WorkerSettings, pool: sqlx::PgPool) -> anyhow::Result
         topology::ensure_as_admin(&settings.nats).await?;
     }
     let nats = topology::connect(&settings.nats.url, Role::Worker).await?;
-    let make = || {
-        let pool = pool.clone();
-        async move { partition::make(&pool, today()).await }
-    };
-    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
-    let warn = |error: &StoreError, _| {
-        tracing::warn!(error = error as &dyn std::error::Error, "partitions cannot be made yet; trying again");
-    };
-    make.retry(backoff).when(StoreError::is_transient).notify(warn).await.context("partitions cannot be made ahead")?;
+    partition::make_at_start(&pool).await;
     Ok(nats)
 }
 
@@ -138,25 +134,5 @@ async fn prepare(settings: WorkerSettings, pool: sqlx::PgPool) -> anyhow::Result
 /// # Errors
 /// Only if PostgreSQL does not answer or the schema is missing.
 pub async fn make_partitions(pool: &sqlx::PgPool) -> anyhow::Result<()> {
-    partition::make(pool, today()).await.context("partitions cannot be made ahead")
-}
-
-fn today() -> jiff::civil::Date {
-    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
-}
-
-fn describe_metrics() {
-    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
-    describe_counter!("rollcall_events_stored_total", "Events stored for the first time");
-    describe_counter!("rollcall_events_duplicate_total", "Events that were stored before");
-    describe_counter!("rollcall_store_retries_total", "Batches tried again after a transient fault of PostgreSQL");
-    describe_counter!("rollcall_messages_refused_total", "Deliveries of which PostgreSQL refused events");
-    describe_counter!("rollcall_dead_letters_total", "Dead letters written, by code");
-    describe_counter!("rollcall_rollup_keys_compacted_total", "Rollup keys folded from deltas into their base");
-    describe_histogram!("rollcall_store_duration_seconds", Unit::Seconds, "Time to store one batch");
-    describe_histogram!("rollcall_store_batch_events", Unit::Count, "Events of one stored batch");
-    describe_gauge!("rollcall_consumer_lag_messages", "Messages accepted and not yet acknowledged");
-    describe_gauge!("rollcall_consumer_redelivered_messages", "Unacknowledged messages that were delivered before");
-    describe_gauge!("rollcall_oldest_unstored_age_seconds", Unit::Seconds, "Age of the oldest message not yet stored");
-    describe_gauge!("rollcall_stream_bytes", Unit::Bytes, "Size of the stream of accepted events");
+    partition::make_as_of_now(pool).await.context("partitions cannot be made ahead")
 }

@@ -1,0 +1,67 @@
+//! The metrics of a worker: what each is, and that what counts from zero is there from the start.
+
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
+use rollcall_shared::dead_letter::Code;
+
+use crate::compact::Kind;
+
+/// Describes every metric, and begins every counter: one that appeared only with its first event
+/// could neither be watched nor told from one that is gone.
+pub(crate) fn describe() {
+    describe_storing();
+    describe_maintenance();
+    for name in [
+        "rollcall_events_stored_total",
+        "rollcall_events_duplicate_total",
+        "rollcall_store_retries_total",
+        "rollcall_messages_refused_total",
+        "rollcall_worker_panics_total",
+        "rollcall_rollup_keys_compacted_total",
+        "rollcall_partition_failures_total",
+    ] {
+        counter!(name).absolute(0);
+    }
+    for code in Code::ALL {
+        counter!("rollcall_dead_letters_total", "code" => code.name()).absolute(0);
+    }
+    for kind in [Kind::ActiveUsers, Kind::EventCounts] {
+        counter!("rollcall_rollup_deltas_folded_total", "kind" => kind.name()).absolute(0);
+        counter!("rollcall_compaction_failures_total", "kind" => kind.name()).absolute(0);
+    }
+}
+
+fn describe_storing() {
+    describe_counter!("rollcall_events_stored_total", "Events stored for the first time");
+    describe_counter!("rollcall_events_duplicate_total", "Events that were stored before");
+    describe_counter!("rollcall_store_retries_total", "Batches tried again after a transient fault of PostgreSQL");
+    describe_counter!("rollcall_messages_refused_total", "Deliveries of which PostgreSQL refused events");
+    describe_counter!("rollcall_dead_letters_total", "Dead letters written, by code");
+    describe_counter!("rollcall_worker_panics_total", "Batches and messages whose settling ended in a panic; they come back");
+    describe_histogram!("rollcall_store_duration_seconds", Unit::Seconds, "Time to store one batch");
+    describe_histogram!("rollcall_store_batch_events", Unit::Count, "Events of one stored batch");
+    describe_gauge!("rollcall_consumer_lag_messages", "Messages accepted and not yet acknowledged");
+    describe_gauge!("rollcall_consumer_redelivered_messages", "Unacknowledged messages that were delivered before");
+    describe_gauge!("rollcall_oldest_unstored_age_seconds", Unit::Seconds, "Age of the oldest message not yet stored");
+    describe_gauge!("rollcall_stream_bytes", Unit::Bytes, "Size of the stream of accepted events");
+}
+
+fn describe_maintenance() {
+    describe_counter!("rollcall_rollup_keys_compacted_total", "Rollup keys changed by folding deltas into their base");
+    describe_counter!("rollcall_rollup_deltas_folded_total", "Deltas folded into the base of the rollups, by kind");
+    describe_counter!("rollcall_compaction_failures_total", "Batches of deltas that could not be folded, by kind");
+    describe_gauge!(
+        "rollcall_rollup_deltas_waiting",
+        "Deltas not yet folded, by kind: event counts up to a million, bitmaps of active users up to 100,000"
+    );
+    describe_gauge!(
+        "rollcall_rollup_oldest_delta_age_seconds",
+        Unit::Seconds,
+        "Age of the oldest delta among those counted as waiting, by kind"
+    );
+    describe_counter!("rollcall_partition_failures_total", "Times that partitions could not be made ahead");
+    describe_gauge!(
+        "rollcall_clock_offset_seconds",
+        Unit::Seconds,
+        "How far this worker's clock is ahead of PostgreSQL's; negative if it is behind"
+    );
+}
