@@ -126,3 +126,31 @@ async fn a_count_whose_reply_is_lost_counts_once() {
     assert_eq!(app.stored().await, 1);
     assert_eq!(app.get("/admin/dead-letters").await.1["data"], json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_makes_its_worker_panic_becomes_a_dead_letter_and_the_worker_goes_on() {
+    let variables = vec![("ACK_WAIT_MS", "1000".to_owned())];
+    let app = App::start_with(AppOptions { workers: 0, variables, ..AppOptions::default() }).await;
+    // The API takes no such time: it is past the last day that a calendar has.
+    let line = format!(r#"{{"id":"e","type":"t","user":"u","occurred_us":{},"received_us":0,"properties":{{}}}}"#, i64::MAX / 2);
+    let jetstream = app.jetstream().await;
+    // More than the lane settles at the same time.
+    for number in 0..6 {
+        let payload = line.replace("\"e\"", &format!("\"e{number}\"")) + "\n";
+        jetstream.publish("events.ingest.1", payload.into()).await.unwrap().await.unwrap();
+    }
+    let (mut worker, url) = app.process("worker");
+    worker.start();
+    eventually("all are buried", async || {
+        let (_, answer) = app.get("/admin/dead-letters").await;
+        (answer["data"].as_array()?.len() == 6).then_some(())
+    })
+    .await;
+    app.send(&json!([event("after", "u", "t", "2026-03-01T10:00:00Z")])).await;
+    app.drained().await;
+    assert_eq!(app.stored().await, 1);
+    assert!(worker.ended().is_none(), "the worker runs");
+    let metrics = app.http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
+    let panics = metrics.lines().find_map(|line| line.strip_prefix("rollcall_worker_panics_total ")?.parse::<u64>().ok());
+    assert!(panics.is_some_and(|panics| panics > 6), "{panics:?}");
+}

@@ -11,7 +11,8 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::{PullConsumer, StreamError, pull};
 use async_nats::jetstream::{self, Context};
 use backon::{BackoffBuilder, ExponentialBuilder};
-use futures::{FutureExt, StreamExt, stream};
+use futures::{FutureExt, StreamExt};
+use metrics::counter;
 use rollcall_shared::topology::{self, CONSUMER, NatsSettings, STREAM};
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
@@ -204,15 +205,27 @@ impl Consumer {
         (batch, is_disturbed)
     }
 
+    /// Each message is a task of its own: a panic ends it and neither the lane nor the worker.
     async fn settle_second_lane(&self, mut waiting: mpsc::Receiver<Delivery>, stop: &CancellationToken) {
-        let settle = |delivery: Delivery| async move {
+        let mut settling = JoinSet::new();
+        loop {
+            let delivery = tokio::select! {
+                biased;
+                Some(settled) = settling.join_next() => {
+                    note_panic(settled);
+                    continue;
+                }
+                delivery = waiting.recv(), if settling.len() < SECOND_LANE_AT_ONCE => delivery,
+            };
+            let Some(delivery) = delivery else { break };
             if stop.is_cancelled() {
                 self.settler.hand_back_unbegun(&delivery).await;
             } else {
-                self.settler.settle_alone(delivery).await;
+                let settler = Arc::clone(&self.settler);
+                settling.spawn(async move { settler.settle_alone(delivery).await });
             }
-        };
-        stream::poll_fn(|context| waiting.poll_recv(context)).for_each_concurrent(SECOND_LANE_AT_ONCE, settle).await;
+        }
+        settle_rest(settling).await;
     }
 }
 
@@ -222,10 +235,11 @@ async fn settle_rest(mut batches: JoinSet<()>) {
     }
 }
 
-/// A batch that ends in a panic is not answered, so its messages come back, each alone.
+/// What ends in a panic is not answered, so its messages come back, each alone, and count as begun.
 fn note_panic(settled: Result<(), JoinError>) {
     if let Err(error) = settled {
-        tracing::error!(%error, "a batch was not settled");
+        counter!("rollcall_worker_panics_total").increment(1);
+        tracing::error!(%error, "a batch or message was not settled");
     }
 }
 
