@@ -100,3 +100,36 @@ async fn a_batch_that_looked_all_new_and_is_not_is_stored_once() {
     })
     .await;
 }
+
+/// An engine in front of PostgreSQL that reports any error of a COPY as an internal one.
+async fn refuse_copies(app: &App, table: &str) {
+    let statement = format!(
+        "create function refuse_copies() returns trigger language plpgsql as $$
+        begin
+            if current_query() ~* 'from stdin' then raise exception 'no copy' using errcode = 'XX000'; end if;
+            return new;
+        end $$;
+        create trigger refuse_copies before insert on {table} for each row execute function refuse_copies()"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&app.pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guess_that_fails_for_no_known_reason_is_a_wrong_guess() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    refuse_copies(&app, "event_ids").await;
+    let loader = Loader::new(app.pool.clone());
+    // After four batches that are all new, the next are taken to be so.
+    for batch in 0..6 {
+        assert_eq!(loader.store(&lines(batch * 6_000)).await.unwrap(), 6_000);
+    }
+    assert_eq!(app.stored().await, 36_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_cannot_be_copied_for_no_known_reason_are_inserted() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    refuse_copies(&app, "events").await;
+    assert_eq!(Loader::new(app.pool.clone()).store(&lines(0)).await.unwrap(), 6_000);
+    assert_eq!(app.stored().await, 6_000);
+}
