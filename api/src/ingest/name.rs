@@ -45,7 +45,11 @@ impl<'de> Visitor<'de> for NameVisitor {
         f.write_str("the name of a field")
     }
 
-    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+    fn visit_borrowed_bytes<E: serde::de::Error>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+        // The parser leaves this to whoever asks for bytes.
+        if bytes.iter().any(|byte| *byte < b' ') {
+            return Err(E::custom("control character in the name of a field"));
+        }
         Ok(match Field::named(bytes) {
             Some((field, name)) => Name::Known(field, name),
             None => std::str::from_utf8(bytes).map_or_else(|_| Name::NoText(shown(bytes)), |name| Name::Other(name.into())),
@@ -92,6 +96,12 @@ mod tests {
             Name::Known(_, name) => format!("known {name}"),
             Name::Other(name) => format!("other {name}"),
         }
+    }
+
+    #[test]
+    fn a_name_with_a_bare_control_character_is_no_json() {
+        assert!(serde_json::from_str::<Name<'_>>("\"a\nb\"").is_err());
+        assert_eq!(shown_of(r#""a\nb""#), "other a\nb");
     }
 
     #[test]
