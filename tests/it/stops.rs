@@ -6,6 +6,8 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use rollcall_tests::{App, AppOptions, KEY, Process, binary, event, eventually, free_port};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// How often API and worker are stopped.
 const STOPS: usize = 12;
@@ -134,4 +136,37 @@ async fn rollcall_dev_stops_under_load_and_keeps_what_it_accepted() {
     })
     .await;
     assert_eq!(dev.stop().await, Ok(()));
+}
+
+/// Clients that each hold a connection in another way: nothing sent, half a head, half a body, and many
+/// requests whose answers are not read.
+async fn clients_that_dawdle(address: &str) -> Vec<TcpStream> {
+    let body =
+        format!("POST /events HTTP/1.1\r\nhost: x\r\nX-API-Key: {KEY}\r\ncontent-length: 100\r\nexpect: 100-continue\r\n\r\n");
+    let unread = "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_000);
+    let mut clients = Vec::new();
+    for bytes in ["", "GET /health HTTP/1.1\r\nx-half: ", &body, &unread] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(bytes.as_bytes()).await.unwrap();
+        clients.push(stream);
+    }
+    // The body is asked for, so its request is under way.
+    clients[2].read_exact(&mut [0; 25]).await.unwrap();
+    clients
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_dawdle_do_not_keep_rollcall_dev_from_stopping() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!("127.0.0.1:{}", free_port());
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    let mut variables: Vec<_> = ["PATH", "HOME"].iter().filter_map(|name| Some((*name, std::env::var(name).ok()?))).collect();
+    variables.extend([("API_KEY", KEY.to_owned()), ("NATS_SERVER", app.nats.program().display().to_string())]);
+    let mut dev = Process::new("dev".to_owned(), binary("rollcall"), variables, folder.path().to_owned());
+    dev = dev.with_arguments(&["dev", "--listen", &address, "--data", &folder.path().join("data").display().to_string()]);
+    dev.start();
+    app.is_ready(&format!("http://{address}")).await;
+    let _clients = clients_that_dawdle(&address).await;
+    dev.signal(Signal::SIGINT);
+    assert_eq!(dev.stop_by(Signal::SIGTERM).await, Ok(()), "also when it is asked twice");
 }
