@@ -48,6 +48,13 @@ fuzz: ## Throw random input at every parser: FUZZ_SECONDS=60 FUZZ_TARGETS=... (n
 		$(CARGO) +nightly fuzz run --fuzz-dir fuzz --sanitizer none $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 -rss_limit_mb=2048; \
 	done
 
+# Options, such as --only slow-heads,trickle or --clients 20.
+ABUSE ?=
+.PHONY: abuse
+abuse: prepare ## Do what hostile clients do and show memory and delays: ABUSE="--clients 20"
+	$(CARGO) build --locked --release -p rollcall-api -p rollcall-tests --bins
+	target/release/abuse $(ABUSE)
+
 # Rows in place and repetitions; 20,000,000 rows are what the README shows.
 ROWS ?= 2000000
 REPS ?= 5
