@@ -1,7 +1,8 @@
 //! Confirmations: whether the queue has confirmed what was published lately.
 //!
 //! A server can be connected, tell its figures, and store nothing: its disk is full, or the stream no
-//! longer takes our subjects. Only publishing shows that.
+//! longer takes our subjects. Only publishing shows that. But one message that is not confirmed says
+//! nothing about the queue while others are.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,23 +14,59 @@ const MEMORY: Duration = Duration::from_secs(10);
 /// What publishing last showed.
 #[derive(Debug, Default)]
 pub(crate) struct Confirmations {
-    unconfirmed_at: Mutex<Option<Instant>>,
+    last: Mutex<Last>,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    confirmed_at: Option<Instant>,
+    /// Since the last confirmation.
+    unconfirmed_at: Option<Instant>,
 }
 
 impl Confirmations {
     /// The queue confirmed a message.
     pub(crate) fn confirmed(&self) {
-        *self.unconfirmed_at.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
+            Last { confirmed_at: Some(Instant::now()), unconfirmed_at: None };
     }
 
-    /// It did not confirm one in time.
-    pub(crate) fn unconfirmed(&self) {
-        *self.unconfirmed_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    /// It did not confirm one in time whose publishing began at this moment.
+    pub(crate) fn unconfirmed(&self, began: Instant) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.confirmed_at.is_none_or(|at| at < began) {
+            last.unconfirmed_at = Some(Instant::now());
+        }
     }
 
-    /// Whether the last message was not confirmed, and that lately.
+    /// Whether a message was lately not confirmed, and no other since it was begun.
     pub(crate) fn are_missing(&self) -> bool {
-        let unconfirmed_at = *self.unconfirmed_at.lock().unwrap_or_else(PoisonError::into_inner);
-        unconfirmed_at.is_some_and(|at| at.elapsed() < MEMORY)
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.unconfirmed_at.is_some_and(|at| at.elapsed() < MEMORY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_unconfirmed_message_says_nothing_while_others_are_confirmed() {
+        let confirmations = Confirmations::default();
+        let began = Instant::now();
+        confirmations.confirmed();
+        confirmations.unconfirmed(began);
+        assert!(!confirmations.are_missing());
+    }
+
+    #[test]
+    fn confirmations_are_missing_until_one_comes() {
+        let confirmations = Confirmations::default();
+        confirmations.confirmed();
+        confirmations.unconfirmed(Instant::now());
+        confirmations.unconfirmed(Instant::now());
+        assert!(confirmations.are_missing());
+        confirmations.confirmed();
+        assert!(!confirmations.are_missing());
     }
 }

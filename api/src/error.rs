@@ -127,6 +127,15 @@ pub(crate) enum ApiError {
     /// 503: this process is about to end.
     #[error("this replica is stopping; resend the request, another will take it")]
     Stopping,
+    /// 429: the project has as many questions under way as it may.
+    #[error("{limit} questions of this project are being answered already; ask again when one is done")]
+    TooManyQuestions {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// 503: the database is there, and has no connection or lock to spare.
+    #[error("the database is busy at the moment; try again")]
+    DatabaseBusy(#[source] sqlx::Error),
     /// 503: the database does not answer.
     #[error("the database does not answer at the moment; try again")]
     DatabaseUnavailable(#[source] sqlx::Error),
@@ -155,11 +164,13 @@ impl ApiError {
             Self::BodyTooLarge { .. } | Self::TooManyEvents { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::EmptyBatch | Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TooManyQuestions { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::QueueFull
             | Self::QueueUnavailable
             | Self::NotConfirmed { .. }
             | Self::Overloaded
             | Self::Stopping
+            | Self::DatabaseBusy(_)
             | Self::DatabaseUnavailable(_)
             | Self::TooSlow(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -184,6 +195,8 @@ impl ApiError {
             Self::QueueUnavailable | Self::NotConfirmed { .. } => "queue_unavailable",
             Self::Overloaded => "overloaded",
             Self::Stopping => "stopping",
+            Self::TooManyQuestions { .. } => "too_many_questions",
+            Self::DatabaseBusy(_) => "database_busy",
             Self::DatabaseUnavailable(_) => "database_unavailable",
             Self::TooSlow(_) => "too_slow",
             Self::Internal(_) => "internal_error",
@@ -198,6 +211,8 @@ impl ApiError {
             | Self::NotConfirmed { .. }
             | Self::Overloaded
             | Self::Stopping
+            | Self::TooManyQuestions { .. }
+            | Self::DatabaseBusy(_)
             | Self::DatabaseUnavailable(_) => Some(1),
             _ => None,
         }
@@ -231,7 +246,7 @@ impl ApiError {
     fn log(&self) {
         match self {
             Self::Internal(source) => tracing::error!(error = source.as_ref(), "request failed on our side"),
-            Self::DatabaseUnavailable(source) | Self::TooSlow(source) => {
+            Self::DatabaseUnavailable(source) | Self::DatabaseBusy(source) | Self::TooSlow(source) => {
                 tracing::warn!(error = source as &dyn std::error::Error, code = self.code(), "request failed at the database");
             }
             _ => tracing::debug!(code = self.code(), "request refused"),
@@ -255,9 +270,12 @@ impl From<sqlx::Error> for ApiError {
         match (&error, code.as_deref()) {
             // query_canceled: the statement timeout of the read pool.
             (_, Some("57014")) => Self::TooSlow(error),
-            (sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Tls(_), _) => Self::DatabaseUnavailable(error),
-            // Shutting down, starting up, out of connections.
-            (_, Some(code)) if code.starts_with("57P") || code.starts_with("53") => Self::DatabaseUnavailable(error),
+            (sqlx::Error::Io(_) | sqlx::Error::Tls(_), _) => Self::DatabaseUnavailable(error),
+            // Shutting down, starting up; undefined_table: there is no schema yet.
+            (_, Some(code)) if code.starts_with("57P") || code == "42P01" => Self::DatabaseUnavailable(error),
+            // lock_not_available: the lock timeout. Class 53: out of connections, memory or disk.
+            (sqlx::Error::PoolTimedOut, _) | (_, Some("55P03")) => Self::DatabaseBusy(error),
+            (_, Some(code)) if code.starts_with("53") => Self::DatabaseBusy(error),
             _ => Self::internal(error),
         }
     }

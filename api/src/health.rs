@@ -1,17 +1,13 @@
 //! Health: whether the process runs, and whether it can do its work.
 
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use sqlx::PgPool;
 
 use crate::state::AppState;
-
-/// A database that has not answered by then is taken for down.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// `GET /health` and `/health/live`: 200 while the process runs.
 pub(crate) async fn live() -> Json<Value> {
@@ -21,29 +17,25 @@ pub(crate) async fn live() -> Json<Value> {
 /// `GET /health/ready`: 200 if events are accepted, else 503; both with each dependency's state, and
 /// with the reasons if something is not well.
 ///
-/// Without PostgreSQL questions fail, and events are accepted all the same: the replica stays in
-/// service, as `degraded`.
+/// Without PostgreSQL or its schema questions fail, and events are accepted all the same: the replica
+/// stays in service, as `degraded`. A database that is merely busy is there.
 pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Value>) {
-    let (has_database, queue) = tokio::join!(has_database(&app.database), app.queue.state());
-    let mut reasons: Vec<String> = queue.reason().into_iter().collect();
-    if !has_database {
-        reasons.push("PostgreSQL does not answer: questions cannot be answered".to_owned());
-    }
-    let (status, text) = match (queue.reason(), has_database) {
+    let (has_database, queue) = tokio::join!(app.presence.is_there(), app.queue.state());
+    let database_reason = match (has_database, app.has_schema.load(Ordering::Relaxed)) {
+        (false, _) => Some("PostgreSQL does not answer: questions cannot be answered"),
+        (true, false) => Some("the schema is not up to date yet: questions cannot be answered"),
+        (true, true) => None,
+    };
+    let (status, text) = match (queue.reason(), database_reason) {
         (Some(_), _) => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
-        (None, false) => (StatusCode::OK, "degraded"),
-        (None, true) => (StatusCode::OK, "ready"),
+        (None, Some(_)) => (StatusCode::OK, "degraded"),
+        (None, None) => (StatusCode::OK, "ready"),
     };
     let postgres = if has_database { "up" } else { "down" };
     let mut answer = json!({ "status": text, "dependencies": { "postgres": postgres, "nats": queue.word() } });
+    let reasons: Vec<String> = queue.reason().into_iter().chain(database_reason.map(str::to_owned)).collect();
     if !reasons.is_empty() {
         answer["reasons"] = json!(reasons);
     }
     (status, Json(answer))
-}
-
-/// Whether PostgreSQL answers, and soon.
-pub(crate) async fn has_database(pool: &PgPool) -> bool {
-    let asked = tokio::time::timeout(PATIENCE, sqlx::query("select 1").execute(pool)).await;
-    matches!(asked, Ok(Ok(_)))
 }

@@ -19,6 +19,7 @@ mod ingest;
 mod pipeline;
 mod publish;
 mod query;
+mod questions;
 mod queue;
 mod rfc3339;
 mod router;
@@ -30,13 +31,12 @@ mod state;
 use std::time::Duration;
 
 use anyhow::Context;
-use rollcall_shared::{database, shutdown, telemetry};
+use rollcall_shared::{shutdown, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::server::Server;
 pub use self::settings::{ApiSettings, ConnectionLimits, RequestLimits};
-use self::state::AppState;
 
 /// The key of `.env.example`, which everybody knows.
 const WELL_KNOWN_KEY: &str = "secret-key";
@@ -47,7 +47,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// afterwards, and all of it has 10 s.
 const STOP_WITHIN: Duration = Duration::from_millis(6_500);
 
-/// Serves until told to stop, and then finishes the requests that have begun.
+/// Serves until told to stop, and then finishes the requests that have begun. It answers from the
+/// beginning, also while it waits for PostgreSQL or NATS.
 ///
 /// # Errors
 /// Only if it cannot start: the settings do not fit, or NATS refuses the connection.
@@ -67,16 +68,12 @@ pub async fn run_without_publishing(settings: ApiSettings, listener: TcpListener
 async fn serve(settings: ApiSettings, listener: TcpListener, stop: CancellationToken, publishes: bool) -> anyhow::Result<()> {
     describe_metrics();
     warn_of_known_key(&settings, &listener);
-    let database = database::pool(&settings.database, "rollcall-api", settings.read_timeout).context("DATABASE_URL")?;
-    // PostgreSQL or NATS may be away for long: asked to stop meanwhile, there is nothing to finish.
-    let prepared = stop.run_until_cancelled(start::prepare(settings, database, stop.clone())).await;
-    let Some(prepared) = prepared.transpose()? else { return Ok(()) };
-    let app = AppState { publishes, ..prepared };
-    let connections = app.settings.connections;
+    let connections = settings.connections;
     let address = listener.local_addr().context("the listener has no address")?;
-    let (pool, requests) = (app.database.clone(), app.requests.clone());
+    let (app, preparation) = start::begin(settings, stop.clone(), publishes).await?;
+    let (questions, keys, requests) = (app.questions.clone(), app.keys.clone(), app.requests.clone());
     let upkeep = tokio::spawn(telemetry::upkeep(app.metrics.clone()));
-    tracing::info!(%address, "api is ready");
+    tracing::info!(%address, "api is listening");
     let (answered, until_stop) = (stop.clone(), requests.clone());
     // New connections are taken, and answered with 503, until the last request is answered.
     let drained = async move {
@@ -86,15 +83,22 @@ async fn serve(settings: ApiSettings, listener: TcpListener, stop: CancellationT
     };
     let server = Server::new(listener, router::router(app), connections);
     let work = async {
-        server.run(drained).await;
-        pool.close().await;
+        // PostgreSQL or NATS may be away for long: asked to stop meanwhile, there is nothing to finish.
+        let prepared = async { stop.run_until_cancelled(preparation.run()).await.unwrap_or(Ok(())) };
+        let served = async {
+            server.run(drained).await;
+            Ok(())
+        };
+        tokio::try_join!(served, prepared)?;
+        tokio::join!(questions.close(), keys.close());
+        anyhow::Ok(())
     };
     let ended = shutdown::within(STOP_WITHIN, &stop, work).await;
     upkeep.abort();
     if ended.is_none() || !requests.is_empty() {
         tracing::warn!(requests = requests.len(), "requests that took too long were left unanswered");
     }
-    Ok(())
+    ended.unwrap_or(Ok(()))
 }
 
 fn warn_of_known_key(settings: &ApiSettings, listener: &TcpListener) {

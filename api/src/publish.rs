@@ -122,9 +122,10 @@ impl ChunkPublisher {
         &self,
         publishes: impl Future<Output = Result<(), NotDurable>>,
     ) -> Result<(), NotDurable> {
+        let began = Instant::now();
         let published = tokio::time::timeout(self.deadline, publishes).await.unwrap_or(Err(NotDurable::Unconfirmed));
         if published == Err(NotDurable::Unconfirmed) {
-            self.confirmations.unconfirmed();
+            self.confirmations.unconfirmed(began);
         }
         published
     }

@@ -28,6 +28,13 @@ pub struct ApiSettings {
     pub publish_deadline: Duration,
     /// How long one question may take in PostgreSQL.
     pub read_timeout: Duration,
+    /// How many questions of one project PostgreSQL works on at a time. One connection of
+    /// `DATABASE_MAX_CONNECTIONS` stays free of it, whatever this says.
+    pub questions_per_project: usize,
+    /// Connections that look up keys and do nothing else, beside `DATABASE_MAX_CONNECTIONS`.
+    pub key_connections: u32,
+    /// How long PostgreSQL may take to look up a key; past it the request gets 503.
+    pub key_timeout: Duration,
     /// PostgreSQL.
     pub database: DatabaseSettings,
     /// NATS.
@@ -93,6 +100,25 @@ impl ApiSettings {
                 30_000,
                 100..=600_000,
                 "milliseconds one question may take in PostgreSQL",
+            )),
+            questions_per_project: environment.read_in(
+                "QUESTIONS_PER_PROJECT",
+                4,
+                1..=1000,
+                "questions of one project that PostgreSQL works on at a time, always fewer than DATABASE_MAX_CONNECTIONS; \
+                 more of them wait, then get 429",
+            ) as usize,
+            key_connections: environment.read_in(
+                "KEY_CONNECTIONS",
+                2,
+                1..=100,
+                "PostgreSQL connections of one API for looking up keys, beside DATABASE_MAX_CONNECTIONS",
+            ) as u32,
+            key_timeout: Duration::from_millis(environment.read_in(
+                "KEY_TIMEOUT_MS",
+                1_000,
+                10..=4_000,
+                "milliseconds the look-up of a key may take in PostgreSQL",
             )),
             database: DatabaseSettings::from_env(environment),
             nats: NatsSettings::from_env(environment),

@@ -1,13 +1,18 @@
-//! The start: what an API needs before it can serve.
+//! The start: an API is there before its servers are.
+//!
+//! [`begin`] makes everything that a request needs without asking a server, so that the API answers
+//! from the moment it listens. What the servers have to say is found out beside that, by
+//! [`Preparation::run`], for as long as it takes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
 use backon::{ExponentialBuilder, Retryable};
+use rollcall_shared::database::{self, DatabaseSettings, Presence};
+use rollcall_shared::telemetry;
 use rollcall_shared::topology::{self, Role};
-use rollcall_shared::{database, telemetry};
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,36 +21,112 @@ use crate::confirmations::Confirmations;
 use crate::error::ApiError;
 use crate::ingest::{Budget, Lanes};
 use crate::publish::ChunkPublisher;
+use crate::questions::Questions;
 use crate::queue::Queue;
 use crate::settings::ApiSettings;
 use crate::state::AppState;
 
-/// Waits for the servers, brings schema and streams up to date if this is asked of it, and connects.
-pub(crate) async fn prepare(settings: ApiSettings, database: PgPool, stop: CancellationToken) -> anyhow::Result<AppState> {
-    database::wait_until_reachable(&database).await;
-    if settings.database.migrate_on_start {
-        let without_timeout = database::pool(&settings.database, "rollcall-api", Duration::ZERO).context("DATABASE_URL")?;
-        database::migrate(&without_timeout).await.context("the schema cannot be brought up to date")?;
-        topology::ensure_as_admin(&settings.nats).await?;
-    }
-    let nats = topology::connect(&settings.nats.url, Role::Api).await?;
+/// How long the look-up of a key waits for a connection. While PostgreSQL is away, a request with a known
+/// key takes so long once in four seconds.
+const KEY_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
+/// What a look-up may take beyond that and the server's own limit: the way there and back.
+const ROUND_TRIPS: Duration = Duration::from_millis(500);
+
+/// What is left to do when requests can be served already.
+pub(crate) struct Preparation {
+    settings: Arc<ApiSettings>,
+    keys: Arc<KeyRing>,
+    has_schema: Arc<AtomicBool>,
+}
+
+/// Makes the state of the API. No server is asked anything.
+///
+/// # Errors
+/// Only if a URL is not one.
+pub(crate) async fn begin(
+    settings: ApiSettings,
+    stop: CancellationToken,
+    publishes: bool,
+) -> anyhow::Result<(AppState, Preparation)> {
+    let reads = database::pool(&settings.database, "rollcall-api", settings.read_timeout).context("DATABASE_URL")?;
+    let presence = Arc::new(Presence::of(&reads));
+    let keys = Arc::new(key_ring(&settings, presence.clone())?);
+    let nats = topology::connect_in_background(&settings.nats.url, Role::Api).await?;
     let confirmations = Arc::new(Confirmations::default());
     let publisher = ChunkPublisher::new(nats.clone(), settings.publish_deadline, confirmations.clone());
-    let open_ring = || KeyRing::new(database.clone(), settings.api_key.as_ref());
-    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
-    let keys = open_ring.retry(backoff).when(|error| matches!(error, ApiError::DatabaseUnavailable(_))).await?;
-    Ok(AppState {
-        keys: Arc::new(keys),
+    let settings = Arc::new(settings);
+    let has_schema = Arc::new(AtomicBool::new(false));
+    let preparation = Preparation { settings: settings.clone(), keys: keys.clone(), has_schema: has_schema.clone() };
+    let app = AppState {
+        keys,
+        questions: Questions::new(reads, presence.clone(), settings.questions_per_project),
+        presence,
+        has_schema,
         lanes: Arc::new(Lanes::new(publisher.clone())),
         budget: Budget::new(settings.ingest_memory_bytes, settings.limits.max_body_bytes, settings.ingest_wait_timeout),
         queue: Queue::new(nats.clone(), confirmations),
-        settings: Arc::new(settings),
+        settings,
         metrics: telemetry::metrics(),
-        database,
         nats,
         publisher,
         stop,
         requests: TaskTracker::new(),
-        publishes: true,
-    })
+        publishes,
+    };
+    Ok((app, preparation))
+}
+
+fn key_ring(settings: &ApiSettings, presence: Arc<Presence>) -> anyhow::Result<KeyRing> {
+    let acquire_timeout = settings.database.acquire_timeout.min(KEY_ACQUIRE_TIMEOUT);
+    let connections =
+        DatabaseSettings { max_connections: settings.key_connections, acquire_timeout, ..settings.database.clone() };
+    let pool = database::pool(&connections, "rollcall-api-keys", settings.key_timeout).context("DATABASE_URL")?;
+    let timeout = acquire_timeout + settings.key_timeout + ROUND_TRIPS;
+    Ok(KeyRing::new(pool, presence, timeout, settings.api_key.as_ref()))
+}
+
+impl Preparation {
+    /// Waits for the servers, brings schema and streams up to date if this is asked of it, and judges
+    /// whether they can be worked with.
+    ///
+    /// # Errors
+    /// Only if waiting cannot help: a migration fails, or NATS refuses the user or is too old.
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        tokio::try_join!(self.prepare_database(), prepare_queue(&self.settings))?;
+        tracing::info!("api is ready");
+        Ok(())
+    }
+
+    async fn prepare_database(&self) -> anyhow::Result<()> {
+        let settings = &self.settings.database;
+        if settings.migrate_on_start {
+            migrate(settings).await?;
+        }
+        let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+        let warn = |error: &ApiError, _| {
+            tracing::warn!(error = error as &dyn std::error::Error, "PostgreSQL or its schema is not there yet; trying again");
+        };
+        let read = || self.keys.read_default_project();
+        read.retry(backoff).when(|error| !matches!(error, ApiError::Internal(_))).notify(warn).await?;
+        self.has_schema.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// Brings the schema up to date, however often PostgreSQL goes away meanwhile.
+async fn migrate(settings: &DatabaseSettings) -> anyhow::Result<()> {
+    // Migrations may take, and wait for, as long as they like.
+    let pool = database::pool(settings, "rollcall-api", Duration::ZERO).context("DATABASE_URL")?;
+    database::migrate_when_reachable(&pool).await.context("the schema cannot be brought up to date")?;
+    pool.close().await;
+    Ok(())
+}
+
+async fn prepare_queue(settings: &ApiSettings) -> anyhow::Result<()> {
+    if settings.database.migrate_on_start {
+        topology::ensure_as_admin(&settings.nats).await?;
+    }
+    // The API's own client would try for ever with a user who is refused.
+    topology::connect(&settings.nats.url, Role::Api).await?;
+    Ok(())
 }

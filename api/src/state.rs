@@ -1,15 +1,17 @@
 //! What every handler shares.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use sqlx::PgPool;
+use rollcall_shared::database::Presence;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::KeyRing;
 use crate::ingest::{Budget, Lanes};
 use crate::publish::ChunkPublisher;
+use crate::questions::Questions;
 use crate::queue::Queue;
 use crate::settings::ApiSettings;
 
@@ -17,8 +19,12 @@ use crate::settings::ApiSettings;
 #[derive(Clone)]
 pub(crate) struct AppState {
     pub(crate) settings: Arc<ApiSettings>,
-    /// For reads: statements end after the read timeout.
-    pub(crate) database: PgPool,
+    /// For reads.
+    pub(crate) questions: Questions,
+    /// Whether PostgreSQL is there.
+    pub(crate) presence: Arc<Presence>,
+    /// Whether the schema was up to date once, and the project of `API_KEY` read.
+    pub(crate) has_schema: Arc<AtomicBool>,
     pub(crate) nats: async_nats::Client,
     pub(crate) queue: Queue,
     pub(crate) publisher: ChunkPublisher,

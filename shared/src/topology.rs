@@ -151,6 +151,29 @@ pub fn project_of(subject: &str) -> Option<ProjectId> {
 /// [`TopologyError::Url`], [`TopologyError::TooOld`], or [`TopologyError::Connect`] where waiting
 /// cannot help: the server refuses the user.
 pub async fn connect(url: &Secret, role: Role) -> Result<Client, TopologyError> {
+    let (addresses, options) = connect_options(url, role)?;
+    let connect = || options.clone().connect(&addresses);
+    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+    let warn = |error: &ConnectError, _| tracing::warn!(%error, "nats-server does not answer yet; waiting for it");
+    let client = connect.retry(backoff).when(|error| !is_refusal(error)).notify(warn).await?;
+    let found = client.server_info().version;
+    if version(&found) < OLDEST_SERVER {
+        return Err(TopologyError::TooOld { found });
+    }
+    Ok(client)
+}
+
+/// A client at once, which connects when the server is there. It does not judge the server: one that
+/// refuses the user, or is too old, is found by [`connect`].
+///
+/// # Errors
+/// [`TopologyError::Url`].
+pub async fn connect_in_background(url: &Secret, role: Role) -> Result<Client, TopologyError> {
+    let (addresses, options) = connect_options(url, role)?;
+    Ok(options.retry_on_initial_connect().connect(&addresses).await?)
+}
+
+fn connect_options(url: &Secret, role: Role) -> Result<(Vec<ServerAddr>, ConnectOptions), TopologyError> {
     let addresses: Vec<ServerAddr> =
         url.expose().split(',').map(|address| address.trim().parse()).collect::<Result<_, _>>().map_err(TopologyError::Url)?;
     let mut options = ConnectOptions::new()
@@ -165,15 +188,7 @@ pub async fn connect(url: &Secret, role: Role) -> Result<Client, TopologyError> 
     if let Some((user, password)) = addresses.iter().find_map(|address| Some((address.username()?, address.password()?))) {
         options = options.user_and_password(user.to_owned(), password.to_owned());
     }
-    let connect = || options.clone().connect(&addresses);
-    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
-    let warn = |error: &ConnectError, _| tracing::warn!(%error, "nats-server does not answer yet; waiting for it");
-    let client = connect.retry(backoff).when(|error| !is_refusal(error)).notify(warn).await?;
-    let found = client.server_info().version;
-    if version(&found) < OLDEST_SERVER {
-        return Err(TopologyError::TooOld { found });
-    }
-    Ok(client)
+    Ok((addresses, options))
 }
 
 fn is_refusal(error: &ConnectError) -> bool {

@@ -38,7 +38,7 @@ async fn a_uuid_is_one_id_in_any_case() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_without_a_time_stands_for_all_days() {
+async fn an_id_sent_without_a_time_is_one_event_whenever_it_comes() {
     let app = App::start().await;
     let body = json!({"event_id": "a", "event_type": "t", "user_id": "ada"});
     app.send(&body).await;
@@ -46,6 +46,20 @@ async fn an_id_without_a_time_stands_for_all_days() {
     app.drained().await;
     let undated: i64 = sqlx::query_scalar("select count(*) from event_ids_undated").fetch_one(&app.pool).await.unwrap();
     assert_eq!((app.stored().await, undated), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_id_with_a_time_is_another_event() {
+    let app = App::start().await;
+    let (undated, dated) =
+        (json!({"event_id": "a", "event_type": "t", "user_id": "ada"}), event("a", "ada", "t", "2025-10-01T10:00:00Z"));
+    for body in [&undated, &dated, &undated, &dated] {
+        app.send(body).await;
+        app.drained().await;
+    }
+    assert_eq!(app.stored().await, 2);
+    let expected = json!({"event_id": "a", "status": "stored", "days": ["2025-10-01"], "undated": true});
+    assert_eq!(app.get("/pipeline/events/a").await, (200, expected));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,17 +76,20 @@ async fn workers_tell_what_they_stored_and_what_went_wrong() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_is_found_wherever_it_is() {
     let app = App::start().await;
-    let without_time = json!({"event_id": "timeless", "user_id": "u", "event_type": "t"});
+    let without_time = |id: &str| json!({"event_id": id, "user_id": "u", "event_type": "t"});
     app.send(&json!([
         event("timed", "u", "t", "2026-03-01T10:00:00Z"),
         event("timed", "u", "t", "2026-03-02T10:00:00Z"),
-        without_time
+        event("both", "u", "t", "2026-03-01T10:00:00Z"),
+        without_time("both"),
+        without_time("timeless"),
     ]))
     .await;
     app.drained().await;
     for (id, expected) in [
-        ("timed", json!({"event_id": "timed", "status": "stored", "days": ["2026-03-01", "2026-03-02"]})),
-        ("timeless", json!({"event_id": "timeless", "status": "stored", "days": [null]})),
+        ("timed", json!({"event_id": "timed", "status": "stored", "days": ["2026-03-01", "2026-03-02"], "undated": false})),
+        ("timeless", json!({"event_id": "timeless", "status": "stored", "days": [], "undated": true})),
+        ("both", json!({"event_id": "both", "status": "stored", "days": ["2026-03-01"], "undated": true})),
         ("never%20sent", json!({"event_id": "never sent", "status": "unknown"})),
     ] {
         assert_eq!(app.get(&format!("/pipeline/events/{id}")).await, (200, expected));

@@ -64,7 +64,11 @@ async fn a_message_that_kills_its_workers_becomes_a_dead_letter_and_its_neighbou
     for id in ["trap", "beside"] {
         let (_, answer) = app.get(&format!("/pipeline/events/{id}")).await;
         assert_eq!(answer["status"], "dead_lettered", "{answer}");
+        let (_, answer) = app.get(&format!("/admin/dead-letters?event_id={id}")).await;
+        assert_eq!(answer["data"], json!(letters), "the letter that holds it");
     }
+    let (_, answer) = app.call(reqwest::Method::DELETE, "/admin/dead-letters?event_id=beside").await;
+    assert_eq!(answer["purged"], 0, "a letter with other events is not thrown away for one: {answer}");
 
     sqlx::raw_sql("drop trigger trap on events").execute(&app.pool).await.unwrap();
     let (_, answer) = app.call(reqwest::Method::POST, "/admin/dead-letters/redrive").await;

@@ -129,8 +129,8 @@ impl App {
     /// If it does not in time.
     pub async fn is_ready(&self, url: &str) {
         eventually(&format!("{url} is ready"), async || {
-            let answer = self.http.get(format!("{url}/health/ready")).send().await.ok()?;
-            answer.status().is_success().then_some(())
+            let answer: Value = self.http.get(format!("{url}/health/ready")).send().await.ok()?.json().await.ok()?;
+            (answer["status"] == "ready").then_some(())
         })
         .await;
     }

@@ -1,9 +1,12 @@
 //! What a key grants: scopes on one project.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, OnceLock};
 
 use rollcall_shared::day::Calendar;
 use rollcall_shared::project::ProjectId;
+
+use crate::error::ApiError;
 
 /// What a key may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,9 +39,52 @@ impl Scope {
 #[derive(Debug)]
 pub(crate) struct Project {
     pub(crate) id: ProjectId,
-    /// The IANA name of its time zone.
-    pub(crate) time_zone: String,
+    /// Empty until the database has told it, which the project of `API_KEY` need not wait for.
+    zone: OnceLock<Zone>,
+}
+
+/// Where a project's days begin and end.
+#[derive(Debug)]
+pub(crate) struct Zone {
+    /// The IANA name.
+    pub(crate) name: String,
     pub(crate) calendar: Calendar,
+}
+
+impl Project {
+    /// A project whose time zone is not known yet.
+    pub(super) fn without_zone(id: ProjectId) -> Self {
+        Self { id, zone: OnceLock::new() }
+    }
+
+    /// A project of this time zone.
+    ///
+    /// # Errors
+    /// Only if the zone is unknown on this machine.
+    pub(super) fn new(id: ProjectId, zone: String) -> Result<Self, ApiError> {
+        let project = Self::without_zone(id);
+        project.set_zone(zone)?;
+        Ok(project)
+    }
+
+    /// The time zone, once and for all.
+    ///
+    /// # Errors
+    /// Only if the zone is unknown on this machine.
+    pub(super) fn set_zone(&self, name: String) -> Result<(), ApiError> {
+        let calendar = Calendar::of_zone(&name).map_err(ApiError::internal)?;
+        self.zone.get_or_init(|| Zone { name, calendar });
+        Ok(())
+    }
+
+    /// Where its days begin and end.
+    ///
+    /// # Errors
+    /// [`ApiError::DatabaseUnavailable`] as long as the database has not told it.
+    pub(crate) fn zone(&self) -> Result<&Zone, ApiError> {
+        let unknown = || io::Error::new(io::ErrorKind::NotConnected, "the project has not been read since the start");
+        self.zone.get().ok_or_else(|| ApiError::DatabaseUnavailable(unknown().into()))
+    }
 }
 
 /// A project and the scopes on it.

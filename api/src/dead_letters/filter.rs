@@ -1,12 +1,13 @@
 //! A filter: which dead letters are meant.
 
 use jiff::civil::Date;
-use rollcall_shared::dead_letter::{Code, subjects_of, subjects_of_event};
+use rollcall_shared::dead_letter::{Code, subjects_of, subjects_of_event, subjects_of_messages};
 use rollcall_shared::event::identity;
 use rollcall_shared::project::ProjectId;
 
 use super::letter::Letter;
 use crate::auth::Project;
+use crate::error::ApiError;
 use crate::extract::Parameters;
 
 /// Every condition that is given must hold.
@@ -18,6 +19,8 @@ pub(super) struct Filter {
     /// First and last day of the failure, in the project's time zone.
     from: Option<Date>,
     to: Option<Date>,
+    /// Whether letters that are whole messages are spared where an event id is given.
+    is_for_purge: bool,
 }
 
 impl Filter {
@@ -30,7 +33,14 @@ impl Filter {
             event_id: parameters.text(&["event_id"]),
             from: parameters.date(&["from", "from_date"]),
             to: parameters.date(&["to", "to_date"]),
+            is_for_purge: false,
         }
+    }
+
+    /// The same for throwing letters away: a whole message has other events too, and is not purged for
+    /// the id of one.
+    pub(super) fn for_purge(self) -> Self {
+        Self { is_for_purge: true, ..self }
     }
 
     /// Whether it means every letter.
@@ -38,22 +48,32 @@ impl Filter {
         self.code.is_none() && self.event_type.is_none() && self.event_id.is_none() && self.from.is_none() && self.to.is_none()
     }
 
-    /// The subjects among which all that are meant can be found.
-    pub(super) fn subjects(&self, project: ProjectId) -> String {
+    /// The subjects among which all that are meant can be found. An event may also be in a letter that is
+    /// a whole message, of which there are few.
+    pub(super) fn subjects(&self, project: ProjectId) -> Vec<String> {
         match &self.event_id {
-            Some(id) => subjects_of_event(project, identity(id)),
-            None => subjects_of(project),
+            Some(id) if self.is_for_purge => vec![subjects_of_event(project, identity(id))],
+            Some(id) => vec![subjects_of_event(project, identity(id)), subjects_of_messages(project)],
+            None => vec![subjects_of(project)],
         }
     }
 
     /// Whether a letter of these subjects is meant.
-    pub(super) fn matches(&self, letter: &Letter, project: &Project) -> bool {
+    ///
+    /// # Errors
+    /// [`ApiError::DatabaseUnavailable`] if a day is given and the project's calendar not known yet.
+    pub(super) fn matches(&self, letter: &Letter, project: &Project) -> Result<bool, ApiError> {
         let verdict = letter.verdict();
-        let day = project.calendar.day_of(verdict.failed_at.as_microsecond()).date();
-        let is_type = |name: &String| letter.events().any(|event| event.event_type.0 == name.as_str());
-        self.code.is_none_or(|code| code == verdict.code)
-            && self.from.is_none_or(|from| from <= day)
-            && self.to.is_none_or(|to| day <= to)
-            && self.event_type.as_ref().is_none_or(is_type)
+        if self.from.is_some() || self.to.is_some() {
+            let day = project.zone()?.calendar.day_of(verdict.failed_at.as_microsecond()).date();
+            if self.from.is_some_and(|from| day < from) || self.to.is_some_and(|to| to < day) {
+                return Ok(false);
+            }
+        }
+        let has_type = |name: &String| letter.events().any(|event| event.event_type.0 == name.as_str());
+        let has_id = |id: &String| letter.has_event(identity(id));
+        Ok(self.code.is_none_or(|code| code == verdict.code)
+            && self.event_type.as_ref().is_none_or(has_type)
+            && self.event_id.as_ref().is_none_or(has_id))
     }
 }

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rollcall_shared::chunk::{self, EVENTS_HEADER, REQUEST_HEADER};
 use rollcall_shared::dead_letter::{Code, Verdict, headers_to_send_again, is_message};
-use rollcall_shared::event::{Event, Text};
+use rollcall_shared::event::{Event, Text, identity};
 use rollcall_shared::topology::STREAM;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// Events shown of one letter: a message that nobody could store may hold thousands.
 const MAX_SHOWN_EVENTS: usize = 1000;
@@ -42,6 +43,11 @@ impl Letter {
     /// Its events, as far as they can be read.
     pub(crate) fn events(&self) -> impl Iterator<Item = Event<'_>> {
         chunk::events(&self.lines).filter_map(Result::ok)
+    }
+
+    /// Whether the event of this identity is among them.
+    pub(crate) fn has_event(&self, id: Uuid) -> bool {
+        self.events().any(|event| identity(&event.id.0) == id)
     }
 
     /// Memory that it takes.

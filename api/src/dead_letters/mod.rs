@@ -122,6 +122,7 @@ pub(crate) async fn purge_one(
 
 async fn change_page(app: &AppState, project: &Project, mut parameters: Parameters, act: Act) -> Result<Json<Value>, ApiError> {
     let filter = Filter::of(&mut parameters);
+    let filter = if act == Act::Purge { filter.for_purge() } else { filter };
     let paging = Paging::of(&mut parameters);
     let dry_run = parameters.flag("dry_run");
     if act == Act::Purge && !parameters.flag("all") && filter.is_empty() {

@@ -67,11 +67,11 @@ impl Page {
             if letters.len() == paging.limit || bytes >= MAX_PAGE_BYTES {
                 break;
             }
-            match shelf.next(&subjects, cursor.next).await?.filter(|letter| letter.sequence() <= cursor.last) {
+            match shelf.next_of(&subjects, cursor.next).await?.filter(|letter| letter.sequence() <= cursor.last) {
                 None => return Ok(Self { letters, next_cursor: None }),
                 Some(letter) => {
                     cursor.next = letter.sequence() + 1;
-                    if filter.matches(&letter, project) {
+                    if filter.matches(&letter, project)? {
                         bytes += letter.bytes();
                         letters.push(letter);
                     }

@@ -67,6 +67,19 @@ impl Shelf {
         }
     }
 
+    /// The first letter of any of several subjects from this sequence on.
+    ///
+    /// # Errors
+    /// [`ApiError::QueueUnavailable`].
+    pub(super) async fn next_of(&self, subjects: &[String], sequence: u64) -> Result<Option<Letter>, ApiError> {
+        let mut first: Option<Letter> = None;
+        for subjects in subjects {
+            let letter = self.next(subjects, sequence).await?;
+            first = [first, letter].into_iter().flatten().min_by_key(Letter::sequence);
+        }
+        Ok(first)
+    }
+
     /// Removes a letter; one that is gone already is no error.
     ///
     /// # Errors

@@ -7,7 +7,8 @@ use rollcall_shared::day::Day;
 use rollcall_shared::dead_letter::{subjects_of_event, subjects_of_messages};
 use rollcall_shared::event::identity;
 use rollcall_shared::project::ProjectId;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::auth::{Access, Read};
@@ -20,30 +21,62 @@ use crate::state::AppState;
 /// that killed its workers, or that nobody could read.
 const MAX_MESSAGES: usize = 100;
 
-/// `stored` with the days, `dead_lettered` with the letter, or `unknown`: never seen, or still queued.
+/// Where an event is.
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    event_id: String,
+    #[serde(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+enum Place {
+    Stored(Stored),
+    DeadLettered {
+        dead_letter: Value,
+    },
+    /// Never seen, or still queued.
+    Unknown,
+}
+
+/// What is stored under one id.
+#[derive(Debug, Serialize)]
+struct Stored {
+    /// UTC days of the times that were sent: one, but for ids that were used again with other times.
+    days: Vec<Date>,
+    /// Whether it was also, or only, sent without a time.
+    undated: bool,
+}
+
+/// `stored` with the days, `dead_lettered` with the letter, or `unknown`.
 pub(crate) async fn event(
     State(app): State<AppState>,
     access: Access<Read>,
     PathText(event_id): PathText,
     parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Answer>, ApiError> {
     parameters.finish()?;
-    let project = access.project.id;
-    let id = identity(&event_id);
-    let days = stored_on(&app, project, id).await?;
-    if !days.is_empty() {
-        return Ok(Json(json!({ "event_id": event_id, "status": "stored", "days": days })));
-    }
-    if let Some(letter) = dead_letter(&app, project, id).await? {
-        return Ok(Json(json!({ "event_id": event_id, "status": "dead_lettered", "dead_letter": letter.summary() })));
-    }
-    Ok(Json(json!({ "event_id": event_id, "status": "unknown" })))
+    let place = place(&app, access.project.id, identity(&event_id)).await?;
+    Ok(Json(Answer { event_id, place }))
 }
 
-/// UTC days of the times that were sent; `null` stands for an event that was sent without a time.
-async fn stored_on(app: &AppState, project: ProjectId, id: Uuid) -> Result<Vec<Option<Date>>, ApiError> {
-    let rows = sqlx::query_file!("sql/event_days.sql", project.0, id).fetch_all(&app.database).await?;
-    Ok(rows.into_iter().map(|row| Date::from(row.day)).map(|day| (day != Day::UNDATED.date()).then_some(day)).collect())
+async fn place(app: &AppState, project: ProjectId, id: Uuid) -> Result<Place, ApiError> {
+    if let Some(stored) = stored(app, project, id).await? {
+        return Ok(Place::Stored(stored));
+    }
+    let letter = dead_letter(app, project, id).await?;
+    Ok(letter.map_or(Place::Unknown, |letter| Place::DeadLettered { dead_letter: letter.summary() }))
+}
+
+async fn stored(app: &AppState, project: ProjectId, id: Uuid) -> Result<Option<Stored>, ApiError> {
+    let mut connection = app.questions.ask(project).await?;
+    let rows = sqlx::query_file!("sql/event_days.sql", project.0, id).fetch_all(&mut *connection).await?;
+    connection.answered();
+    let found = rows.len();
+    let days: Vec<_> = rows.into_iter().map(|row| Date::from(row.day)).filter(|day| *day != Day::UNDATED.date()).collect();
+    let undated = days.len() < found;
+    Ok((found > 0).then_some(Stored { days, undated }))
 }
 
 async fn dead_letter(app: &AppState, project: ProjectId, id: Uuid) -> Result<Option<Letter>, ApiError> {
@@ -54,7 +87,7 @@ async fn dead_letter(app: &AppState, project: ProjectId, id: Uuid) -> Result<Opt
     let mut sequence = 1;
     for _ in 0..MAX_MESSAGES {
         let Some(letter) = shelf.next(&subjects_of_messages(project), sequence).await? else { break };
-        if letter.events().any(|event| identity(&event.id.0) == id) {
+        if letter.has_event(id) {
             return Ok(Some(letter));
         }
         sequence = letter.sequence() + 1;

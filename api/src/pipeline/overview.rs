@@ -6,13 +6,13 @@ use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
+use rollcall_shared::project::ProjectId;
 use rollcall_shared::topology::{DLQ_STREAM, STREAM};
 use serde_json::{Value, json};
 
 use crate::auth::{Access, Read};
 use crate::error::ApiError;
 use crate::extract::Parameters;
-use crate::health::has_database;
 use crate::state::AppState;
 
 /// How a worker is doing, by its own word.
@@ -29,19 +29,24 @@ struct WorkerRow {
 /// The figures are of the whole installation: projects share its queue and its workers.
 pub(crate) async fn overview(
     State(app): State<AppState>,
-    _access: Access<Read>,
+    access: Access<Read>,
     parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
     parameters.finish()?;
-    let (events, consumer, dead_letters, workers) =
-        tokio::join!(app.queue.stream(STREAM), app.queue.consumer(), app.queue.stream(DLQ_STREAM), workers(&app));
+    let (events, consumer, dead_letters, has_database, workers) = tokio::join!(
+        app.queue.stream(STREAM),
+        app.queue.consumer(),
+        app.queue.stream(DLQ_STREAM),
+        app.presence.is_there(),
+        workers(&app, access.project.id),
+    );
     let has_workers = workers.is_some();
     let workers = workers.unwrap_or_default();
     let rate: f32 = workers.iter().map(|worker| worker.events_per_second).sum();
     let last_error = workers.iter().filter(|worker| worker.last_error.is_some()).max_by_key(|worker| last_error_at(worker));
     Ok(Json(json!({
         "dependencies": {
-            "postgres": if has_workers { "up" } else { "down" },
+            "postgres": if has_database { "up" } else { "down" },
             "nats": app.queue.state().await.word(),
         },
         "stream": events.as_ref().map(stream),
@@ -53,13 +58,15 @@ pub(crate) async fn overview(
     })))
 }
 
-/// Workers that reported lately; `None` without PostgreSQL.
-async fn workers(app: &AppState) -> Option<Vec<WorkerRow>> {
-    if !has_database(&app.database).await {
-        return None;
-    }
-    let rows = sqlx::query_file_as!(WorkerRow, "sql/worker_reports.sql").fetch_all(&app.database).await;
-    rows.inspect_err(|error| tracing::warn!(%error, "the workers' reports cannot be read")).ok()
+/// Workers that reported lately; `None` while PostgreSQL is away or busy.
+async fn workers(app: &AppState, project: ProjectId) -> Option<Vec<WorkerRow>> {
+    let rows = async {
+        let mut connection = app.questions.ask(project).await?;
+        let rows = sqlx::query_file_as!(WorkerRow, "sql/worker_reports.sql").fetch_all(&mut *connection).await?;
+        connection.answered();
+        Ok::<_, ApiError>(rows)
+    };
+    rows.await.inspect_err(|error| tracing::warn!(%error, "the workers' reports cannot be read")).ok()
 }
 
 fn stream(info: &StreamInfo) -> Value {

@@ -120,7 +120,7 @@ pub(crate) async fn dau(
     access: Access<Read>,
     mut parameters: Parameters,
 ) -> Result<Json<Answer>, ApiError> {
-    let question = Question::take(&mut parameters, access.project.calendar.today());
+    let question = Question::take(&mut parameters, access.project.zone()?.calendar.today());
     let fill = parameters.parsed(&["fill"], "zero or none").unwrap_or(Fill::Zero);
     let source = Source::take(&mut parameters);
     parameters.finish()?;
@@ -153,6 +153,7 @@ async fn from_rollups(app: &AppState, project: &Project, question: &Question) ->
     let Period { from, to } = question.period;
     // The users of a week are no sum of its days, so only days can do with counts.
     let want_bitmaps = question.granularity != Granularity::Day;
+    let mut connection = app.questions.ask(project.id).await?;
     let rows = sqlx::query_file!(
         "sql/dau.sql",
         project.id.0,
@@ -161,8 +162,9 @@ async fn from_rollups(app: &AppState, project: &Project, question: &Question) ->
         question.event_type.as_deref(),
         want_bitmaps
     )
-    .fetch_all(&app.database)
+    .fetch_all(&mut *connection)
     .await?;
+    connection.answered();
     let mut counts = BTreeMap::new();
     let mut unions: BTreeMap<Date, RoaringBitmap> = BTreeMap::new();
     for row in rows {
@@ -180,17 +182,19 @@ async fn from_rollups(app: &AppState, project: &Project, question: &Question) ->
 
 async fn from_events(app: &AppState, project: &Project, question: &Question) -> Result<BTreeMap<Date, u64>, ApiError> {
     let Period { from, to } = question.period;
+    let mut connection = app.questions.ask(project.id).await?;
     let rows = sqlx::query_file!(
         "sql/dau_events.sql",
         project.id.0,
         from.to_sqlx() as _,
         to.to_sqlx() as _,
         question.event_type.as_deref(),
-        project.time_zone,
+        project.zone()?.name,
         question.granularity.name()
     )
-    .fetch_all(&app.database)
+    .fetch_all(&mut *connection)
     .await?;
+    connection.answered();
     Ok(rows.into_iter().map(|row| (row.bucket.into(), u64::try_from(row.users).unwrap_or(0))).collect())
 }
 

@@ -106,7 +106,7 @@ pub(crate) async fn retention(
         Source::Rollups => from_rollups(&app, &access.project, &question).await?,
         Source::Events => from_events(&app, &access.project, &question).await?,
     };
-    let today = access.project.calendar.today();
+    let today = access.project.zone()?.calendar.today();
     let data = (0..question.cohorts).map(|index| answer(&question, index, &counts, today)).collect();
     Ok(Json(Answer { data, window_type }))
 }
@@ -210,8 +210,9 @@ async fn load(app: &AppState, project: &Project, question: &Question, all: &mut 
     let names: Vec<Option<String>> = all.0.iter().map(|series| series.name.clone()).collect();
     let from: Vec<_> = all.0.iter().map(|series| series.from.to_sqlx()).collect();
     let to = vec![last; all.0.len()];
+    let mut connection = app.questions.ask(project.id).await?;
     let mut rows =
-        sqlx::query_file!("sql/retention.sql", project.id.0, &numbers, &names as _, &from as _, &to as _).fetch(&app.database);
+        sqlx::query_file!("sql/retention.sql", project.id.0, &numbers, &names as _, &from as _, &to as _).fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         let series = &mut all.0[usize::try_from(row.series).unwrap_or(0)];
         let union = match question.windows.of(row.day.into()) {
@@ -220,6 +221,8 @@ async fn load(app: &AppState, project: &Project, question: &Question, all: &mut 
         };
         unite(union, &row.bitmap)?;
     }
+    drop(rows);
+    connection.answered();
     Ok(())
 }
 
@@ -227,6 +230,7 @@ async fn from_events(app: &AppState, project: &Project, question: &Question) -> 
     let windows = 0..question.windows.len();
     let from: Vec<_> = windows.clone().map(|window| question.windows.first(window).to_sqlx()).collect();
     let to: Vec<_> = windows.map(|window| question.windows.last(window).to_sqlx()).collect();
+    let mut connection = app.questions.ask(project.id).await?;
     let rows = sqlx::query_file!(
         "sql/retention_events.sql",
         project.id.0,
@@ -234,13 +238,14 @@ async fn from_events(app: &AppState, project: &Project, question: &Question) -> 
         &to as _,
         question.cohorts as i64,
         question.follow as i64,
-        project.time_zone,
+        project.zone()?.name,
         question.event_type.as_deref(),
         question.return_event_type.as_deref(),
         question.cohort == Cohort::New
     )
-    .fetch_all(&app.database)
+    .fetch_all(&mut *connection)
     .await?;
+    connection.answered();
     // Counts and places are never negative; SQL counts cohorts from 1.
     let number = |number: i64| usize::try_from(number).unwrap_or(0);
     Ok(rows.into_iter().map(|row| ((number(row.cohort) - 1, number(row.window)), number(row.users) as u64)).collect())

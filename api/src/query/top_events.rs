@@ -29,23 +29,26 @@ pub(crate) async fn top_events(
     access: Access<Read>,
     mut parameters: Parameters,
 ) -> Result<Json<Answer>, ApiError> {
-    let period = Period::take(&mut parameters, access.project.calendar.today());
+    let period = Period::take(&mut parameters, access.project.zone()?.calendar.today());
     let limit = i64::from(parameters.number("limit", 10, 1..=100));
     let source = Source::take(&mut parameters);
     parameters.finish()?;
     let project = &access.project;
     let (from, to) = (period.from.to_sqlx(), period.to.to_sqlx());
+    let zone = project.zone()?;
+    let mut connection = app.questions.ask(project.id).await?;
     let data = match source {
         Source::Rollups => {
             sqlx::query_file_as!(Count, "sql/top_events.sql", project.id.0, from as _, to as _, limit)
-                .fetch_all(&app.database)
+                .fetch_all(&mut *connection)
                 .await?
         }
         Source::Events => {
-            sqlx::query_file_as!(Count, "sql/top_events_events.sql", project.id.0, from as _, to as _, limit, project.time_zone)
-                .fetch_all(&app.database)
+            sqlx::query_file_as!(Count, "sql/top_events_events.sql", project.id.0, from as _, to as _, limit, zone.name)
+                .fetch_all(&mut *connection)
                 .await?
         }
     };
+    connection.answered();
     Ok(Json(Answer { data }))
 }

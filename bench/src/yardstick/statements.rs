@@ -3,15 +3,18 @@
 
 use std::time::Instant;
 
+use rollcall_shared::database::Lease;
 use rollcall_worker::bulk::Prepared;
 use sqlx::PgPool;
 
 /// Runs the transactions one after the other, as one worker does; returns the seconds they took.
 pub(crate) async fn run(pool: &PgPool, prepared: Vec<Prepared>) -> anyhow::Result<f64> {
-    let mut connection = pool.acquire().await?;
+    let mut connection = Lease::acquire(pool).await?;
     let started = Instant::now();
     for transaction in prepared {
         transaction.execute(&mut connection).await?;
     }
-    Ok(started.elapsed().as_secs_f64())
+    let seconds = started.elapsed().as_secs_f64();
+    connection.give_back();
+    Ok(seconds)
 }

@@ -6,6 +6,7 @@
 
 use std::time::Instant;
 
+use rollcall_shared::database::Lease;
 use sqlx::{AssertSqlSafe, Connection, PgPool};
 
 use super::payload;
@@ -29,12 +30,14 @@ pub(crate) async fn set_up(pool: &PgPool) -> anyhow::Result<()> {
 
 /// Stores the rows in one transaction; returns the seconds that it took.
 pub(crate) async fn run(pool: &PgPool, bodies: Vec<Vec<u8>>) -> anyhow::Result<f64> {
-    let mut connection = pool.acquire().await?;
+    let mut connection = Lease::acquire(pool).await?;
     let started = Instant::now();
     let mut transaction = connection.begin().await?;
     sqlx::query(STAGE).execute(&mut *transaction).await?;
     payload::copy(&mut transaction, COPY, bodies).await?;
     sqlx::query(INSERT).execute(&mut *transaction).await?;
     transaction.commit().await?;
-    Ok(started.elapsed().as_secs_f64())
+    let seconds = started.elapsed().as_secs_f64();
+    connection.give_back();
+    Ok(seconds)
 }

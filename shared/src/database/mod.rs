@@ -2,13 +2,14 @@
 //!
 //! `settings` says where it is and how long to wait; `pool` makes connections with these limits and
 //! hands out only those that are in step; a `lease` is one of them for a transaction, and is closed
-//! unless the transaction ended well.
+//! unless the transaction ended well. `presence` tells a server that is away from one that is busy.
 //!
 //! The schema lives in `migrations/`, embedded in the binaries and applied in order under an
 //! advisory lock, so any number of replicas may start at once.
 
 mod lease;
 mod pool;
+mod presence;
 mod settings;
 
 use std::time::Duration;
@@ -18,7 +19,8 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Connection, PgConnection, PgPool};
 
 pub use self::lease::Lease;
-pub use self::pool::{ProofError, pool, prove_in_step};
+pub use self::pool::{ProofError, is_in_step, pool, prove_in_step};
+pub use self::presence::Presence;
 pub use self::settings::DatabaseSettings;
 
 /// Every migration, oldest first.
@@ -48,4 +50,29 @@ pub async fn wait_until_reachable(pool: &PgPool) {
 /// Only if a migration fails or the database has one that this build does not know.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     MIGRATIONS.run(pool).await
+}
+
+/// Waits until PostgreSQL answers and brings the schema up to date, again and again if it goes away in
+/// between.
+///
+/// # Errors
+/// Only if a migration fails for another reason, or the database has one that this build does not know.
+pub async fn migrate_when_reachable(pool: &PgPool) -> Result<(), MigrateError> {
+    let attempt = || async {
+        wait_until_reachable(pool).await;
+        migrate(pool).await
+    };
+    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+    let warn = |error: &MigrateError, _| tracing::warn!(%error, "PostgreSQL went away during a migration; trying again");
+    attempt.retry(backoff).when(is_lost_connection).notify(warn).await
+}
+
+/// Whether a migration failed because the server went away or had no connection to spare.
+fn is_lost_connection(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else { return false };
+    let code = error.as_database_error().and_then(|error| error.code());
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        _ => code.is_some_and(|code| code.starts_with("57P") || code.starts_with("53")),
+    }
 }

@@ -90,8 +90,9 @@ fn connect_options(
     ]))
 }
 
-/// Whether a connection may be handed out.
-pub(super) async fn is_in_step(connection: &mut PgConnection) -> bool {
+/// Whether a connection may be used for another statement. Waits up to two seconds for one that is still
+/// under way, and reads what is left of its reply.
+pub async fn is_in_step(connection: &mut PgConnection) -> bool {
     match tokio::time::timeout(PROOF_TIMEOUT, prove_in_step(connection)).await {
         Ok(Ok(())) => return true,
         Ok(Err(error)) => tracing::warn!(error = &error as &dyn std::error::Error, "a connection is closed and replaced"),
