@@ -27,6 +27,7 @@ mod pipeline;
 mod property;
 mod rejections;
 mod scale;
+mod settings;
 mod stalls;
 mod stats;
 mod stops;
