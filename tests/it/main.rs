@@ -17,6 +17,7 @@ mod encodings;
 mod health;
 mod hostile;
 mod identity;
+mod import;
 mod indexes;
 mod ingest;
 mod limits;
