@@ -2,13 +2,13 @@
 
 use rollcall_api::ApiSettings;
 use rollcall_shared::settings::Environment;
-use rollcall_shared::shutdown;
 use rollcall_shared::telemetry::LogSettings;
+use rollcall_shared::{dotenv, shutdown};
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let _ = dotenvy::dotenv();
+    dotenv::load()?;
     let mut environment = Environment::of_process();
     let logs = LogSettings::from_env(&mut environment);
     let settings = ApiSettings::from_env(&mut environment);

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rollcall_shared::database::DatabaseSettings;
-use rollcall_shared::settings::{Environment, Secret};
+use rollcall_shared::settings::{Environment, ListenAddress, Secret};
 use rollcall_shared::topology::NatsSettings;
 
 /// Everything the API can be told.
@@ -62,9 +62,9 @@ pub struct RequestLimits {
 impl ApiSettings {
     /// Reads every variable of the API.
     pub fn from_env(environment: &mut Environment) -> Self {
-        let listen = SocketAddr::from(([127, 0, 0, 1], 8000));
+        let listen = ListenAddress(SocketAddr::from(([127, 0, 0, 1], 8000)));
         Self {
-            listen: environment.read("API_LISTEN", listen, "address and port of the API"),
+            listen: environment.read("API_LISTEN", listen, "address or host name and port of the API").0,
             api_key: environment.read_optional_secret(
                 "API_KEY",
                 "a key with all scopes on the project default, for a first run; none when empty",

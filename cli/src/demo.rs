@@ -43,7 +43,8 @@ async fn stored(target: &Target) -> anyhow::Result<u64> {
 }
 
 /// Prints where everything is and three requests to try.
-pub(crate) fn greet(url: &str, key: &str, database_url: &str) {
+pub(crate) fn greet(url: &str, key: &str, database_url: &str, is_ephemeral: bool) {
+    let fate = if is_ephemeral { "is removed" } else { "stays" };
     let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let month_ago = today.saturating_sub(29.days());
     let weeks_ago = today.saturating_sub(28.days());
@@ -65,7 +66,7 @@ Try:
 
   curl -H 'X-API-Key: {key}' '{url}/stats/retention?start_date={weeks_ago}&cohorts=3&windows=3'
 
-Stop with Ctrl-C; the data stays.
+Stop with Ctrl-C; the data {fate}.
 "#
     );
 }

@@ -3,12 +3,11 @@
 //! It starts PostgreSQL and nats-server in a data folder, migrates, runs the API and its workers,
 //! loads sample data if asked to, says how to try it, and stops everything in the opposite order.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use rollcall_api::ApiSettings;
-use rollcall_shared::settings::Environment;
+use rollcall_shared::settings::{Environment, ListenAddress, Secret};
 use rollcall_shared::shutdown;
 use rollcall_shared::telemetry::LogSettings;
 use rollcall_stack::{NatsUser, Stack};
@@ -25,9 +24,9 @@ pub(crate) struct Arguments {
     /// Load sample data once the service runs
     #[arg(long)]
     demo: bool,
-    /// Address and port of the API
+    /// Address or host name and port of the API
     #[arg(long, default_value = "127.0.0.1:8000", value_name = "ADDR")]
-    listen: SocketAddr,
+    listen: ListenAddress,
     /// Folder in which the data is kept
     #[arg(long, default_value = ".rollcall", value_name = "DIR")]
     data: PathBuf,
@@ -41,21 +40,28 @@ pub(crate) struct Arguments {
 
 /// Runs until told to stop.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    // Before the servers start, so that a second copy is told at once that the port is taken.
-    let listener = TcpListener::bind(arguments.listen).await.with_context(|| {
+    // Before the servers start: a wrong setting and a port that is taken are told at once.
+    let settings = Settings::from_env()?;
+    let listener = TcpListener::bind(arguments.listen.0).await.with_context(|| {
         format!("cannot listen on {}; is another rollcall running? choose another with --listen", arguments.listen)
     })?;
     let stop = shutdown::on_signal()?;
     let (ephemeral, data) = (arguments.ephemeral, arguments.data.clone());
     eprintln!("starting PostgreSQL and nats-server ...");
     let stack = tokio::task::spawn_blocking(move || if ephemeral { Stack::ephemeral() } else { Stack::start(&data) }).await??;
-    let outcome = serve(&arguments, &stack, listener, stop).await;
+    let outcome = serve(&arguments, settings.of(&stack), &stack, listener, stop).await;
     tokio::task::spawn_blocking(move || stack.stop()).await?;
     outcome
 }
 
-async fn serve(arguments: &Arguments, stack: &Stack, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    let (api, worker) = settings(stack)?;
+async fn serve(
+    arguments: &Arguments,
+    settings: Settings,
+    stack: &Stack,
+    listener: TcpListener,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let Settings { api, worker } = settings;
     migrate::migrate(&api.database, &api.nats).await?;
     let key = api.api_key.as_ref().map(|key| key.expose().to_owned()).unwrap_or_default();
     let url = format!("http://{}", listener.local_addr()?);
@@ -66,12 +72,12 @@ async fn serve(arguments: &Arguments, stack: &Stack, listener: TcpListener, stop
         let health = TcpListener::bind("127.0.0.1:0").await?;
         services.spawn(rollcall_worker::run(worker.clone(), health, stop.clone()));
     }
-    let (demo, stack_url) = (arguments.demo, stack.postgres.url("rollcall"));
+    let database_url = stack.postgres.url("rollcall");
     let greeting = async {
-        if demo {
+        if arguments.demo {
             demo::load(&url, &key).await?;
         }
-        demo::greet(&url, &key, &stack_url);
+        demo::greet(&url, &key, &database_url, arguments.ephemeral);
         std::future::pending::<anyhow::Result<()>>().await
     };
     let outcome = tokio::select! {
@@ -87,25 +93,38 @@ async fn serve(arguments: &Arguments, stack: &Stack, listener: TcpListener, stop
     outcome
 }
 
-/// The settings of both services: the environment, but for where the private servers are.
-fn settings(stack: &Stack) -> anyhow::Result<(ApiSettings, WorkerSettings)> {
-    let read = |nats: NatsUser| {
-        let mut variables: Vec<(String, String)> = vec![("API_KEY".to_owned(), "secret-key".to_owned())];
-        variables.extend(std::env::vars());
-        variables.extend([
-            ("DATABASE_URL".to_owned(), stack.postgres.url("rollcall")),
-            ("NATS_URL".to_owned(), stack.nats.url(nats)),
-            ("NATS_ADMIN_URL".to_owned(), stack.nats.url(NatsUser::Admin)),
-            ("MIGRATE_ON_START".to_owned(), "false".to_owned()),
-        ]);
-        Environment::from_pairs(variables)
-    };
-    let (mut for_api, mut for_worker) = (read(NatsUser::Api), read(NatsUser::Worker));
-    let logs = LogSettings::from_env(&mut for_api);
-    let api = ApiSettings::from_env(&mut for_api);
-    let worker = WorkerSettings::from_env(&mut for_worker);
-    for_api.finish()?;
-    for_worker.finish()?;
-    logs.start();
-    Ok((api, worker))
+/// The settings of both services.
+struct Settings {
+    api: ApiSettings,
+    worker: WorkerSettings,
+}
+
+impl Settings {
+    /// What the environment says, but for where the servers are; starts the logs.
+    fn from_env() -> anyhow::Result<Self> {
+        let mut environment = Environment::of_process().with_default("API_KEY", "secret-key").with("MIGRATE_ON_START", "false");
+        // Those of the private servers take their place.
+        for name in ["DATABASE_URL", "NATS_URL", "NATS_ADMIN_URL"] {
+            environment = environment.with(name, "");
+        }
+        let logs = LogSettings::from_env(&mut environment);
+        let (api, worker) = (ApiSettings::from_env(&mut environment), WorkerSettings::from_env(&mut environment));
+        environment.finish()?;
+        logs.start();
+        Ok(Self { api, worker })
+    }
+
+    /// The same on these servers.
+    fn of(mut self, stack: &Stack) -> Self {
+        let users = [
+            (&mut self.api.database, &mut self.api.nats, NatsUser::Api),
+            (&mut self.worker.database, &mut self.worker.nats, NatsUser::Worker),
+        ];
+        for (database, nats, user) in users {
+            database.url = Secret::new(stack.postgres.url("rollcall"));
+            nats.url = Secret::new(stack.nats.url(user));
+            nats.admin_url = Secret::new(stack.nats.url(NatsUser::Admin));
+        }
+        self
+    }
 }

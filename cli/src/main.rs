@@ -8,6 +8,7 @@ mod config;
 mod dead_letters;
 mod demo;
 mod dev;
+mod durability;
 mod generate;
 mod health;
 mod import;
@@ -18,10 +19,12 @@ mod send;
 use clap::{Parser, Subcommand};
 use rollcall_api::ApiSettings;
 use rollcall_shared::settings::Environment;
-use rollcall_shared::shutdown;
 use rollcall_shared::telemetry::LogSettings;
+use rollcall_shared::{dotenv, shutdown};
 use rollcall_worker::WorkerSettings;
 use tokio::net::TcpListener;
+
+use self::durability::MonitorSettings;
 
 /// Self-hosted event analytics: send events over HTTP, ask who showed up.
 #[derive(Debug, Parser)]
@@ -55,12 +58,19 @@ enum Command {
     Bench(rollcall_bench::Arguments),
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
+    // First of all, because some arguments take their defaults from the environment; and before there
+    // are threads that could read it at the same time.
+    let loaded = dotenv::load();
+    // Help is given in any case.
     let cli = Cli::parse();
-    // A missing .env is the usual case.
-    let _ = dotenvy::dotenv();
-    match cli.command {
+    loaded?;
+    execute(cli.command)
+}
+
+#[tokio::main]
+async fn execute(command: Command) -> anyhow::Result<()> {
+    match command {
         Command::Dev(arguments) => dev::run(arguments).await,
         Command::Api => {
             let (settings, stop) = start(ApiSettings::from_env)?;
@@ -87,7 +97,10 @@ fn start<S>(from_env: impl FnOnce(&mut Environment) -> S) -> anyhow::Result<(S, 
     let mut environment = Environment::of_process();
     let logs = LogSettings::from_env(&mut environment);
     let settings = from_env(&mut environment);
+    let monitor = MonitorSettings::from_env(&mut environment);
     environment.finish()?;
     logs.start();
+    // Nothing waits for it: the server may well start after us.
+    tokio::spawn(monitor.report());
     Ok((settings, shutdown::on_signal()?))
 }

@@ -9,15 +9,19 @@ use rollcall_shared::settings::Environment;
 use rollcall_shared::telemetry::LogSettings;
 use rollcall_shared::topology::{self, NatsSettings};
 
+use crate::durability::MonitorSettings;
+
 /// Migrates what the environment names.
 pub(crate) async fn run() -> anyhow::Result<()> {
     let mut environment = Environment::of_process();
     let logs = LogSettings::from_env(&mut environment);
     let database = DatabaseSettings::from_env(&mut environment);
     let nats = NatsSettings::from_env(&mut environment);
+    let monitor = MonitorSettings::from_env(&mut environment);
     environment.finish()?;
     logs.start();
     migrate(&database, &nats).await?;
+    monitor.report().await;
     println!("schema, stream and consumer are up to date");
     Ok(())
 }

@@ -2,8 +2,8 @@
 //!
 //! An [`event`] is identified, encoded and put into a [`chunk`]; chunks travel through the stream
 //! and the consumer that [`topology`] defines; the tables they end in are made by [`database`].
-//! [`day`] cuts time into the days of a project. [`settings`], [`telemetry`] and [`shutdown`] are
-//! what every process does alike.
+//! [`day`] cuts time into the days of a project. [`dotenv`], [`settings`], [`telemetry`] and
+//! [`shutdown`] are what every process does alike.
 //!
 //! It is not a place for code that only one of the two needs.
 
@@ -11,6 +11,7 @@ pub mod chunk;
 pub mod database;
 pub mod day;
 pub mod dead_letter;
+pub mod dotenv;
 pub mod event;
 pub mod project;
 pub mod settings;

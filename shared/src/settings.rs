@@ -5,8 +5,9 @@
 //! people see cannot differ from what is read; and it gathers all wrong values, so that a start
 //! that fails names every one of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
@@ -34,6 +35,28 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// Where a service listens, written as an address or a host name with a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListenAddress(pub SocketAddr);
+
+impl FromStr for ListenAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let form = |error| format!("must be an address and a port, as 127.0.0.1:8000 or localhost:8000 ({error})");
+        let found: Vec<SocketAddr> = text.to_socket_addrs().map_err(form)?.collect();
+        // A name such as localhost has an address of each kind; clients on this machine try IPv4 at least.
+        let address = found.iter().find(|address| address.is_ipv4()).or(found.first()).copied();
+        address.map(Self).ok_or_else(|| "names a host without an address".to_owned())
+    }
+}
+
+impl Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// One variable as `rollcall config` lists it.
 #[derive(Debug, Clone)]
 pub struct Listed {
@@ -41,6 +64,8 @@ pub struct Listed {
     pub name: &'static str,
     /// What it is set to, or its default; hidden for secrets.
     pub value: String,
+    /// What it is where nothing is set; empty for a secret without a default.
+    pub default: String,
     /// Whether the value comes from the environment.
     pub is_set: bool,
     /// What it means, with its range.
@@ -52,10 +77,15 @@ pub struct Listed {
 #[error("{}", .0.join("\n"))]
 pub struct SettingsError(pub Vec<String>);
 
+/// Says what a URL must be, if it is not that, without repeating it.
+pub type UrlCheck = fn(&str) -> Result<(), String>;
+
 /// The variables of a process, and what was asked of them. No Debug: secrets are among them.
 #[derive(Default)]
 pub struct Environment {
     variables: HashMap<String, String>,
+    /// Names of variables whose values are not UTF-8: an error if one of them is asked for.
+    not_text: HashSet<String>,
     listed: Vec<Listed>,
     problems: Vec<String>,
 }
@@ -64,9 +94,15 @@ impl Environment {
     /// The variables of this process.
     #[must_use]
     pub fn of_process() -> Self {
-        // Variables that are not UTF-8 cannot be ours; vars() would panic on them.
-        let text = |os: std::ffi::OsString| os.into_string().ok();
-        Self::from_pairs(std::env::vars_os().filter_map(|(name, value)| Some((text(name)?, text(value)?))))
+        let mut environment = Self::default();
+        // vars() would panic where a name or value is not UTF-8. No name of ours is such a one.
+        for (name, value) in std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))) {
+            match value.into_string() {
+                Ok(value) => drop(environment.variables.insert(name, value)),
+                Err(_) => drop(environment.not_text.insert(name)),
+            }
+        }
+        environment
     }
 
     /// The given variables and no others.
@@ -75,49 +111,90 @@ impl Environment {
         Self { variables, ..Self::default() }
     }
 
-    /// A text, number, address or anything else that can be parsed from a text.
+    /// The same with one variable set otherwise; an empty value means that it is not set.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.not_text.remove(name);
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// The same with one variable set if it is not.
+    #[must_use]
+    pub fn with_default(self, name: &str, value: &str) -> Self {
+        // What is not UTF-8 stays, to be named when it is read.
+        if self.variables.contains_key(name) || self.not_text.contains(name) { self } else { self.with(name, value) }
+    }
+
+    /// A text, number, address or anything else that can be parsed from a text. The meaning says the
+    /// unit, and what is taken.
     pub fn read<T: FromStr + Display>(&mut self, name: &'static str, default: T, meaning: &str) -> T
     where
         T::Err: Display,
     {
-        let parsed = match self.set(name) {
-            None => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(|error: T::Err| format!("{name}={text}: {error}")),
-        };
-        let value = match parsed {
-            Ok(Some(value)) => value,
-            Ok(None) => default,
-            Err(problem) => {
-                self.problems.push(problem);
-                default
-            }
-        };
-        self.list(name, value.to_string(), meaning.to_owned());
-        value
+        self.read_by(name, default, meaning, |text| text.parse().map_err(|error: T::Err| format!("{error}: {meaning}")))
     }
 
     /// A whole number within a range.
     pub fn read_in(&mut self, name: &'static str, default: u64, range: RangeInclusive<u64>, meaning: &str) -> u64 {
-        let meaning = format!("{meaning} ({}..{})", range.start(), range.end());
-        let value = self.read(name, default, &meaning);
-        if range.contains(&value) {
-            return value;
-        }
-        self.problems.push(format!("{name}={value}: must be {} to {}", range.start(), range.end()));
-        default
+        let (least, most) = (range.start(), range.end());
+        self.read_by(name, default, &format!("{meaning} ({least}..{most})"), |text| {
+            let number = text.parse().ok().filter(|number| range.contains(number));
+            number.ok_or_else(|| format!("must be a whole number from {least} to {most}: {meaning}"))
+        })
     }
 
-    /// A secret with a default.
-    pub fn read_secret(&mut self, name: &'static str, default: &str, meaning: &str) -> Secret {
-        self.read_optional_secret(name, meaning).unwrap_or_else(|| Secret::new(default))
+    fn read_by<T: Display>(
+        &mut self,
+        name: &'static str,
+        default: T,
+        meaning: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> T {
+        let default_text = default.to_string();
+        let value = match self.text(name).map(|text| parse(&text).map_err(|problem| format!("{name}={text}: {problem}"))) {
+            None => default,
+            Some(Ok(value)) => value,
+            Some(Err(problem)) => {
+                self.problems.push(problem);
+                default
+            }
+        };
+        self.list(name, value.to_string(), default_text, meaning);
+        value
     }
 
     /// A secret that may be absent.
     pub fn read_optional_secret(&mut self, name: &'static str, meaning: &str) -> Option<Secret> {
-        let value = self.set(name).map(Secret::new);
+        let value = self.text(name).map(Secret::new);
         let shown = if value.is_some() { "(hidden)" } else { "" };
-        self.list(name, shown.to_owned(), meaning.to_owned());
+        self.list(name, shown.to_owned(), String::new(), meaning);
         value
+    }
+
+    /// A URL with a password in it, perhaps. `check` says what it must be if it is not that; it must
+    /// not repeat the value.
+    pub fn read_url(&mut self, name: &'static str, default: &str, meaning: &str, check: UrlCheck) -> Secret {
+        let value = self.read_optional_url(name, meaning, check);
+        if let Some(listed) = self.listed.iter_mut().find(|listed| listed.name == name) {
+            default.clone_into(&mut listed.default);
+            if !listed.is_set {
+                default.clone_into(&mut listed.value);
+            }
+        }
+        value.unwrap_or_else(|| Secret::new(default))
+    }
+
+    /// A URL that may be absent.
+    pub fn read_optional_url(&mut self, name: &'static str, meaning: &str, check: UrlCheck) -> Option<Secret> {
+        let value = self.read_optional_secret(name, meaning)?;
+        match check(value.expose()) {
+            Ok(()) => Some(value),
+            Err(problem) => {
+                self.problems.push(format!("{name} {problem}: {meaning}"));
+                None
+            }
+        }
     }
 
     /// Every variable that was read, in order.
@@ -135,15 +212,19 @@ impl Environment {
     }
 
     /// An empty variable counts as absent, as compose files pass it for `${NAME:-}`.
-    fn set(&self, name: &str) -> Option<String> {
+    fn text(&mut self, name: &str) -> Option<String> {
+        // Removed, so that a variable of both services is named once.
+        if self.not_text.remove(name) {
+            self.problems.push(format!("{name}: is not UTF-8 text"));
+        }
         self.variables.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
-    fn list(&mut self, name: &'static str, value: String, meaning: String) {
+    fn list(&mut self, name: &'static str, value: String, default: String, meaning: &str) {
         // The API and the worker share some variables; the first reading lists them.
         if self.listed.iter().all(|listed| listed.name != name) {
-            let is_set = self.set(name).is_some();
-            self.listed.push(Listed { name, value, is_set, meaning });
+            let is_set = self.variables.get(name).is_some_and(|value| !value.is_empty());
+            self.listed.push(Listed { name, value, default, is_set, meaning: meaning.to_owned() });
         }
     }
 }
@@ -165,7 +246,22 @@ mod tests {
         environment.read_in("A", 7, 1..=9, "a number");
         environment.read_in("B", 7, 1..=9, "a number");
         let problems = environment.finish().unwrap_err().to_string();
-        assert_eq!(problems, "A=x: invalid digit found in string\nB=10: must be 1 to 9");
+        let form = "must be a whole number from 1 to 9: a number";
+        assert_eq!(problems, format!("A=x: {form}\nB=10: {form}"));
+    }
+
+    #[test]
+    fn a_wrong_url_is_named_and_not_repeated() {
+        let check: UrlCheck = |_| Err("must begin with nats://".to_owned());
+        let mut environment = Environment::from_pairs([("URL", "http://hush")]);
+        environment.read_url("URL", "nats://here", "a server", check);
+        assert_eq!(environment.finish().unwrap_err().to_string(), "URL must begin with nats://: a server");
+    }
+
+    #[test]
+    fn a_host_name_is_a_place_to_listen() {
+        assert_eq!("localhost:8000".parse(), Ok(ListenAddress(SocketAddr::from(([127, 0, 0, 1], 8000)))));
+        assert!("localhost".parse::<ListenAddress>().unwrap_err().starts_with("must be an address and a port"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::settings::Environment;
 
@@ -44,13 +45,42 @@ impl std::fmt::Display for LogFormat {
     }
 }
 
+/// What is logged: a level, levels of modules, or both, as `info,sqlx=debug`.
+///
+/// A directive of one word must be a level. `EnvFilter` takes any other word for a module of which
+/// everything is logged, and then nothing else is: a misspelt level would go unnoticed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogFilter(String);
+
+impl FromStr for LogFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_word = |directive: &&str| !directive.contains(['=', '[']);
+        let is_level = |word: &str| word.parse::<LevelFilter>().is_ok() && !word.is_empty();
+        // A filter by span may have commas within its brackets; EnvFilter knows how to read those.
+        let words = text.split(',').map(str::trim).filter(is_word);
+        if let Some(word) = words.filter(|_| !text.contains('[')).find(|word| !is_level(word)) {
+            return Err(format!("\"{word}\" is no level, and a module is written as {word}=debug"));
+        }
+        EnvFilter::try_new(text).map_err(|error| error.to_string())?;
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Display for LogFilter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// What is logged, and how.
 #[derive(Debug, Clone)]
 pub struct LogSettings {
     /// Text or JSON.
     pub format: LogFormat,
-    /// A level, or a filter such as `info,sqlx=debug`.
-    pub level: String,
+    /// Of which importance, from which modules.
+    pub level: LogFilter,
 }
 
 impl LogSettings {
@@ -60,15 +90,15 @@ impl LogSettings {
             format: environment.read("LOG_FORMAT", LogFormat::Text, "log lines as text or json"),
             level: environment.read(
                 "LOG_LEVEL",
-                "info,async_nats=warn".to_owned(),
-                "error, warn, info, debug, trace, or a filter by module",
+                LogFilter("info,async_nats=warn".to_owned()),
+                "off, error, warn, info, debug or trace, and the same for modules, as info,sqlx=debug",
             ),
         }
     }
 
     /// Starts logging to standard error. A second call in one process changes nothing.
     pub fn start(&self) {
-        let filter = EnvFilter::new(&self.level);
+        let filter = EnvFilter::new(&self.level.0);
         let lines = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
@@ -112,5 +142,26 @@ pub async fn upkeep(handle: PrometheusHandle) {
     loop {
         tick.tick().await;
         handle.run_upkeep();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_made_of_levels_and_of_modules_with_levels() {
+        for text in
+            ["info", "off", "INFO", "info,async_nats=warn", "warn, rollcall_api=trace", "rollcall_api[request{id=1}]=debug"]
+        {
+            assert_eq!(text.parse::<LogFilter>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_misspelt_level_is_refused() {
+        for text in ["loud", "info,loud", "sqlx=loud", "rollcall_api", "info,", "info sqlx=debug"] {
+            assert!(text.parse::<LogFilter>().is_err(), "{text}");
+        }
     }
 }

@@ -55,13 +55,17 @@ impl NatsSettings {
     /// Reads `NATS_URL`, `NATS_ADMIN_URL`, `EVENTS_MAX_BYTES`, `DLQ_MAX_BYTES`, `STREAM_REPLICAS` and
     /// `ACK_WAIT_MS`.
     pub fn from_env(environment: &mut Environment) -> Self {
-        let url = environment.read_secret(
+        let url = environment.read_url(
             "NATS_URL",
             "nats://127.0.0.1:4222",
             "nats-server, as nats://user:password@host:port; several by comma",
+            check_url,
         );
-        let admin_url = environment
-            .read_optional_secret("NATS_ADMIN_URL", "the same with the right to make stream and consumer; NATS_URL when empty");
+        let admin_url = environment.read_optional_url(
+            "NATS_ADMIN_URL",
+            "as NATS_URL, of a user who may make stream and consumer, as nats://user:password@host:port; NATS_URL when empty",
+            check_url,
+        );
         Self {
             admin_url: admin_url.unwrap_or_else(|| url.clone()),
             url,
@@ -117,8 +121,14 @@ pub enum TopologyError {
     #[error("NATS_URL or NATS_ADMIN_URL is not of the form nats://user:password@host:port")]
     Url(#[source] std::io::Error),
     /// No connection.
-    #[error("cannot connect to nats-server")]
-    Connect(#[from] async_nats::ConnectError),
+    #[error("cannot connect to nats-server at {servers}")]
+    Connect {
+        /// Host and port of each server.
+        servers: String,
+        /// Why not.
+        #[source]
+        source: ConnectError,
+    },
     /// The server acknowledges messages that are not on disk.
     #[error("nats-server {found} is too old: it cannot sync before it acknowledges; 2.10 or newer is needed")]
     TooOld {
@@ -152,10 +162,12 @@ pub fn project_of(subject: &str) -> Option<ProjectId> {
 /// cannot help: the server refuses the user.
 pub async fn connect(url: &Secret, role: Role) -> Result<Client, TopologyError> {
     let (addresses, options) = connect_options(url, role)?;
+    let servers = hosts(&addresses);
     let connect = || options.clone().connect(&addresses);
     let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
-    let warn = |error: &ConnectError, _| tracing::warn!(%error, "nats-server does not answer yet; waiting for it");
-    let client = connect.retry(backoff).when(|error| !is_refusal(error)).notify(warn).await?;
+    let warn = |error: &ConnectError, _| tracing::warn!(%error, servers, "nats-server does not answer yet; waiting for it");
+    let client = connect.retry(backoff).when(|error| !is_refusal(error)).notify(warn).await;
+    let client = client.map_err(|source| TopologyError::Connect { servers: servers.clone(), source })?;
     let found = client.server_info().version;
     if version(&found) < OLDEST_SERVER {
         return Err(TopologyError::TooOld { found });
@@ -170,12 +182,18 @@ pub async fn connect(url: &Secret, role: Role) -> Result<Client, TopologyError> 
 /// [`TopologyError::Url`].
 pub async fn connect_in_background(url: &Secret, role: Role) -> Result<Client, TopologyError> {
     let (addresses, options) = connect_options(url, role)?;
-    Ok(options.retry_on_initial_connect().connect(&addresses).await?)
+    let connected = options.retry_on_initial_connect().connect(&addresses).await;
+    connected.map_err(|source| TopologyError::Connect { servers: hosts(&addresses), source })
+}
+
+/// Where the servers are, without who asks.
+fn hosts(addresses: &[ServerAddr]) -> String {
+    let hosts: Vec<String> = addresses.iter().map(|address| format!("{}:{}", address.host(), address.port())).collect();
+    hosts.join(",")
 }
 
 fn connect_options(url: &Secret, role: Role) -> Result<(Vec<ServerAddr>, ConnectOptions), TopologyError> {
-    let addresses: Vec<ServerAddr> =
-        url.expose().split(',').map(|address| address.trim().parse()).collect::<Result<_, _>>().map_err(TopologyError::Url)?;
+    let addresses = addresses(url.expose()).map_err(TopologyError::Url)?;
     let mut options = ConnectOptions::new()
         .name(format!("rollcall-{}", role.name()))
         .custom_inbox_prefix(format!("_INBOX_{}", role.name()))
@@ -189,6 +207,15 @@ fn connect_options(url: &Secret, role: Role) -> Result<(Vec<ServerAddr>, Connect
         options = options.user_and_password(user.to_owned(), password.to_owned());
     }
     Ok((addresses, options))
+}
+
+fn addresses(urls: &str) -> std::io::Result<Vec<ServerAddr>> {
+    urls.split(',').map(|url| url.trim().parse()).collect()
+}
+
+fn check_url(urls: &str) -> Result<(), String> {
+    // The error's text may repeat a part of the URL.
+    addresses(urls).map(drop).map_err(|_| "is not one or more URLs that begin with nats:// or tls://".to_owned())
 }
 
 fn is_refusal(error: &ConnectError) -> bool {
@@ -293,6 +320,17 @@ mod tests {
         assert!(version("2.9.10") < OLDEST_SERVER);
         assert!(version("2.10.0-beta") >= OLDEST_SERVER);
         assert!(version("2.15.1") >= OLDEST_SERVER);
+    }
+
+    #[test]
+    fn a_url_of_something_else_is_refused_without_its_password() {
+        for name in ["NATS_URL", "NATS_ADMIN_URL"] {
+            let mut environment = Environment::from_pairs([(name, "nats://fine:4222,http://user:hush@host:80")]);
+            NatsSettings::from_env(&mut environment);
+            let message = environment.finish().unwrap_err().to_string();
+            assert!(message.starts_with(name) && message.contains("nats://user:password@host:port"), "{message}");
+            assert!(!message.contains("hush"), "{message}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 //!   a killed run left behind.
 //! - `process` runs one server under its `guardian`, the shell that stops the server when this
 //!   process is killed; `plan` is how a server is told to stop.
+//! - `scratch` is the folder of an ephemeral stack.
 //! - `log`, `port`, `secret` and `patience` are what their names say.
 
 mod account;
@@ -28,6 +29,7 @@ mod port;
 mod postgres;
 mod postgres_program;
 mod process;
+mod scratch;
 mod search;
 mod secret;
 mod stack;

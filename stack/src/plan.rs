@@ -18,10 +18,11 @@ impl Step {
 }
 
 /// PostgreSQL: fast shutdown (sessions are ended, a checkpoint is written), then immediate (no
-/// checkpoint; the next start recovers), then by force. A checkpoint of everything that
-/// `shared_buffers` holds takes seconds on a slow disk.
+/// checkpoint; the next start recovers from the log, and nothing is lost), then by force. A checkpoint
+/// of everything that `shared_buffers` holds takes seconds on a slow disk; who pressed Ctrl-C waits for
+/// it no longer than this.
 pub(crate) const POSTGRES: &[Step] =
-    &[Step::new(Signal::SIGINT, 20), Step::new(Signal::SIGQUIT, 5), Step::new(Signal::SIGKILL, 5)];
+    &[Step::new(Signal::SIGINT, 6), Step::new(Signal::SIGQUIT, 2), Step::new(Signal::SIGKILL, 1)];
 
 /// nats-server: an orderly shutdown takes milliseconds and loses nothing when it is cut short.
-pub(crate) const NATS: &[Step] = &[Step::new(Signal::SIGTERM, 10), Step::new(Signal::SIGKILL, 5)];
+pub(crate) const NATS: &[Step] = &[Step::new(Signal::SIGTERM, 6), Step::new(Signal::SIGKILL, 2)];

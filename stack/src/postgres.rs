@@ -133,7 +133,7 @@ impl Postgres {
     }
 
     /// Stops the server: its sessions are ended and a checkpoint is written. If it does not stop in
-    /// 20 s it is made to, and the next start recovers. Does nothing if it has ended.
+    /// 6 s it is made to, and the next start recovers. Does nothing if it has ended.
     pub fn stop(&mut self) {
         self.process.stop();
     }

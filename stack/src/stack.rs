@@ -1,25 +1,22 @@
 //! Both servers in one data folder.
 
-use std::env;
-use std::fs::Permissions;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use tempfile::TempDir;
-
-use crate::account::Account;
+use crate::scratch::Scratch;
 use crate::{NatsServer, Postgres, Search, StackError, folder};
 
-/// PostgreSQL and nats-server, in `<data>/postgres` and `<data>/nats`. Dropping it stops both.
+/// PostgreSQL and nats-server, in `<data>/postgres` and `<data>/nats`. Dropping it stops both at the
+/// same time.
 #[derive(Debug)]
 pub struct Stack {
-    /// The database server; it stops first.
+    /// The database server.
     pub postgres: Postgres,
     /// The message server.
     pub nats: NatsServer,
     folder: PathBuf,
     /// The data folder, if it goes with this value; declared last, to be removed last.
-    _scratch: Option<TempDir>,
+    _scratch: Option<Scratch>,
 }
 
 impl Stack {
@@ -43,19 +40,16 @@ impl Stack {
         Ok(Self { postgres, nats, folder: data, _scratch: None })
     }
 
-    /// Starts both servers in a temporary folder that is removed when they have stopped.
+    /// Starts both servers in a temporary folder that is removed when they have stopped. Those of runs
+    /// that were killed are removed first.
     ///
     /// # Errors
     /// As [`Stack::start`], and if no temporary folder can be made.
     pub fn ephemeral() -> Result<Self, StackError> {
-        let base = temporary_base()?;
-        let scratch = tempfile::Builder::new()
-            .prefix("rollcall-")
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir_in(&base)
-            .map_err(StackError::file("create a folder in", &base))?;
-        let stack = Self::start(scratch.path())?;
-        Ok(Self { _scratch: Some(scratch), ..stack })
+        let scratch = Scratch::make()?;
+        let mut stack = Self::start(scratch.path())?;
+        stack._scratch = Some(scratch);
+        Ok(stack)
     }
 
     /// The data folder, absolute. Further servers may have folders of their own below it.
@@ -64,17 +58,18 @@ impl Stack {
         &self.folder
     }
 
-    /// Stops PostgreSQL, then nats-server.
+    /// Stops both servers at the same time: neither needs the other, and whoever waits for the end
+    /// waits for the slower one only.
     pub fn stop(self) {
         drop(self);
     }
 }
 
-/// The system's folder for temporary files, unless the servers' account cannot enter it.
-fn temporary_base() -> Result<PathBuf, StackError> {
-    let usual = env::temp_dir();
-    match Account::for_servers()? {
-        Some(account) if !account.can_reach(&usual) => Ok(PathBuf::from("/var/tmp")),
-        _ => Ok(usual),
+impl Drop for Stack {
+    fn drop(&mut self) {
+        thread::scope(|scope| {
+            scope.spawn(|| self.nats.stop());
+            self.postgres.stop();
+        });
     }
 }

@@ -71,7 +71,7 @@ async fn an_import_stops_at_a_bad_record_and_resumes_there() {
     std::fs::write(&file, lines("{\"event_id\":\"e250\",\"event_type\":\"t\",\"user_od\":350}\n")).unwrap();
     let output = rollcall(&app, &["import", "--batch", "100", "--in-flight", "1", &path]).await;
     assert!(!output.status.success());
-    assert!(text(&output.stderr).contains("begins at record 201"), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("line 251, user_id"), "{}", text(&output.stderr));
     std::fs::write(&file, lines(&good(250))).unwrap();
     let output = rollcall(&app, &["import", "--batch", "100", &path]).await;
     assert!(output.status.success(), "{}", text(&output.stderr));

@@ -1,14 +1,14 @@
 //! The worker as a process of its own; `rollcall worker` is the same.
 
 use rollcall_shared::settings::Environment;
-use rollcall_shared::shutdown;
 use rollcall_shared::telemetry::LogSettings;
+use rollcall_shared::{dotenv, shutdown};
 use rollcall_worker::WorkerSettings;
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let _ = dotenvy::dotenv();
+    dotenv::load()?;
     let mut environment = Environment::of_process();
     let logs = LogSettings::from_env(&mut environment);
     let settings = WorkerSettings::from_env(&mut environment);

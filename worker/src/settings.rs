@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rollcall_shared::database::DatabaseSettings;
-use rollcall_shared::settings::Environment;
+use rollcall_shared::settings::{Environment, ListenAddress};
 use rollcall_shared::topology::NatsSettings;
 
 /// Everything a worker can be told.
@@ -27,9 +27,9 @@ pub struct WorkerSettings {
 impl WorkerSettings {
     /// Reads every variable of a worker.
     pub fn from_env(environment: &mut Environment) -> Self {
-        let listen = SocketAddr::from(([127, 0, 0, 1], 8001));
+        let listen = ListenAddress(SocketAddr::from(([127, 0, 0, 1], 8001)));
         Self {
-            listen: environment.read("WORKER_LISTEN", listen, "address and port of a worker's health and metrics"),
+            listen: environment.read("WORKER_LISTEN", listen, "address or host name and port of a worker's health and metrics").0,
             batch_max_events: environment.read_in(
                 "BATCH_MAX_EVENTS",
                 20_000,

@@ -1,20 +1,20 @@
 //! The API's `/admin/dead-letters`, asked with patience: every change may be repeated.
 
 use anyhow::{Context, bail};
+use indicatif::ProgressBar;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::send::{self, Target};
+use crate::send::{Sender, Target};
 
 /// Asks one service with one key.
 pub(super) struct Client {
-    http: reqwest::Client,
-    target: Target,
+    sender: Sender,
 }
 
 impl Client {
     pub(super) fn new(target: Target) -> anyhow::Result<Self> {
-        Ok(Self { http: send::client()?, target })
+        Ok(Self { sender: Sender::new(target, ProgressBar::hidden())? })
     }
 
     /// Asks for what is behind `/admin/dead-letters`.
@@ -22,9 +22,11 @@ impl Client {
     /// # Errors
     /// The service refuses, or does not answer after many tries.
     pub(super) async fn call(&self, method: &Method, path: &str, parameters: &[(&str, String)]) -> anyhow::Result<Value> {
-        let url = self.target.url(&format!("/admin/dead-letters{path}"));
-        let request = || self.http.request(method.clone(), &url).query(parameters).header("X-API-Key", &self.target.api_key);
-        let response = send::answer(request).await.with_context(|| format!("{} does not answer", self.target.url))?;
+        let target = &self.sender.target;
+        let url = target.url(&format!("/admin/dead-letters{path}"));
+        let request =
+            |http: &reqwest::Client| http.request(method.clone(), &url).query(parameters).header("X-API-Key", &target.api_key);
+        let response = self.sender.answer(request).await?;
         let status = response.status();
         let text = response.text().await.context("the answer broke off")?;
         let answer: Value = serde_json::from_str(&text).unwrap_or_default();

@@ -9,11 +9,13 @@ use std::path::PathBuf;
 
 use futures::{StreamExt, TryStreamExt, stream};
 use indicatif::ProgressBar;
+use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use rollcall_bench::sample::{Config, events};
 
 use crate::progress;
-use crate::send::{self, Batch, Target};
+use crate::send::{Batch, Sender, Target};
 
 /// Requests on their way at once: one is parsed while another is stored.
 const IN_FLIGHT: usize = 4;
@@ -33,7 +35,7 @@ pub(crate) struct Arguments {
     /// First day, instead of --days
     #[arg(long, requires = "to", value_name = "DATE")]
     from: Option<Date>,
-    /// Last day, instead of --days
+    /// Last day, instead of --days; today in UTC at most
     #[arg(long, requires = "from", value_name = "DATE")]
     to: Option<Date>,
     /// The same seed gives the same events
@@ -61,6 +63,14 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
         anyhow::ensure!(from <= to, "--from must not be after --to");
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        // Events that have not happened yet are refused if they lie more than 24 h ahead; and there are
+        // no earlier ones to make in their place.
+        anyhow::ensure!(
+            to <= today,
+            "--to {to} is after today, {today} in UTC: sample events have happened already, and the service refuses \
+             events more than 24 h ahead of its clock"
+        );
         config = config.between(from, to);
     }
     match arguments.output {
@@ -83,7 +93,7 @@ pub(crate) async fn send_sample(target: &Target, config: Config) -> anyhow::Resu
 }
 
 async fn send_all(target: &Target, config: Config, batch: u64, bar: ProgressBar) -> anyhow::Result<u64> {
-    let client = send::client()?;
+    let sender = Sender::new(target.clone(), bar.clone())?;
     let mut events = events(config);
     let mut number = 0;
     let batches = std::iter::from_fn(move || {
@@ -93,10 +103,10 @@ async fn send_all(target: &Target, config: Config, batch: u64, bar: ProgressBar)
             lines.push(b'\n');
         }
         number += 1;
-        (!lines.is_empty()).then_some(Batch { number, lines, idempotency_key: None, partial: false })
+        (!lines.is_empty()).then_some(Batch { number, lines, idempotency_key: None, partial: false, file_lines: Vec::new() })
     });
     let accepted = stream::iter(batches)
-        .map(|batch| send::send(&client, target, batch))
+        .map(|batch| sender.send(batch))
         .buffer_unordered(IN_FLIGHT)
         .try_fold(0, |accepted, outcome| {
             bar.inc(outcome.accepted);

@@ -43,6 +43,17 @@ impl Checkpoint {
             .with_context(|| format!("the progress cannot be kept in {}", self.path.display()))
     }
 
+    /// What to do after the import broke off.
+    pub(super) fn how_to_resume(&self) -> String {
+        match self.batches {
+            0 => "no batch is confirmed yet: the same command begins again, and nothing is stored twice".to_owned(),
+            batches => format!(
+                "{batches} batches of {} records are confirmed: the same command resumes behind them, --restart begins anew",
+                self.batch_size
+            ),
+        }
+    }
+
     /// The import is complete.
     pub(super) fn remove(self) -> anyhow::Result<()> {
         match fs::remove_file(&self.path) {

@@ -1,29 +1,44 @@
 //! Records of a file, each as one line of NDJSON.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 
 /// Columns of a CSV file that hold JSON objects.
 const JSON_COLUMNS: [&str; 4] = ["properties", "payload", "metadata", "jsonDetails"];
 /// Columns of a CSV file in which digits alone are a number.
 const TIME_COLUMNS: [&str; 4] = ["occurred_at", "timestamp", "time", "ts"];
 
+/// Characters between the cells of a file that is called .csv all the same, and their names.
+const DELIMITERS: [(char, &str); 4] = [(',', "commas"), (';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
+
+/// A record of the file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    /// The line of the file that it begins in, counted from 1.
+    pub(super) line: u64,
+    /// Why it is no event, if it is none.
+    pub(super) problem: Option<String>,
+}
+
 /// The records of a file, in order.
 pub(super) enum Records {
-    /// Lines are passed on as they are: the service judges them.
-    Ndjson(Box<dyn BufRead + Send>),
+    /// Lines of JSON are passed on as they are: the service judges them.
+    Ndjson { reader: Box<dyn BufRead + Send>, line: u64 },
     /// Rows become objects, named by the header.
     Csv { names: Vec<String>, rows: csv::StringRecordsIntoIter<Box<dyn Read + Send>> },
 }
 
 impl Records {
     /// Opens a file; its name says how it is written, the bar follows the bytes read.
-    pub(super) fn open(path: &Path, bar: &ProgressBar) -> anyhow::Result<Self> {
+    pub(super) fn open(path: &Path, delimiter: char, bar: &ProgressBar) -> anyhow::Result<Self> {
         let name = path.to_string_lossy().into_owned();
         let file = bar.wrap_read(File::open(path).context("cannot be opened")?);
         let plain: Box<dyn Read + Send> = if name.ends_with(".gz") {
@@ -34,78 +49,186 @@ impl Records {
             Box::new(file)
         };
         match name.trim_end_matches(".gz").trim_end_matches(".zst").rsplit('.').next() {
-            Some("ndjson" | "jsonl") => Ok(Self::Ndjson(Box::new(BufReader::with_capacity(1 << 18, plain)))),
-            Some("csv") => {
-                let mut reader = csv::Reader::from_reader(plain);
-                let names = reader.headers().context("the first row must name the columns")?.iter().map(str::to_owned).collect();
-                Ok(Self::Csv { names, rows: reader.into_records() })
-            }
+            Some("ndjson" | "jsonl") => Ok(Self::Ndjson { reader: Box::new(BufReader::with_capacity(1 << 18, plain)), line: 0 }),
+            Some("csv") => Self::csv(plain, delimiter),
             _ => bail!("the name must end in .csv, .ndjson or .jsonl, with .gz or .zst behind it if compressed"),
         }
     }
 
-    /// Appends the next record as a line; false at the end.
-    pub(super) fn append_next(&mut self, lines: &mut Vec<u8>) -> anyhow::Result<bool> {
+    fn csv(plain: Box<dyn Read + Send>, delimiter: char) -> anyhow::Result<Self> {
+        let delimiter_byte = u8::try_from(delimiter).context("the delimiter is no single byte")?;
+        // Rows of another length are this module's to judge: the reader would stop at them.
+        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter_byte).flexible(true).from_reader(plain);
+        let names: Vec<String> =
+            reader.headers().context("line 1: the header cannot be read")?.iter().map(str::to_owned).collect();
+        check_header(&names, delimiter)?;
+        Ok(Self::Csv { names, rows: reader.into_records() })
+    }
+
+    /// Appends the next record as a line, unless something is wrong with it; `None` at the end.
+    ///
+    /// # Errors
+    /// The file cannot be read any further.
+    pub(super) fn append_next(&mut self, lines: &mut Vec<u8>) -> anyhow::Result<Option<Record>> {
         match self {
-            Self::Ndjson(reader) => loop {
-                let start = lines.len();
-                if reader.read_until(b'\n', lines)? == 0 {
-                    return Ok(false);
-                }
-                if lines[start..].trim_ascii().is_empty() {
-                    lines.truncate(start);
-                    continue;
-                }
-                if lines.last() != Some(&b'\n') {
-                    lines.push(b'\n');
-                }
-                return Ok(true);
-            },
-            Self::Csv { names, rows } => {
-                let Some(row) = rows.next() else { return Ok(false) };
-                let row = row?;
-                let line = row.position().map_or(0, csv::Position::line);
-                let object = object(names, &row).with_context(|| format!("line {line}"))?;
-                serde_json::to_writer(&mut *lines, &object)?;
-                lines.push(b'\n');
-                Ok(true)
-            }
+            Self::Ndjson { reader, line } => append_line(reader, line, lines),
+            Self::Csv { names, rows } => append_row(names, rows, lines),
         }
     }
 }
 
+/// Each name stands for one column, and the cells are separated by what was said.
+fn check_header(names: &[String], delimiter: char) -> anyhow::Result<()> {
+    if let [only] = names
+        && let Some((other, called)) = DELIMITERS.iter().find(|(other, _)| *other != delimiter && only.contains(*other))
+    {
+        let argument = if *other == '\t' { "tab".to_owned() } else { format!("'{other}'") };
+        bail!("line 1: the header names one column, and looks separated by {called}; say so with --delimiter {argument}");
+    }
+    for (column, name) in names.iter().enumerate() {
+        if let Some(first) = names[..column].iter().position(|other| other == name) {
+            bail!("line 1: columns {} and {} are both named \"{name}\"", first + 1, column + 1);
+        }
+    }
+    Ok(())
+}
+
+fn append_line(reader: &mut dyn BufRead, line: &mut u64, lines: &mut Vec<u8>) -> anyhow::Result<Option<Record>> {
+    let start = lines.len();
+    loop {
+        if reader.read_until(b'\n', lines).with_context(|| format!("line {}", *line + 1))? == 0 {
+            return Ok(None);
+        }
+        *line += 1;
+        if !lines[start..].trim_ascii().is_empty() {
+            break;
+        }
+        lines.truncate(start);
+    }
+    let problem = match std::str::from_utf8(&lines[start..]) {
+        Err(_) => Some("is not UTF-8 text".to_owned()),
+        // Only whether it is JSON: the service judges what it says.
+        Ok(text) => serde_json::from_str::<IgnoredAny>(text.trim_end()).err().map(|error| not_json(&error)),
+    };
+    if problem.is_some() {
+        lines.truncate(start);
+    } else if lines.last() != Some(&b'\n') {
+        lines.push(b'\n');
+    }
+    Ok(Some(Record { line: *line, problem }))
+}
+
+fn append_row<R: Read>(
+    names: &[String],
+    rows: &mut csv::StringRecordsIntoIter<R>,
+    lines: &mut Vec<u8>,
+) -> anyhow::Result<Option<Record>> {
+    let row = match rows.next() {
+        None => return Ok(None),
+        Some(Ok(row)) => row,
+        Some(Err(error)) => {
+            let csv::ErrorKind::Utf8 { pos, .. } = error.kind() else { return Err(error.into()) };
+            let line = pos.as_ref().map_or(0, csv::Position::line);
+            return Ok(Some(Record { line, problem: Some("is not UTF-8 text".to_owned()) }));
+        }
+    };
+    let problem = if row.len() == names.len() {
+        match object(names, &row) {
+            Ok(object) => {
+                serde_json::to_writer(&mut *lines, &object)?;
+                lines.push(b'\n');
+                None
+            }
+            Err(problem) => Some(problem),
+        }
+    } else {
+        Some(format!("has {} cells where the header names {} columns", row.len(), names.len()))
+    };
+    Ok(Some(Record { line: row.position().map_or(0, csv::Position::line), problem }))
+}
+
+/// A cell as a value of JSON.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Cell<'a> {
+    /// As it is written, with every digit of every number.
+    Json(Box<RawValue>),
+    Text(&'a str),
+}
+
 /// A row as a JSON object; empty cells are absent.
-fn object(names: &[String], row: &csv::StringRecord) -> anyhow::Result<Map<String, Value>> {
-    let mut object = Map::new();
+fn object<'a>(names: &'a [String], row: &'a csv::StringRecord) -> Result<BTreeMap<&'a str, Cell<'a>>, String> {
+    let mut object = BTreeMap::new();
     for (name, cell) in names.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
         let value = if JSON_COLUMNS.contains(&name.as_str()) {
-            serde_json::from_str(cell).with_context(|| format!("{name} is not JSON"))?
+            Cell::Json(json(cell).map_err(|error| format!("{name} {}", not_json(&error)))?)
         } else if TIME_COLUMNS.contains(&name.as_str()) && cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-            serde_json::from_str(cell).unwrap_or_else(|_| cell.into())
+            json(cell).map_or(Cell::Text(cell), Cell::Json)
         } else {
-            cell.into()
+            Cell::Text(cell)
         };
-        object.insert(name.clone(), value);
+        object.insert(name.as_str(), value);
     }
     Ok(object)
+}
+
+fn json(cell: &str) -> serde_json::Result<Box<RawValue>> {
+    // Between values a line break is as good as a space, and an event is one line; within a text of
+    // JSON there is none.
+    serde_json::from_str(&cell.replace(['\n', '\r'], " "))
+}
+
+fn not_json(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    // The line it names is within the record, which people would take for the file's.
+    let text = text.split(" at line ").next().unwrap_or_default();
+    format!("is not JSON: {text} at column {}", error.column())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn line(names: &[&str], cells: &[&str]) -> Result<String, String> {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let row = csv::StringRecord::from(cells.to_vec());
+        object(&names, &row).map(|object| serde_json::to_string(&object).unwrap())
+    }
+
+    fn header(names: &[&str]) -> String {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        check_header(&names, ',').unwrap_err().to_string()
+    }
+
     #[test]
     fn a_row_becomes_an_event() {
-        let names = ["event_id", "ts", "user_id", "properties", "plan", "empty"].map(str::to_owned);
-        let row = csv::StringRecord::from(vec!["e1", "1759312800", "42", r#"{"a":[1]}"#, "free", ""]);
-        let expected =
-            serde_json::json!({"event_id": "e1", "ts": 1_759_312_800, "user_id": "42", "properties": {"a": [1]}, "plan": "free"});
-        assert_eq!(Value::Object(object(&names, &row).unwrap()), expected);
+        let line = line(
+            &["event_id", "ts", "user_id", "properties", "plan", "empty"],
+            &["e1", "1759312800", "42", "{\"a\":\n[1]}", "free", ""],
+        );
+        let expected = r#"{"event_id":"e1","plan":"free","properties":{"a": [1]},"ts":1759312800,"user_id":"42"}"#;
+        assert_eq!(line.unwrap(), expected);
+    }
+
+    #[test]
+    fn long_numbers_keep_every_digit() {
+        let line = line(&["properties", "ts"], &[r#"{"n":123456789012345678901234567890}"#, "12345678901234567890123"]);
+        assert_eq!(line.unwrap(), r#"{"properties":{"n":123456789012345678901234567890},"ts":12345678901234567890123}"#);
     }
 
     #[test]
     fn properties_that_are_no_json_are_an_error() {
-        let row = csv::StringRecord::from(vec!["{"]);
-        assert!(object(&["payload".to_owned()], &row).is_err());
+        assert_eq!(line(&["payload"], &["{"]).unwrap_err(), "payload is not JSON: EOF while parsing an object at column 1");
+    }
+
+    #[test]
+    fn a_header_that_names_two_columns_alike_is_an_error() {
+        assert_eq!(header(&["user_id", "plan", "ts", "plan"]), "line 1: columns 2 and 4 are both named \"plan\"");
+    }
+
+    #[test]
+    fn a_header_with_another_delimiter_is_told_how_to_say_so() {
+        assert!(header(&["user_id;ts"]).ends_with("looks separated by semicolons; say so with --delimiter ';'"));
+        assert!(header(&["user_id\tts"]).ends_with("looks separated by tabs; say so with --delimiter tab"));
     }
 }

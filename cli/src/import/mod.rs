@@ -11,14 +11,19 @@ mod input;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::Context;
-use futures::{TryStreamExt, stream};
+use anyhow::{Context, anyhow, ensure};
+use futures::{StreamExt, TryStreamExt, stream};
+use indicatif::ProgressBar;
+use rollcall_shared::shutdown;
 use sha2::{Digest, Sha256};
 
 use self::checkpoint::Checkpoint;
 use self::input::Records;
 use crate::progress;
-use crate::send::{self, Batch, Outcome, Target};
+use crate::send::{Batch, Outcome, Sender, Target};
+
+/// Problems of one file that are listed. More would only push the first ones out of sight.
+const MAX_LISTED: usize = 20;
 
 /// What to import, and where to.
 #[derive(Debug, clap::Args)]
@@ -34,7 +39,10 @@ pub(crate) struct Arguments {
     /// Requests on their way at once
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     in_flight: u16,
-    /// Leave out invalid events instead of stopping at the first
+    /// What separates the cells of a CSV file: one character, or tab
+    #[arg(long, default_value = ",", value_name = "CHAR", value_parser = delimiter)]
+    delimiter: char,
+    /// Leave out records that are no valid events, and list them, instead of stopping at the first
     #[arg(long)]
     partial: bool,
     /// Begin at the first record, even if an earlier import was interrupted
@@ -42,39 +50,63 @@ pub(crate) struct Arguments {
     restart: bool,
 }
 
+/// A character of one byte that cannot be a part of a cell or a row's end.
+fn delimiter(text: &str) -> Result<char, String> {
+    match *text.chars().collect::<Vec<_>>() {
+        [character] if character.is_ascii() && !"\"\n\r".contains(character) => Ok(character),
+        _ if text == "tab" || text == "\\t" => Ok('\t'),
+        _ => Err("must be one ASCII character, or tab".to_owned()),
+    }
+}
+
 /// Imports file after file.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let stop = shutdown::on_signal()?;
     for file in &arguments.files {
-        import(file, &arguments).await.with_context(|| file.display().to_string())?;
+        let size = std::fs::metadata(file).with_context(|| format!("{} cannot be read", file.display()))?.len();
+        let mut checkpoint = Checkpoint::open(file, size, arguments.batch, arguments.restart)?;
+        let outcome = tokio::select! {
+            outcome = import(file, size, &arguments, &mut checkpoint) => outcome,
+            () = stop.cancelled() => Err(anyhow!("interrupted")),
+        };
+        match outcome {
+            Ok(total) => {
+                checkpoint.remove()?;
+                total.ensure_events().with_context(|| file.display().to_string())?;
+            }
+            Err(error) => {
+                eprintln!("{}", checkpoint.how_to_resume());
+                return Err(error.context(file.display().to_string()));
+            }
+        }
     }
     Ok(())
 }
 
-async fn import(file: &Path, arguments: &Arguments) -> anyhow::Result<()> {
+async fn import(file: &Path, size: u64, arguments: &Arguments, checkpoint: &mut Checkpoint) -> anyhow::Result<Total> {
     let started = Instant::now();
-    let size = std::fs::metadata(file).context("cannot be read")?.len();
-    let mut checkpoint = Checkpoint::open(file, size, arguments.batch, arguments.restart)?;
-    if checkpoint.batches > 0 {
-        eprintln!("resuming after {} confirmed batches; --restart begins anew", checkpoint.batches);
+    let confirmed = checkpoint.batches;
+    if confirmed > 0 {
+        eprintln!("resuming after {confirmed} confirmed batches; --restart begins anew");
     }
     let bar = progress::of_bytes(size);
-    let records = Records::open(file, &bar)?;
-    let client = send::client()?;
-    let confirmed = checkpoint.batches;
-    let batches = Batches { records, number: 0, size: arguments.batch, partial: arguments.partial };
-    let mut outcomes = stream::iter(batches)
-        .try_filter(|batch| std::future::ready(batch.number >= confirmed))
-        .map_ok(|batch| send_one(&client, &arguments.target, arguments.batch, batch))
+    let records = Records::open(file, arguments.delimiter, &bar)?;
+    let sender = Sender::new(arguments.target.clone(), bar.clone())?;
+    let pieces = Pieces { records, number: 0, size: arguments.batch, partial: arguments.partial, is_over: false };
+    let mut outcomes = stream::iter(pieces)
+        .filter(|piece| std::future::ready(piece.batch.number >= confirmed))
+        .map(|piece| send(&sender, piece))
         // In order, so that the checkpoint always stands behind confirmed batches only.
-        .try_buffered(arguments.in_flight.into());
-    let mut total = Outcome::default();
+        .buffered(arguments.in_flight.into());
+    let mut total = Total { was_begun: confirmed > 0, ..Total::default() };
     while let Some(outcome) = outcomes.try_next().await? {
-        total.accepted += outcome.accepted;
-        total.rejected += outcome.rejected;
+        total.add(outcome, &bar);
         checkpoint.advance()?;
     }
-    checkpoint.remove()?;
     bar.finish_and_clear();
+    if total.listed == MAX_LISTED {
+        eprintln!("  no more than {MAX_LISTED} problems are listed");
+    }
     let seconds = started.elapsed().as_secs_f64();
     let rate = total.accepted as f64 / seconds;
     println!(
@@ -83,40 +115,101 @@ async fn import(file: &Path, arguments: &Arguments) -> anyhow::Result<()> {
         total.accepted,
         total.rejected
     );
-    Ok(())
+    Ok(total)
 }
 
-async fn send_one(client: &reqwest::Client, target: &Target, batch_size: u64, batch: Batch) -> anyhow::Result<Outcome> {
-    let first = batch.number * batch_size + 1;
-    send::send(client, target, batch).await.with_context(|| format!("the batch that begins at record {first}"))
+/// What became of a file.
+#[derive(Debug, Default)]
+struct Total {
+    accepted: u64,
+    rejected: u64,
+    /// Problems that were listed.
+    listed: usize,
+    /// Whether an earlier run confirmed the first batches.
+    was_begun: bool,
 }
 
-/// Cuts records into batches.
-struct Batches {
+impl Total {
+    /// Counts what became of a batch, and lists what was wrong with it.
+    fn add(&mut self, outcome: Outcome, bar: &ProgressBar) {
+        self.accepted += outcome.accepted;
+        self.rejected += outcome.rejected;
+        for problem in outcome.problems.into_iter().take(MAX_LISTED - self.listed) {
+            bar.suspend(|| eprintln!("  rejected: {problem}"));
+            self.listed += 1;
+        }
+    }
+
+    /// # Errors
+    /// The file brought nothing in, which nobody can have meant.
+    fn ensure_events(&self) -> anyhow::Result<()> {
+        ensure!(self.was_begun || self.accepted > 0 || self.rejected > 0, "the file holds no events");
+        ensure!(self.was_begun || self.accepted > 0, "no event was accepted");
+        Ok(())
+    }
+}
+
+/// Some records in a row, as many as a request has events.
+struct Piece {
+    /// Those that can be sent.
+    batch: Batch,
+    /// What is wrong with the others.
+    rejected: Vec<String>,
+    /// Why the import ends here.
+    failure: Option<anyhow::Error>,
+}
+
+async fn send(sender: &Sender, piece: Piece) -> anyhow::Result<Outcome> {
+    if let Some(failure) = piece.failure {
+        return Err(failure);
+    }
+    let place = piece.batch.file_lines.first().map(|line| format!("the batch that begins at line {line}"));
+    let mut outcome = match place {
+        Some(place) => sender.send(piece.batch).await.context(place)?,
+        None => Outcome::default(),
+    };
+    outcome.rejected += piece.rejected.len() as u64;
+    outcome.problems.splice(0..0, piece.rejected);
+    Ok(outcome)
+}
+
+/// Cuts records into pieces, at the same records every time, whatever is wrong with some of them.
+struct Pieces {
     records: Records,
     number: u64,
     size: u64,
     partial: bool,
+    is_over: bool,
 }
 
-impl Iterator for Batches {
-    type Item = anyhow::Result<Batch>;
+impl Iterator for Pieces {
+    type Item = Piece;
 
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut lines = Vec::new();
+    fn next(&mut self) -> Option<Piece> {
+        let (mut lines, mut file_lines, mut rejected, mut failure) = (Vec::new(), Vec::new(), Vec::new(), None);
         for _ in 0..self.size {
-            match self.records.append_next(&mut lines) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => return Some(Err(error)),
+            if self.is_over {
+                break;
             }
+            match self.records.append_next(&mut lines) {
+                Ok(Some(record)) => match record.problem {
+                    None => file_lines.push(record.line),
+                    Some(problem) if self.partial => rejected.push(format!("line {}: {problem}", record.line)),
+                    Some(problem) => failure = Some(anyhow!("line {}: {problem}", record.line)),
+                },
+                Ok(None) => self.is_over = true,
+                Err(error) => failure = Some(error),
+            }
+            self.is_over |= failure.is_some();
         }
-        if lines.is_empty() {
+        if file_lines.is_empty() && rejected.is_empty() && failure.is_none() {
             return None;
         }
         let number = self.number;
         self.number += 1;
-        Some(Ok(Batch { number, idempotency_key: Some(idempotency_key(number, &lines)), lines, partial: self.partial }))
+        let idempotency_key = Some(idempotency_key(number, &lines));
+        let batch = Batch { number, idempotency_key, lines, partial: self.partial, file_lines };
+        Some(Piece { batch, rejected, failure })
     }
 }
 

@@ -37,8 +37,10 @@ pub async fn wait_until_reachable(pool: &PgPool) {
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&pool.connect_options())).await;
         connected.unwrap_or(Err(sqlx::Error::PoolTimedOut))?.close().await
     };
+    let options = pool.connect_options();
+    let server = format!("{}:{}", options.get_host(), options.get_port());
     let warn = |error: &sqlx::Error, delay: Duration| {
-        tracing::warn!(%error, delay_ms = delay.as_millis() as u64, "PostgreSQL does not answer; trying again");
+        tracing::warn!(%error, server, delay_ms = delay.as_millis() as u64, "PostgreSQL does not answer; trying again");
     };
     // Without a limit of tries the only way out is success.
     let _ = ping.retry(backoff).notify(warn).await;

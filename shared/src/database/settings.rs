@@ -3,6 +3,8 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use sqlx::postgres::PgConnectOptions;
+
 use crate::settings::{Environment, Secret};
 
 /// How to reach PostgreSQL, and how long to wait for it.
@@ -64,10 +66,11 @@ impl DatabaseSettings {
             read_ms("DATABASE_ACQUIRE_TIMEOUT_MS", 5_000, 100..=600_000, "milliseconds to wait for a connection to PostgreSQL");
         let default = "postgres://rollcall:rollcall@127.0.0.1:5432/rollcall";
         Self {
-            url: environment.read_secret(
+            url: environment.read_url(
                 "DATABASE_URL",
                 default,
                 "PostgreSQL 15 or newer, as postgres://user:password@host:port/database",
+                check_url,
             ),
             max_connections: environment.read_in(
                 "DATABASE_MAX_CONNECTIONS",
@@ -92,5 +95,38 @@ impl DatabaseSettings {
     #[must_use]
     pub fn of_url(url: impl Into<String>) -> Self {
         Self { url: Secret::new(url), ..Self::from_env(&mut Environment::default()) }
+    }
+}
+
+/// sqlx takes a URL of any scheme for one of PostgreSQL, which would then be tried for ever.
+fn check_url(url: &str) -> Result<(), String> {
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err("must begin with postgres://".to_owned());
+    }
+    match url.parse::<PgConnectOptions>() {
+        Ok(_) => Ok(()),
+        // Its text may repeat a part of the URL.
+        Err(_) => Err("is not a URL that can be read; reserved characters of a password are written as %23 for #".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_of_another_database_is_refused_without_its_password() {
+        for url in
+            ["mysql://user:hush@host:3306/x", "host:5432", "postgres://user:hush@host:port/x", "postgres://user:hush#1@host/x"]
+        {
+            let mut environment = Environment::from_pairs([("DATABASE_URL", url)]);
+            DatabaseSettings::from_env(&mut environment);
+            let message = environment.finish().unwrap_err().to_string();
+            assert!(
+                message.contains("DATABASE_URL") && message.contains("postgres://user:password@host:port/database"),
+                "{message}"
+            );
+            assert!(!message.contains("hush"), "{message}");
+        }
     }
 }
