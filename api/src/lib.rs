@@ -3,7 +3,7 @@
 //! `server` looks after connections, `router` names every path. `ingest` takes events and makes them durable in JetStream; `query`
 //! answers questions from PostgreSQL; `pipeline` tells how far events have come; `dead_letters` looks
 //! after those that could not be stored; `auth` says who may do which; `error` is what a client is
-//! told when something is wrong.
+//! told when something is wrong; `metrics` names what is counted.
 //!
 //! It never writes events: that is the worker's work.
 
@@ -16,6 +16,7 @@ mod extract;
 pub mod fuzzing;
 mod health;
 mod ingest;
+mod metrics;
 mod pipeline;
 mod publish;
 mod query;
@@ -66,7 +67,6 @@ pub async fn run_without_publishing(settings: ApiSettings, listener: TcpListener
 }
 
 async fn serve(settings: ApiSettings, listener: TcpListener, stop: CancellationToken, publishes: bool) -> anyhow::Result<()> {
-    describe_metrics();
     warn_of_known_key(&settings, &listener);
     let connections = settings.connections;
     let address = listener.local_addr().context("the listener has no address")?;
@@ -107,19 +107,4 @@ fn warn_of_known_key(settings: &ApiSettings, listener: &TcpListener) {
     if is_known && !is_local {
         tracing::warn!("API_KEY is the example's key and the address is not loopback: anyone can send and read; change it");
     }
-}
-
-fn describe_metrics() {
-    use metrics::{Unit, describe_counter, describe_histogram};
-    describe_counter!("rollcall_http_requests_total", "Requests by method, route and status");
-    describe_counter!("rollcall_connections_displaced_total", "Waiting connections closed to make room for new ones");
-    describe_counter!("rollcall_connections_refused_total", "Connections refused because all others had requests under way");
-    describe_histogram!("rollcall_http_request_duration_seconds", Unit::Seconds, "Time from request to answer");
-    describe_counter!("rollcall_received_bytes_total", Unit::Bytes, "Bytes of batches after decompression");
-    describe_counter!("rollcall_events_accepted_total", "Events durable in the queue and answered with 202");
-    describe_counter!("rollcall_events_rejected_total", "Events refused as invalid");
-    describe_histogram!("rollcall_request_batch_events", Unit::Count, "Events of one accepted request");
-    describe_counter!("rollcall_chunks_published_total", "Messages confirmed by the queue");
-    describe_counter!("rollcall_published_bytes_total", Unit::Bytes, "Compressed bytes confirmed by the queue");
-    describe_histogram!("rollcall_publish_duration_seconds", Unit::Seconds, "Time from publish to confirmation");
 }

@@ -11,7 +11,6 @@ use std::time::Duration;
 use anyhow::Context;
 use backon::{ExponentialBuilder, Retryable};
 use rollcall_shared::database::{self, DatabaseSettings, Presence};
-use rollcall_shared::telemetry;
 use rollcall_shared::topology::{self, Role};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +19,7 @@ use crate::auth::KeyRing;
 use crate::confirmations::Confirmations;
 use crate::error::ApiError;
 use crate::ingest::{Budget, Lanes};
+use crate::metrics;
 use crate::publish::ChunkPublisher;
 use crate::questions::Questions;
 use crate::queue::Queue;
@@ -66,7 +66,7 @@ pub(crate) async fn begin(
         budget: Budget::new(settings.ingest_memory_bytes, settings.limits.max_body_bytes, settings.ingest_wait_timeout),
         queue: Queue::new(nats.clone(), confirmations),
         settings,
-        metrics: telemetry::metrics(),
+        metrics: metrics::begin(),
         nats,
         publisher,
         stop,

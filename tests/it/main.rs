@@ -23,6 +23,7 @@ mod indexes;
 mod ingest;
 mod limits;
 mod locks;
+mod metrics;
 mod outage;
 mod partitions;
 mod pipeline;

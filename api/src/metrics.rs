@@ -1,0 +1,64 @@
+//! The metrics of the API: what each is, and that each is there from the start.
+//!
+//! The code that does a thing also counts it. A name that is counted anywhere in this crate is described
+//! here.
+
+use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+use metrics_exporter_prometheus::PrometheusHandle;
+use rollcall_shared::telemetry;
+
+/// Every status with which `POST /events` can be answered.
+const INGEST_STATUSES: [&str; 11] = ["200", "202", "400", "401", "403", "408", "413", "415", "422", "500", "503"];
+
+/// The metrics of this process, with every metric of the API described and begun with zero: a counter
+/// that appeared only with its first event could not be told from one that is gone, and its first
+/// increase would be lost to `rate()`.
+///
+/// Of the labelled ones those of `POST /events` begin; the other routes appear when they are asked for.
+pub(crate) fn begin() -> PrometheusHandle {
+    // The recorder comes first: what is described before it is installed is forgotten.
+    let recorded = telemetry::metrics();
+    describe_requests();
+    describe_events();
+    for name in [
+        "rollcall_connections_displaced_total",
+        "rollcall_connections_refused_total",
+        "rollcall_received_bytes_total",
+        "rollcall_events_accepted_total",
+        "rollcall_events_rejected_total",
+        "rollcall_chunks_published_total",
+        "rollcall_published_bytes_total",
+    ] {
+        counter!(name).increment(0);
+    }
+    for status in INGEST_STATUSES {
+        counter!("rollcall_http_requests_total", "method" => "POST", "route" => "/events", "status" => status).increment(0);
+    }
+    // A histogram that is asked for begins with no value in any bucket.
+    let _ = histogram!("rollcall_http_request_duration_seconds", "method" => "POST", "route" => "/events");
+    for name in ["rollcall_request_batch_events", "rollcall_publish_duration_seconds"] {
+        let _ = histogram!(name);
+    }
+    recorded
+}
+
+fn describe_requests() {
+    describe_counter!("rollcall_connections_displaced_total", "Waiting connections closed to make room for new ones");
+    describe_counter!("rollcall_connections_refused_total", "Connections refused because all others had requests under way");
+    describe_counter!("rollcall_http_requests_total", "Requests by method, route and status");
+    describe_histogram!(
+        "rollcall_http_request_duration_seconds",
+        Unit::Seconds,
+        "Time from request to answer by method and route"
+    );
+}
+
+fn describe_events() {
+    describe_counter!("rollcall_received_bytes_total", Unit::Bytes, "Bytes of batches after decompression");
+    describe_counter!("rollcall_events_accepted_total", "Events durable in the queue and answered with 202 or 200");
+    describe_counter!("rollcall_events_rejected_total", "Events refused as invalid");
+    describe_histogram!("rollcall_request_batch_events", Unit::Count, "Events of one accepted request");
+    describe_counter!("rollcall_chunks_published_total", "Messages confirmed by the queue");
+    describe_counter!("rollcall_published_bytes_total", Unit::Bytes, "Compressed bytes confirmed by the queue");
+    describe_histogram!("rollcall_publish_duration_seconds", Unit::Seconds, "Time from publish to confirmation");
+}
