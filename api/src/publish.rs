@@ -31,6 +31,9 @@ const MAX_IN_FLIGHT_KIB: usize = 16 * 1024;
 const MAX_LISTED_REQUESTS: usize = 32;
 /// The server's error code for a stream that has reached one of its limits.
 const STREAM_FULL: u64 = 10_077;
+/// The server's error codes for a message that is larger than its stream takes, and for headers that
+/// are larger than any stream takes.
+const MESSAGE_REFUSED: [u64; 2] = [10_054, 10_097];
 
 /// Why chunks are not known to be durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -177,7 +180,11 @@ fn classify(error: &PublishError) -> Option<NotDurable> {
         PublishErrorKind::MaxPayloadExceeded => Some(NotDurable::Refused),
         PublishErrorKind::Other => {
             let server = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>())?;
-            (server.error_code().0 == STREAM_FULL).then_some(NotDurable::Full)
+            match server.error_code().0 {
+                STREAM_FULL => Some(NotDurable::Full),
+                code if MESSAGE_REFUSED.contains(&code) => Some(NotDurable::Refused),
+                _ => None,
+            }
         }
         // No stream at this moment can be the election of a new leader.
         _ => None,

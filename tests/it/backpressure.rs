@@ -178,6 +178,24 @@ async fn clients_that_break_off_leave_no_connection_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_the_queue_never_takes_is_told_at_once() {
+    let variables = vec![("PUBLISH_DEADLINE_MS", "2000".to_owned())];
+    let app = App::start_with(AppOptions { variables, ..AppOptions::default() }).await;
+    let jetstream = app.jetstream().await;
+    let mut config = jetstream.get_stream("EVENTS").await.unwrap().cached_info().config.clone();
+    let without_limit = std::mem::replace(&mut config.max_message_size, 50);
+    jetstream.update_stream(&config).await.unwrap();
+    let one = json!([event("one", "u", "t", "2026-03-01T10:00:00Z")]).to_string();
+    let (status, answer) = app.post("/events", &[], one.clone()).await;
+    assert_eq!((status, &answer["code"]), (500, &json!("internal_error")), "{answer}");
+    assert_eq!(app.get("/health/ready").await.0, 200, "the queue is well");
+    config.max_message_size = without_limit;
+    jetstream.update_stream(&config).await.unwrap();
+    let (status, answer) = app.post("/events", &[], one).await;
+    assert_eq!(status, 202, "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_trace_context_that_is_none_harms_nobody() {
     let app = App::start().await;
     let long = format!("00-{}", "a".repeat(66_000));
