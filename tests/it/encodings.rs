@@ -89,6 +89,37 @@ async fn a_zstd_frame_with_a_huge_window_is_refused() {
     assert_eq!((status, &answer["code"]), (400, &json!("invalid_body")), "{answer}");
 }
 
+/// A brotli stream of one uncompressed block whose header asks for a window of 1 GiB, which only the
+/// large-window extension knows and RFC 7932 does not.
+fn brotli_with_a_huge_window(body: &[u8]) -> Vec<u8> {
+    let window_log = 30;
+    let length = u32::try_from(body.len()).unwrap() - 1;
+    let is_uncompressed = 1;
+    let header: u32 = window_log | length << 9 | is_uncompressed << 25;
+    [&[0x11], &header.to_le_bytes()[..], body, &[0x03]].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_br_body_with_a_huge_window_is_refused() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    let (status, answer) = app.post("/events", &[("Content-Encoding", "br")], brotli_with_a_huge_window(BODY)).await;
+    assert_eq!((status, &answer["code"]), (400, &json!("invalid_body")), "{answer}");
+    assert!(answer["detail"].as_str().unwrap().contains("window"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compressed_body_that_unfolds_to_little_is_not_read_for_ever() {
+    let variables = vec![("MAX_BODY_BYTES", (1 << 20).to_string())];
+    let app = App::start_with(AppOptions { workers: 0, variables, ..AppOptions::default() }).await;
+    let body = [gzip(BODY), gzip(b"").repeat(200_000)].concat();
+    let (status, answer) = app.post("/events", &[("Content-Encoding", "gzip")], body.clone()).await;
+    assert_eq!((status, &answer["limit_bytes"]), (413, &json!(1 << 20)), "{answer}");
+    let frames =
+        futures::stream::iter(body.chunks(1 << 16).map(|part| Ok::<_, std::io::Error>(part.to_vec())).collect::<Vec<_>>());
+    let (status, answer) = app.post("/events", &[("Content-Encoding", "gzip")], reqwest::Body::wrap_stream(frames)).await;
+    assert_eq!((status, &answer["limit_bytes"]), (413, &json!(1 << 20)), "of unknown length: {answer}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_follows_the_end_of_a_compressed_body_is_refused() {
     let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::body::{Body, BodyDataStream};
 use axum::http::{HeaderMap, header};
 use bytes::BufMut;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt};
 use tokio_util::io::StreamReader;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,9 @@ use crate::error::ApiError;
 const READ_BYTES: usize = 64 * 1024;
 /// A compressed body is taken for large if it would be once it unfolds this often.
 const USUAL_RATIO: usize = 8;
+/// How many times the limit of a body's bytes may arrive compressed. Honest compressors add a few bytes
+/// in a thousand; without a limit a body of empty members would go on for ever.
+const MAX_GROWTH: u64 = 2;
 /// Least rate of a body that may hold only little memory, in bytes a second: the slowest of mobile
 /// networks.
 const MIN_SMALL_BYTES_PER_SECOND: u64 = 4 * 1024;
@@ -96,20 +99,26 @@ async fn read(
     }
     let wire_bytes = Arc::new(AtomicU64::new(0));
     let counted = wire_bytes.clone();
-    let frames = frames.inspect_ok(move |frame| {
-        counted.fetch_add(frame.len() as u64, Ordering::Relaxed);
+    let max_wire_bytes = rules.max_bytes as u64 * MAX_GROWTH;
+    let frames = frames.map(move |frame| {
+        let frame = frame.map_err(io::Error::other)?;
+        let before = counted.fetch_add(frame.len() as u64, Ordering::Relaxed);
+        if before + frame.len() as u64 > max_wire_bytes { Err(io::Error::from(io::ErrorKind::FileTooLarge)) } else { Ok(frame) }
     });
-    let mut source = StreamReader::new(frames.map_err(io::Error::other));
-    let mut reader: Box<dyn AsyncRead + Send + Unpin + '_> = encoding.reader(&mut source);
+    let mut source = StreamReader::new(frames);
     let mut pace = Pace::new(rate(&share, rules));
+    let first = arrived(&pace, source.fill_buf(), rules).await?.first().copied();
+    if first.is_some_and(|byte| encoding.has_huge_window(byte)) {
+        return Err(ApiError::Body(format!("the {} data asks for a larger window than is read", encoding.name())));
+    }
+    let mut reader: Box<dyn AsyncRead + Send + Unpin + '_> = encoding.reader(&mut source);
     let mut paid_bytes = 0;
     loop {
         let mut window = (&mut collected).limit(READ_BYTES);
-        let read = tokio::time::timeout(pace.slack(), reader.read_buf(&mut window)).await;
-        let arrived = wire_bytes.load(Ordering::Relaxed);
-        let read = read.map_err(|_| ApiError::BodyTimeout)?.map_err(|error| broken(&error))?;
-        pace.advance(arrived - paid_bytes);
-        paid_bytes = arrived;
+        let read = arrived(&pace, reader.read_buf(&mut window), rules).await?;
+        let arrived_bytes = wire_bytes.load(Ordering::Relaxed);
+        pace.advance(arrived_bytes - paid_bytes);
+        paid_bytes = arrived_bytes;
         if read == 0 {
             break;
         }
@@ -125,11 +134,19 @@ async fn read(
         tokio::task::coop::consume_budget().await;
     }
     drop(reader);
-    let left_over = tokio::time::timeout(pace.slack(), source.fill_buf()).await;
-    if !left_over.map_err(|_| ApiError::BodyTimeout)?.map_err(|error| broken(&error))?.is_empty() {
+    if !arrived(&pace, source.fill_buf(), rules).await?.is_empty() {
         return Err(ApiError::Body(format!("the body goes on after the end of its {} data", encoding.name())));
     }
     Ok((collected, share))
+}
+
+/// Waits for more of the body, as long as its pace allows.
+async fn arrived<T>(pace: &Pace, more: impl Future<Output = io::Result<T>>, rules: &BodyRules) -> Result<T, ApiError> {
+    let more = tokio::time::timeout(pace.slack(), more).await.map_err(|_| ApiError::BodyTimeout)?;
+    more.map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => ApiError::BodyTooLarge { limit: rules.max_bytes },
+        _ => ApiError::Body(format!("the body cannot be read or decompressed: {error}")),
+    })
 }
 
 /// How much room a body needs that says beforehand that it is large.
@@ -140,6 +157,7 @@ fn announced_bytes(length: Option<usize>, encoding: Encoding, max_bytes: usize) 
     match (length, encoding) {
         (Some(bytes), Encoding::Identity) if bytes > max_bytes => Err(ApiError::BodyTooLarge { limit: max_bytes }),
         (Some(bytes), Encoding::Identity) => Ok(Some(bytes).filter(|bytes| *bytes > SMALL_BYTES)),
+        (Some(bytes), _) if bytes as u64 > max_bytes as u64 * MAX_GROWTH => Err(ApiError::BodyTooLarge { limit: max_bytes }),
         (Some(bytes), _) => Ok((bytes.saturating_mul(USUAL_RATIO) > SMALL_BYTES).then_some(max_bytes)),
         (None, _) => Ok(None),
     }
@@ -151,8 +169,4 @@ fn content_length(headers: &HeaderMap) -> Option<usize> {
 
 fn rate(share: &Share, rules: &BodyRules) -> u64 {
     if share.is_admitted() { rules.min_bytes_per_second } else { MIN_SMALL_BYTES_PER_SECOND.min(rules.min_bytes_per_second) }
-}
-
-fn broken(error: &io::Error) -> ApiError {
-    ApiError::Body(format!("the body cannot be read or decompressed: {error}"))
 }

@@ -10,6 +10,9 @@ use crate::error::ApiError;
 /// Largest window of zstd that is read, as a power of two: 8 MiB, which RFC 8878 recommends every
 /// decoder to support. A frame may ask for far more memory than the body has bytes.
 const MAX_ZSTD_WINDOW_LOG: u32 = 23;
+/// The first seven bits of a brotli stream with a window of up to 1 GiB. RFC 7932, and with it `br`,
+/// knows no such windows, and the decompressor takes them all the same.
+const BROTLI_LARGE_WINDOW: u8 = 0x11;
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +56,11 @@ impl Encoding {
             Self::Brotli => "br",
             Self::Zstd => "zstd",
         }
+    }
+
+    /// Whether data with this first byte asks for more memory than any that is well-formed.
+    pub(super) fn has_huge_window(self, first_byte: u8) -> bool {
+        self == Self::Brotli && first_byte & 0x7f == BROTLI_LARGE_WINDOW
     }
 
     /// Decompresses `source`. Formats that may consist of several parts, one after the other, are read
