@@ -56,15 +56,19 @@ impl FromStr for LogFilter {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.split(',').map(str::trim).collect::<Vec<_>>().join(",");
+        if !text.contains('[') && text.contains(char::is_whitespace) {
+            return Err("directives are separated by commas, as info,sqlx=debug".to_owned());
+        }
         let is_word = |directive: &&str| !directive.contains(['=', '[']);
         let is_level = |word: &str| word.parse::<LevelFilter>().is_ok() && !word.is_empty();
         // A filter by span may have commas within its brackets; EnvFilter knows how to read those.
-        let words = text.split(',').map(str::trim).filter(is_word);
+        let words = text.split(',').filter(is_word);
         if let Some(word) = words.filter(|_| !text.contains('[')).find(|word| !is_level(word)) {
             return Err(format!("\"{word}\" is no level, and a module is written as {word}=debug"));
         }
-        EnvFilter::try_new(text).map_err(|error| error.to_string())?;
-        Ok(Self(text.to_owned()))
+        EnvFilter::try_new(&text).map_err(|error| error.to_string())?;
+        Ok(Self(text))
     }
 }
 
@@ -154,7 +158,7 @@ mod tests {
         for text in
             ["info", "off", "INFO", "info,async_nats=warn", "warn, rollcall_api=trace", "rollcall_api[request{id=1}]=debug"]
         {
-            assert_eq!(text.parse::<LogFilter>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<LogFilter>().unwrap().to_string(), text.replace(", ", ","), "{text}");
         }
     }
 

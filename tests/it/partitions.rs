@@ -115,6 +115,9 @@ async fn a_row_on_its_way_to_the_default_partition_goes_to_its_own_and_counts_as
     let app = without_worker().await;
     let tomorrow = today().tomorrow().unwrap();
     let name = partition("events", tomorrow);
+    let (mut worker, url) = app.process("worker");
+    worker.start();
+    app.is_ready(&url).await;
     let mut other = PgConnection::connect(&app.database_url).await.unwrap();
     run(&mut other, &format!("drop table {name}")).await;
     let mut transaction = other.begin().await.unwrap();
@@ -131,9 +134,6 @@ async fn a_row_on_its_way_to_the_default_partition_goes_to_its_own_and_counts_as
     )
     .await;
 
-    let (mut worker, url) = app.process("worker");
-    worker.start();
-    app.is_ready(&url).await;
     app.send(&json!([{"event_type": "t", "user_id": 1, "occurred_at": format!("{tomorrow}T00:00:00Z")}])).await;
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
     eventually("the row waits", async || {

@@ -205,7 +205,10 @@ async fn a_worker_that_stands_still_in_a_transaction_keeps_no_locks() {
     let (mut still, url) = app.process("worker");
     still.start();
     app.send(&json!([event("e", "u", "t", &now.to_string())])).await;
-    is_waiting(&app, 1).await;
+    eventually("its transaction waits to write the row", async || {
+        (sessions(&app, "wait_event_type = 'Lock' and query ilike '%insert into events %'").await == 1).then_some(())
+    })
+    .await;
     still.signal(Signal::SIGSTOP);
     stranger.let_go().await.unwrap();
     eventually("its transaction holds the identity", async || {

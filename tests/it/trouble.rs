@@ -1,5 +1,6 @@
 //! Messages in trouble: one that ends every worker which takes it, and the counts of those that are gone.
 
+use rollcall_shared::chunk::ChunkWriter;
 use rollcall_tests::{App, AppOptions, Poison, event, eventually};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -140,8 +141,11 @@ async fn a_message_that_makes_its_worker_panic_becomes_a_dead_letter_and_the_wor
     let jetstream = app.jetstream().await;
     // More than the lane settles at the same time.
     for number in 0..6 {
-        let payload = line.replace("\"e\"", &format!("\"e{number}\"")) + "\n";
-        jetstream.publish("events.ingest.1", payload.into()).await.unwrap().await.unwrap();
+        let mut writer = ChunkWriter::new().unwrap();
+        writer.push((line.replace("\"e\"", &format!("\"e{number}\"")) + "\n").as_bytes(), 1).unwrap();
+        let chunk = writer.finish().unwrap();
+        let published = jetstream.publish_with_headers("events.ingest.1", chunk.headers(), chunk.payload);
+        published.await.unwrap().await.unwrap();
     }
     let (mut worker, url) = app.process("worker");
     worker.start();

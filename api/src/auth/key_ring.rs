@@ -128,6 +128,9 @@ impl KeyRing {
             };
             match (self.presence.is_there().await, error) {
                 (false, ApiError::DatabaseBusy(error)) => return Err(ApiError::DatabaseUnavailable(error)),
+                (true, ApiError::DatabaseUnavailable(error)) if has_no_schema(&error) => {
+                    return Err(ApiError::DatabaseUnavailable(error));
+                }
                 (true, ApiError::DatabaseUnavailable(error)) if attempts.is_empty() => return Err(ApiError::DatabaseBusy(error)),
                 (true, ApiError::DatabaseUnavailable(_)) => {}
                 (_, error) => return Err(error),
@@ -144,6 +147,11 @@ impl KeyRing {
         })
         .transpose()
     }
+}
+
+/// Whether the server is there and lacks the table (undefined_table).
+fn has_no_schema(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42P01")
 }
 
 fn hash(key: &str) -> KeyHash {
