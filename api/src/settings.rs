@@ -81,7 +81,7 @@ impl ApiSettings {
                 "INGEST_WAIT_TIMEOUT_MS",
                 30_000,
                 0..=600_000,
-                "milliseconds a body over 256 KiB waits for room among the others before it gets 503",
+                "milliseconds a body over 256 KiB waits for room before it gets 503, and may hold it while others wait",
             )),
             min_body_bytes_per_second: environment.read_in(
                 "MIN_BODY_BYTES_PER_SECOND",

@@ -206,3 +206,25 @@ async fn a_trace_context_that_is_none_harms_nobody() {
     }
     assert_eq!(app.get("/health/ready").await.0, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_body_that_takes_too_long_makes_room_for_those_that_wait() {
+    let variables = vec![
+        ("INGEST_MEMORY_BYTES", (2 << 20).to_string()),
+        ("MAX_BODY_BYTES", (1 << 20).to_string()),
+        ("INGEST_WAIT_TIMEOUT_MS", "1000".to_owned()),
+        ("MIN_BODY_BYTES_PER_SECOND", "1".to_owned()),
+    ];
+    let app = App::start_with(AppOptions { workers: 0, variables, ..AppOptions::default() }).await;
+    let mut slow = half_a_request(&app.url, 1 << 20, 1 << 19).await;
+    let drip = tokio::spawn(async move {
+        let mut tick = tokio::time::interval(std::time::Duration::from_millis(50));
+        while slow.write_all(b" ").await.is_ok() {
+            tick.tick().await;
+        }
+    });
+    let large = format!("{}{}", json!([event("one", "u", "t", "2026-03-01T10:00:00Z")]), " ".repeat(1 << 19));
+    eventually("the large body is accepted", async || (app.post("/events", &[], large.clone()).await.0 == 202).then_some(()))
+        .await;
+    eventually("the slow one is closed", async || drip.is_finished().then_some(())).await;
+}

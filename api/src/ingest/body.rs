@@ -14,6 +14,7 @@ use axum::http::{HeaderMap, header};
 use bytes::BufMut;
 use futures::{StreamExt, TryStreamExt};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt};
+use tokio::time::Instant;
 use tokio_util::io::StreamReader;
 use tokio_util::sync::CancellationToken;
 
@@ -107,6 +108,7 @@ async fn read(
     });
     let mut source = StreamReader::new(frames);
     let mut pace = Pace::new(rate(&share, rules));
+    let mut began = Instant::now();
     let first = arrived(&pace, source.fill_buf(), rules).await?.first().copied();
     if first.is_some_and(|byte| encoding.has_huge_window(byte)) {
         return Err(ApiError::Body(format!("the {} data asks for a larger window than is read", encoding.name())));
@@ -122,12 +124,16 @@ async fn read(
         if read == 0 {
             break;
         }
+        if share.is_overdue(began) {
+            return Err(ApiError::BodyTimeout);
+        }
         if collected.len() > rules.max_bytes {
             return Err(ApiError::BodyTooLarge { limit: rules.max_bytes });
         }
         if collected.len() > SMALL_BYTES && !share.is_admitted() {
             share.admit(rules.max_bytes).await?;
             pace = Pace::new(rate(&share, rules));
+            began = Instant::now();
         }
         share.grow_to(collected.len()).await?;
         // A few bytes can unfold to very many, without a wait for the client in between.

@@ -2,16 +2,19 @@
 //!
 //! Small bodies have a part of the budget to themselves and never wait behind large ones. A large body
 //! is admitted with room for all that it may hold, before it is read any further: what is admitted
-//! can finish. Until then nothing is read from its connection. A project has few large bodies in the
+//! can finish, if it arrives in time: while others wait, it has as long as they have. Until a body is
+//! admitted nothing is read from its connection. A project has few large bodies in the
 //! queue at a time and half of the small part, so that no project waits for all requests of another.
 //! What is sent away with 503 was not accepted and is the client's to send again.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rollcall_shared::project::ProjectId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use crate::error::ApiError;
 
@@ -40,6 +43,8 @@ struct Shared {
     large: Arc<Semaphore>,
     large_kib: usize,
     large_timeout: Duration,
+    /// Large bodies that wait to be admitted.
+    waiting: AtomicUsize,
     projects: Mutex<HashMap<ProjectId, Arc<ProjectShare>>>,
 }
 
@@ -74,6 +79,7 @@ impl Budget {
             large: Arc::new(Semaphore::new(large_kib)),
             large_kib,
             large_timeout,
+            waiting: AtomicUsize::new(0),
             projects: Mutex::default(),
         }))
     }
@@ -98,6 +104,13 @@ impl Share {
         self.large.is_some()
     }
 
+    /// Whether others wait for what it holds, and have done so for longer than they may if it was
+    /// admitted at this time.
+    pub(super) fn is_overdue(&self, admitted: Instant) -> bool {
+        let shared = &self.budget.0;
+        self.is_admitted() && admitted.elapsed() > shared.large_timeout && shared.waiting.load(Ordering::Relaxed) > 0
+    }
+
     /// Waits for room for a body of up to `bytes`, with all that is made of it.
     ///
     /// # Errors
@@ -108,6 +121,7 @@ impl Share {
             None => None,
         };
         let shared = &self.budget.0;
+        let _waiter = Waiter::new(shared);
         let kib = u32::try_from(kib(held_at_most(bytes)).min(shared.large_kib)).unwrap_or(u32::MAX);
         let admission = async {
             let place = self.project.large.clone().acquire_owned().await?;
@@ -152,6 +166,22 @@ impl Share {
         let spare = |held: &mut OwnedSemaphorePermit| drop(held.split(held.num_permits().saturating_sub(keep)));
         self.small.iter_mut().flatten().chain(&mut self.large).for_each(spare);
         self.place = None;
+    }
+}
+
+/// Counts a large body while it waits.
+struct Waiter<'s>(&'s Shared);
+
+impl<'s> Waiter<'s> {
+    fn new(shared: &'s Shared) -> Self {
+        shared.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
