@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
-use serde::de::{Deserialize, Deserializer, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Visitor};
 
 use super::wire::Field;
 use crate::error::clipped;
@@ -29,10 +29,24 @@ impl<'a> Name<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    /// As bytes, since the parser would refuse the whole body for half of a surrogate pair in a string.
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_bytes(NameVisitor)
+/// How names are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NamesAs {
+    /// As strings: the parser checks them, and refuses the whole document for half of a surrogate pair.
+    Strings,
+    /// As bytes, of a document that is known to be JSON: a name that is not text is that event's
+    /// problem. The parser does not look for bare control characters in bytes.
+    Bytes,
+}
+
+impl<'de> DeserializeSeed<'de> for NamesAs {
+    type Value = Name<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Name<'de>, D::Error> {
+        match self {
+            Self::Strings => deserializer.deserialize_str(NameVisitor),
+            Self::Bytes => deserializer.deserialize_bytes(NameVisitor),
+        }
     }
 }
 
@@ -45,25 +59,31 @@ impl<'de> Visitor<'de> for NameVisitor {
         f.write_str("the name of a field")
     }
 
-    fn visit_borrowed_bytes<E: serde::de::Error>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
-        // The parser leaves this to whoever asks for bytes.
-        if bytes.iter().any(|byte| *byte < b' ') {
-            return Err(E::custom("control character in the name of a field"));
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(known(name.as_bytes()).unwrap_or(Name::Other(Cow::Borrowed(name))))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(known(name.as_bytes()).unwrap_or_else(|| Name::Other(Cow::Owned(name.to_owned()))))
+    }
+
+    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+        match std::str::from_utf8(bytes) {
+            Ok(name) => self.visit_borrowed_str(name),
+            Err(_) => Ok(Name::NoText(shown(bytes))),
         }
-        Ok(match Field::named(bytes) {
-            Some((field, name)) => Name::Known(field, name),
-            None => std::str::from_utf8(bytes).map_or_else(|_| Name::NoText(shown(bytes)), |name| Name::Other(name.into())),
-        })
     }
 
     fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-        Ok(match Field::named(bytes) {
-            Some((field, name)) => Name::Known(field, name),
-            None => {
-                String::from_utf8(bytes.to_vec()).map_or_else(|_| Name::NoText(shown(bytes)), |name| Name::Other(name.into()))
-            }
-        })
+        match std::str::from_utf8(bytes) {
+            Ok(name) => self.visit_str(name),
+            Err(_) => Ok(Name::NoText(shown(bytes))),
+        }
     }
+}
+
+fn known<'a>(name: &[u8]) -> Option<Name<'a>> {
+    Field::named(name).map(|(field, name)| Name::Known(field, name))
 }
 
 /// As much of a name that is no text as an answer repeats.
@@ -90,18 +110,27 @@ fn shown(mut bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn shown_of(json: &str) -> String {
-        match serde_json::from_str(json).unwrap() {
+    fn name_of(json: &str, names: NamesAs) -> serde_json::Result<String> {
+        let name = names.deserialize(&mut serde_json::Deserializer::from_str(json))?;
+        Ok(match name {
             Name::NoText(shown) => shown,
             Name::Known(_, name) => format!("known {name}"),
             Name::Other(name) => format!("other {name}"),
-        }
+        })
+    }
+
+    fn shown_of(json: &str) -> String {
+        name_of(json, NamesAs::Bytes).unwrap()
     }
 
     #[test]
-    fn a_name_with_a_bare_control_character_is_no_json() {
-        assert!(serde_json::from_str::<Name<'_>>("\"a\nb\"").is_err());
-        assert_eq!(shown_of(r#""a\nb""#), "other a\nb");
+    fn as_a_string_a_name_is_text_without_bare_control_characters() {
+        for json in ["\"a\nb\"", "\"a\\u0041\nb\"", r#""\ud800""#] {
+            assert!(name_of(json, NamesAs::Strings).is_err(), "{json}");
+        }
+        for (json, expected) in [(r#""a\nb""#, "other a\nb"), (r#""\u0074s""#, "known ts"), (r#""ts""#, "known ts")] {
+            assert_eq!(name_of(json, NamesAs::Strings).unwrap(), expected, "{json}");
+        }
     }
 
     #[test]

@@ -5,12 +5,12 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
-use super::name::Name;
-use super::wire::WireEvent;
+use super::name::{Name, NamesAs};
+use super::wire::{ReadEvent, WireEvent};
 
 /// A reader looks up from its work once in so many events.
 const EVENTS_PER_LOOK: usize = 64;
@@ -56,8 +56,8 @@ pub(super) enum PayloadError {
 pub(super) struct Reading<'t> {
     pub(super) format: Format,
     pub(super) max_events: usize,
-    /// Each event of an array is first passed over as a whole and then read. It takes twice as long,
-    /// and a value that is well-formed and has no meaning, such as the number 1e999, spoils its own
+    /// The body, and then each event of an array, is first passed over as a whole and then read. It
+    /// takes longer, and a name or value that is well-formed and has no meaning, such as the number 1e999, spoils its own
     /// event and not the body.
     pub(super) one_by_one: bool,
     /// Looked at now and then.
@@ -78,6 +78,16 @@ pub(super) fn read<'a>(
     }
 }
 
+/// Reads an event from a text that is known to be JSON. Only an object has names and values that are
+/// looked at: the number 1e999 alone would still be an error.
+fn lenient(json: &str) -> serde_json::Result<WireEvent<'_>> {
+    if json.trim_ascii_start().starts_with('{') { ReadEvent(NamesAs::Bytes).from_text(json) } else { Ok(WireEvent::no_object()) }
+}
+
+fn check(json: &str) -> serde_json::Result<()> {
+    serde_json::from_str::<IgnoredAny>(json).map(drop)
+}
+
 /// Counts the events on their way to the sink.
 struct Cutter<'s, 'a> {
     sink: &'s mut dyn FnMut(Result<WireEvent<'a>, String>),
@@ -91,7 +101,8 @@ impl<'a> Cutter<'_, 'a> {
     fn lines(&mut self, text: &'a str) -> Result<(), PayloadError> {
         for line in text.lines().filter(|line| !line.trim_ascii().is_empty()) {
             self.count()?;
-            (self.sink)(serde_json::from_str(line).map_err(|error| format!("the line is not JSON: {error}")));
+            let event = ReadEvent(NamesAs::Strings).from_text(line).or_else(|_| check(line).and_then(|()| lenient(line)));
+            (self.sink)(event.map_err(|error| format!("the line is not JSON: {error}")));
         }
         Ok(())
     }
@@ -99,6 +110,9 @@ impl<'a> Cutter<'_, 'a> {
     fn document(&mut self, text: &'a str) -> Result<(), PayloadError> {
         if text.trim_ascii().is_empty() {
             return Ok(());
+        }
+        if self.reading.one_by_one {
+            check(text).map_err(|error| PayloadError::Syntax(error.to_string()))?;
         }
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let result = Document(self).deserialize(&mut deserializer).and_then(|()| deserializer.end());
@@ -150,9 +164,10 @@ impl<'a> Visitor<'a> for Document<'_, '_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let names = if self.0.reading.one_by_one { NamesAs::Bytes } else { NamesAs::Strings };
         let mut single = WireEvent::default();
         let mut is_envelope = false;
-        while let Some(name) = map.next_key()? {
+        while let Some(name) = map.next_key_seed(names)? {
             if matches!(&name, Name::Other(name) if name == "events") {
                 is_envelope = true;
                 map.next_value_seed(Events(self.0))?;
@@ -199,12 +214,11 @@ impl<'a> Visitor<'a> for Events<'_, '_, 'a> {
         if self.0.reading.one_by_one {
             while let Some(raw) = seq.next_element::<&RawValue>()? {
                 self.0.count().map_err(|fault| self.0.fail(fault))?;
-                let event = if raw.get().starts_with('{') { serde_json::from_str(raw.get()) } else { Ok(WireEvent::no_object()) };
-                (self.0.sink)(event.map_err(|error| format!("the event cannot be read: {error}")));
+                (self.0.sink)(checked(raw.get()).map_err(|error| format!("the event cannot be read: {error}")));
             }
             return Ok(());
         }
-        while let Some(event) = seq.next_element()? {
+        while let Some(event) = seq.next_element_seed(ReadEvent(NamesAs::Strings))? {
             self.0.count().map_err(|fault| self.0.fail(fault))?;
             (self.0.sink)(Ok(event));
         }

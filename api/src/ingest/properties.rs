@@ -10,7 +10,7 @@ use std::collections::hash_map::Entry;
 use serde_json::value::RawValue;
 
 use super::agreement::same;
-use super::name::Name;
+use super::name::NamesAs;
 use super::text;
 
 /// Largest properties in bytes: half of what PostgreSQL would compress and move out of line badly,
@@ -36,7 +36,8 @@ fn entries(object: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
 
         fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
             let mut entries = Vec::new();
-            while let Some((name, value)) = map.next_entry::<Name<'de>, _>()? {
+            while let Some(name) = map.next_key_seed(NamesAs::Bytes)? {
+                let value = map.next_value()?;
                 if let Some(name) = name.text() {
                     entries.push((name, value));
                 }

@@ -7,11 +7,11 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::agreement::agree;
-use super::name::Name;
+use super::name::{Name, NamesAs};
 use super::properties::MAX_PROPERTIES_BYTES;
 use crate::error::clipped;
 
@@ -143,21 +143,36 @@ impl<'a> WireEvent<'a> {
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for WireEvent<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(WireEventVisitor)
+/// Reads any JSON value as an event, and its names in this way.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadEvent(pub(super) NamesAs);
+
+impl<'de> DeserializeSeed<'de> for ReadEvent {
+    type Value = WireEvent<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<WireEvent<'de>, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct WireEventVisitor;
+impl ReadEvent {
+    /// Reads a text that holds one event and nothing else.
+    ///
+    /// # Errors
+    /// If it is not JSON.
+    pub(super) fn from_text(self, text: &str) -> serde_json::Result<WireEvent<'_>> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let event = self.deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        Ok(event)
+    }
 
-impl WireEventVisitor {
     fn no_object<'de, E>() -> Result<WireEvent<'de>, E> {
         Ok(WireEvent::no_object())
     }
 }
 
-impl<'de> Visitor<'de> for WireEventVisitor {
+impl<'de> Visitor<'de> for ReadEvent {
     type Value = WireEvent<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -166,7 +181,7 @@ impl<'de> Visitor<'de> for WireEventVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut event = WireEvent::default();
-        while let Some(name) = map.next_key::<Name<'de>>()? {
+        while let Some(name) = map.next_key_seed(self.0)? {
             event.set(name, map.next_value()?);
         }
         Ok(event)
@@ -215,7 +230,7 @@ mod tests {
 
     #[test]
     fn names_that_agree_are_one_and_names_that_differ_are_told() {
-        let event: WireEvent<'_> = serde_json::from_str(r#"{"user_id":42,"userId":"42","time":1,"ts":2,"uuid":null}"#).unwrap();
+        let event = ReadEvent(NamesAs::Strings).from_text(r#"{"user_id":42,"userId":"42","time":1,"ts":2,"uuid":null}"#).unwrap();
         assert_eq!(event.get(Field::UserId).unwrap().name, "user_id");
         assert_eq!(event.faults, [Fault::Conflict { first: "time", second: "ts" }]);
         assert!(event.get(Field::EventId).is_none());
@@ -224,7 +239,7 @@ mod tests {
     #[test]
     fn an_event_keeps_no_more_of_its_fields_than_may_be_stored() {
         let json = format!("{{{}}}", vec![r#""ts":1,"ts":2,"x":1"#; 100_000].join(","));
-        let event: WireEvent<'_> = serde_json::from_str(&json).unwrap();
+        let event = ReadEvent(NamesAs::Strings).from_text(&json).unwrap();
         assert_eq!(event.faults.len(), MAX_FAULTS);
         assert!(event.extra.len() < MAX_PROPERTIES_BYTES && event.extra_bytes > MAX_PROPERTIES_BYTES);
     }
