@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::json;
 
-use crate::publish::NotDurable;
+use crate::queue::publish::NotDurable;
 
 /// One thing that is wrong with an event or a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

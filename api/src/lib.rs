@@ -8,7 +8,6 @@
 //! It never writes events: that is the worker's work.
 
 mod auth;
-mod confirmations;
 mod dead_letters;
 mod error;
 mod extract;
@@ -18,7 +17,6 @@ mod health;
 mod ingest;
 mod metrics;
 mod pipeline;
-mod publish;
 mod query;
 mod questions;
 mod queue;

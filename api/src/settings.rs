@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rollcall_shared::database::DatabaseSettings;
+use rollcall_shared::queue::connect::NatsSettings;
 use rollcall_shared::settings::{Environment, ListenAddress, Secret};
-use rollcall_shared::topology::NatsSettings;
 
 /// Everything the API can be told.
 #[derive(Debug, Clone)]

@@ -11,18 +11,19 @@ use std::time::Duration;
 use anyhow::Context;
 use backon::{ExponentialBuilder, Retryable};
 use rollcall_shared::database::{self, DatabaseSettings, Presence};
-use rollcall_shared::topology::{self, Role};
+use rollcall_shared::queue::connect::Role;
+use rollcall_shared::queue::{connect, stream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::KeyRing;
-use crate::confirmations::Confirmations;
 use crate::error::ApiError;
 use crate::ingest::{Budget, Lanes};
 use crate::metrics;
-use crate::publish::ChunkPublisher;
 use crate::questions::Questions;
-use crate::queue::Queue;
+use crate::queue::confirmations::Confirmations;
+use crate::queue::publish::ChunkPublisher;
+use crate::queue::state::Queue;
 use crate::settings::ApiSettings;
 use crate::state::AppState;
 
@@ -51,7 +52,7 @@ pub(crate) async fn begin(
     let reads = database::pool(&settings.database, "rollcall-api", settings.read_timeout).context("DATABASE_URL")?;
     let presence = Arc::new(Presence::of(&reads));
     let keys = Arc::new(key_ring(&settings, presence.clone())?);
-    let nats = topology::connect_in_background(&settings.nats.url, Role::Api).await?;
+    let nats = connect::connect_in_background(&settings.nats.url, Role::Api).await?;
     let confirmations = Arc::new(Confirmations::default());
     let publisher = ChunkPublisher::new(nats.clone(), settings.publish_deadline, confirmations.clone());
     let settings = Arc::new(settings);
@@ -124,9 +125,9 @@ async fn migrate(settings: &DatabaseSettings) -> anyhow::Result<()> {
 
 async fn prepare_queue(settings: &ApiSettings) -> anyhow::Result<()> {
     if settings.database.migrate_on_start {
-        topology::ensure_as_admin(&settings.nats).await?;
+        stream::ensure_as_admin(&settings.nats).await?;
     }
     // The API's own client would try for ever with a user who is refused.
-    topology::connect(&settings.nats.url, Role::Api).await?;
+    connect::connect(&settings.nats.url, Role::Api).await?;
     Ok(())
 }

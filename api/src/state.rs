@@ -10,9 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::KeyRing;
 use crate::ingest::{Budget, Lanes};
-use crate::publish::ChunkPublisher;
 use crate::questions::Questions;
-use crate::queue::Queue;
+use crate::queue::publish::ChunkPublisher;
+use crate::queue::state::Queue;
 use crate::settings::ApiSettings;
 
 /// The state of the router; clones share everything.

@@ -137,7 +137,7 @@ fn id(event: &SampleEvent) -> Uuid {
 mod tests {
     use std::collections::HashSet;
 
-    use rollcall_shared::chunk;
+    use rollcall_shared::queue::chunk;
     use serde_json::Value;
 
     use super::*;

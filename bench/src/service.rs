@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use rollcall_shared::queue::connect::NatsSettings;
+use rollcall_shared::queue::{connect, stream};
 use rollcall_shared::settings::Secret;
-use rollcall_shared::topology::{self, NatsSettings};
 use rollcall_stack::{NatsServer, NatsUser};
 use rollcall_worker::bulk::Loader;
 
@@ -53,7 +54,7 @@ impl Service {
         let queue = home.join("nats");
         std::fs::create_dir_all(&home)?;
         let nats = tokio::task::spawn_blocking(move || NatsServer::start(&queue)).await??;
-        topology::ensure_as_admin(&NatsSettings {
+        stream::ensure_as_admin(&NatsSettings {
             url: Secret::new(nats.url(NatsUser::Admin)),
             admin_url: Secret::new(nats.url(NatsUser::Admin)),
             events_max_bytes: 4 << 30,
@@ -115,10 +116,10 @@ impl Service {
 
     /// Waits until nothing is left in the queue.
     pub(crate) async fn drained(&self) -> anyhow::Result<()> {
-        let client = topology::connect(&Secret::new(self.nats.url(NatsUser::Admin)), topology::Role::Admin).await?;
+        let client = connect::connect(&Secret::new(self.nats.url(NatsUser::Admin)), connect::Role::Admin).await?;
         let context = async_nats::jetstream::new(client);
         until("draining the queue", STORED_WITHIN, Duration::from_millis(50), async || {
-            let stream = context.get_stream(topology::STREAM).await?;
+            let stream = context.get_stream(stream::STREAM).await?;
             Ok((stream.cached_info().state.messages == 0).then_some(()))
         })
         .await

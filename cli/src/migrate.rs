@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 use rollcall_shared::database::{self, DatabaseSettings};
+use rollcall_shared::queue::connect::NatsSettings;
+use rollcall_shared::queue::stream;
 use rollcall_shared::settings::Environment;
 use rollcall_shared::telemetry::LogSettings;
-use rollcall_shared::topology::{self, NatsSettings};
 
 use crate::durability::MonitorSettings;
 
@@ -31,7 +32,7 @@ pub(crate) async fn migrate(database: &DatabaseSettings, nats: &NatsSettings) ->
     let pool = database::pool(database, "rollcall-migrate", Duration::ZERO).context("DATABASE_URL")?;
     database::wait_until_reachable(&pool).await;
     database::migrate(&pool).await.context("the schema cannot be brought up to date")?;
-    topology::ensure_as_admin(nats).await?;
+    stream::ensure_as_admin(nats).await?;
     pool.close().await;
     Ok(())
 }

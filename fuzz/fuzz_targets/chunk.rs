@@ -4,7 +4,7 @@
 
 use async_nats::HeaderMap;
 use libfuzzer_sys::fuzz_target;
-use rollcall_shared::chunk::{ENCODING, ENCODING_HEADER, SCHEMA, SCHEMA_HEADER, decompress, events};
+use rollcall_shared::queue::chunk::{ENCODING, ENCODING_HEADER, SCHEMA, SCHEMA_HEADER, decompress, events};
 
 fuzz_target!(|data: &[u8]| {
     let [kind, data @ ..] = data else { return };

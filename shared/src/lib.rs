@@ -1,20 +1,18 @@
 //! The contract between the API, which publishes events, and the workers, which store them.
 //!
-//! An [`event`] is identified, encoded and put into a [`chunk`]; chunks travel through the stream
-//! and the consumer that [`topology`] defines; the tables they end in are made by [`database`].
+//! An [`event`] is identified, encoded and put into a chunk; chunks travel through the [`queue`]; the
+//! tables they end in are made by [`database`].
 //! [`day`] cuts time into the days of a project. [`dotenv`], [`settings`], [`telemetry`] and
 //! [`shutdown`] are what every process does alike.
 //!
 //! It is not a place for code that only one of the two needs.
 
-pub mod chunk;
 pub mod database;
 pub mod day;
-pub mod dead_letter;
 pub mod dotenv;
 pub mod event;
 pub mod project;
+pub mod queue;
 pub mod settings;
 pub mod shutdown;
 pub mod telemetry;
-pub mod topology;

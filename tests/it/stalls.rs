@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{Timestamp, ToSpan};
 use nix::sys::signal::Signal;
 use rollcall_shared::event::identity;
-use rollcall_shared::topology::{CONSUMER, STREAM};
+use rollcall_shared::queue::stream::{CONSUMER, STREAM};
 use rollcall_tests::{App, AppOptions, Pause, Poison, Stranger, event, eventually, metric};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;

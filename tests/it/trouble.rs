@@ -1,6 +1,6 @@
 //! Messages in trouble: one that ends every worker which takes it, and the counts of those that are gone.
 
-use rollcall_shared::chunk::ChunkWriter;
+use rollcall_shared::queue::chunk::ChunkWriter;
 use rollcall_tests::{App, AppOptions, Poison, event, eventually};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;

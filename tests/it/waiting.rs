@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rollcall_shared::topology::STREAM;
+use rollcall_shared::queue::stream::STREAM;
 use rollcall_tests::{App, AppOptions, Poison, event, eventually};
 use serde_json::{Value, json};
 

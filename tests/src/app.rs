@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_nats::jetstream;
 use rollcall_api::ApiSettings;
 use rollcall_shared::database;
+use rollcall_shared::queue::{connect, stream};
 use rollcall_shared::settings::{Environment, Secret};
-use rollcall_shared::topology;
 use rollcall_stack::{NatsServer, NatsUser, Postgres};
 use rollcall_worker::WorkerSettings;
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ impl App {
         let read = |user| Environment::from_pairs(variables(&database_url, &nats, user, &options));
         let api = ApiSettings::from_env(&mut read(NatsUser::Api));
         let worker = WorkerSettings::from_env(&mut read(NatsUser::Worker));
-        topology::ensure_as_admin(&api.nats).await.expect("stream and consumer are made");
+        stream::ensure_as_admin(&api.nats).await.expect("stream and consumer are made");
         let pool = database::pool(&api.database, "test", Duration::ZERO).expect("a valid URL");
 
         let stop = CancellationToken::new();
@@ -153,7 +153,7 @@ impl App {
     /// If there is no connection.
     pub async fn jetstream(&self) -> jetstream::Context {
         let url = Secret::new(self.nats.url(NatsUser::Admin));
-        jetstream::new(topology::connect(&url, topology::Role::Admin).await.expect("a connection"))
+        jetstream::new(connect::connect(&url, connect::Role::Admin).await.expect("a connection"))
     }
 
     /// Sends a body and returns the status and the JSON of the answer.
@@ -227,7 +227,7 @@ impl App {
     pub async fn drained(&self) {
         let context = self.jetstream().await;
         eventually("the queue is empty", || async {
-            let stream = context.get_stream(topology::STREAM).await.ok()?;
+            let stream = context.get_stream(stream::STREAM).await.ok()?;
             (stream.cached_info().state.messages == 0).then_some(())
         })
         .await;

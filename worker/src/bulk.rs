@@ -14,13 +14,14 @@ use jiff::civil::Date;
 use rollcall_shared::project::ProjectId;
 use sqlx::{Connection, PgConnection, PgPool};
 
-use crate::batch::{self, Decoded, Identity, Row, sort_and_deduplicate};
-use crate::claim::claim_new;
-use crate::dictionary::Dictionary;
-use crate::rollup::Deltas;
+use crate::maintenance::{clock, compact, index, partition};
 use crate::status::Status;
+use crate::store::claim::claim_new;
+use crate::store::dictionary::Dictionary;
+use crate::store::rollup::Deltas;
+use crate::store::row::{self, Decoded, Identity, Row, sort_and_deduplicate};
+use crate::store::write::copy;
 use crate::store::{Store, copy_rows, new_events};
-use crate::{clock, compact, copy, index, partition};
 
 /// The caller waits for its own batches, however long they take.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -51,7 +52,7 @@ impl Lines {
     }
 
     fn rows(&self) -> anyhow::Result<Vec<Row<'_>>> {
-        let contents = batch::read(&self.0);
+        let contents = row::read(&self.0);
         match contents.unreadable.into_iter().next() {
             None => Ok(contents.rows),
             Some((_, error)) => Err(error.into()),

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use rollcall_shared::database::ProofError;
-use rollcall_shared::dead_letter::Code;
 use rollcall_shared::project::ProjectId;
+use rollcall_shared::queue::dead_letter::Code;
 
 /// Why rows were not stored.
 #[derive(Debug, thiserror::Error)]

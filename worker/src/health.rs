@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use metrics_exporter_prometheus::PrometheusHandle;
-use rollcall_shared::topology::is_connected;
+use rollcall_shared::queue::connect::is_connected;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 

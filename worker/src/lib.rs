@@ -11,45 +11,31 @@
 //! It answers no questions: that is the API's work. [`bulk`] offers the store to a caller in Rust
 //! who has the events already.
 
-mod backlog;
-mod batch;
 pub mod bulk;
-mod claim;
-mod clock;
-mod compact;
-mod consumer;
-mod copy;
-mod dead_letter;
-mod delivery;
-mod dictionary;
 mod error;
-mod fold;
 mod health;
-mod index;
-mod insert;
-mod lag;
+mod maintenance;
 mod metrics;
-mod partition;
-mod report;
-mod retry;
-mod rollup;
+mod queue;
 mod settings;
 mod settle;
 mod status;
 mod store;
-mod sweep;
-mod trouble;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use rollcall_shared::topology::{self, Role};
+use rollcall_shared::queue::connect::Role;
+use rollcall_shared::queue::{connect, stream};
 use rollcall_shared::{database, shutdown, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use self::settings::WorkerSettings;
+use crate::maintenance::{backlog, compact, index, lag, partition, report, sweep};
+use crate::queue::consumer;
+use crate::settle::retry;
 
 /// A worker that is asked to stop has ended after this long: what was running gets 5 s to end, and
 /// what it leaves to say takes the rest.
@@ -122,9 +108,9 @@ async fn prepare(settings: WorkerSettings, pool: sqlx::PgPool) -> anyhow::Result
     database::wait_until_reachable(&pool).await;
     if settings.database.migrate_on_start {
         database::migrate(&pool).await.context("the schema cannot be brought up to date")?;
-        topology::ensure_as_admin(&settings.nats).await?;
+        stream::ensure_as_admin(&settings.nats).await?;
     }
-    let nats = topology::connect(&settings.nats.url, Role::Worker).await?;
+    let nats = connect::connect(&settings.nats.url, Role::Worker).await?;
     partition::make_at_start(&pool).await;
     Ok(nats)
 }

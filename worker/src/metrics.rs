@@ -1,9 +1,9 @@
 //! The metrics of a worker: what each is, and that what counts from zero is there from the start.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
-use rollcall_shared::dead_letter::Code;
+use rollcall_shared::queue::dead_letter::Code;
 
-use crate::compact::Kind;
+use crate::maintenance::compact::Kind;
 
 /// Describes every metric, and begins every counter: one that appeared only with its first event
 /// could neither be watched nor told from one that is gone.

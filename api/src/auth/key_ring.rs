@@ -76,7 +76,7 @@ impl KeyRing {
     /// schema is not there.
     pub(crate) async fn read_default_project(&self) -> Result<(), ApiError> {
         let id = ProjectId::DEFAULT.0;
-        let row = sqlx::query_file_as!(ProjectRow, "sql/project.sql", id).fetch_one(&self.database).await?;
+        let row = sqlx::query_file_as!(ProjectRow, "sql/keys/project.sql", id).fetch_one(&self.database).await?;
         self.bootstrap.as_ref().map_or(Ok(()), |(_, grant)| grant.project.set_zone(row.time_zone))
     }
 
@@ -139,7 +139,7 @@ impl KeyRing {
     }
 
     async fn ask(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
-        let row = sqlx::query_file_as!(KeyRow, "sql/api_key.sql", hash.as_slice()).fetch_optional(&self.database).await?;
+        let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.as_slice()).fetch_optional(&self.database).await?;
         row.map(|row| {
             let project = Arc::new(Project::new(ProjectId(row.project_id), row.time_zone)?);
             let scopes = row.scopes.iter().filter_map(|name| Scope::named(name)).collect();

@@ -1,9 +1,10 @@
 //! A filter: which dead letters are meant.
 
 use jiff::civil::Date;
-use rollcall_shared::dead_letter::{Code, subjects_of, subjects_of_event, subjects_of_messages};
 use rollcall_shared::event::identity;
 use rollcall_shared::project::ProjectId;
+use rollcall_shared::queue::dead_letter::Code;
+use rollcall_shared::queue::subject::{subjects_of, subjects_of_event, subjects_of_messages};
 
 use super::letter::Letter;
 use crate::auth::Project;

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use async_nats::jetstream::stream::{DirectGetErrorKind, Stream};
-use rollcall_shared::dead_letter::subjects_of;
 use rollcall_shared::project::ProjectId;
-use rollcall_shared::topology::DLQ_STREAM;
+use rollcall_shared::queue::stream::DLQ_STREAM;
+use rollcall_shared::queue::subject::subjects_of;
 
 use super::letter::Letter;
 use crate::error::ApiError;

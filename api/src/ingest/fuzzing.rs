@@ -1,18 +1,18 @@
 //! The door of the fuzz targets to the decompressors, the parser and the validator, with what must
 //! hold of any body.
 
-use rollcall_shared::chunk;
 use rollcall_shared::event::{Event, parse_uuid};
+use rollcall_shared::queue::chunk;
 use serde_json::{Map, Value};
 use tokio::io::AsyncReadExt;
 use tokio_util::sync::CancellationToken;
 
-use super::encoding::Encoding;
-use super::payload::Format;
-use super::prepare::{Lines, Prepared, prepare};
-use super::resend::BatchId;
-use super::validate::Rules;
 use crate::error::ApiError;
+use crate::ingest::body::encoding::Encoding;
+use crate::ingest::parse::payload::Format;
+use crate::ingest::parse::validate::Rules;
+use crate::ingest::prepare::{Lines, Prepared, prepare};
+use crate::ingest::resend::BatchId;
 use crate::settings::RequestLimits;
 
 const LIMITS: RequestLimits = RequestLimits { max_events: 100_000, max_body_bytes: 64 << 20 };
@@ -141,7 +141,7 @@ fn holds_what_was_sent(event: &Event<'_>, sent: &Map<String, Value>) {
 fn properties_of(sent: &Map<String, Value>) -> Map<String, Value> {
     let names = ["properties", "payload", "metadata", "jsonDetails"];
     let mut expected = names.iter().find_map(|name| sent.get(*name)?.as_object()).cloned().unwrap_or_default();
-    for (name, value) in sent.iter().filter(|(name, _)| super::wire::Field::named(name.as_bytes()).is_none()) {
+    for (name, value) in sent.iter().filter(|(name, _)| crate::ingest::parse::wire::Field::named(name.as_bytes()).is_none()) {
         expected.entry(name).or_insert_with(|| value.clone());
     }
     expected

@@ -6,27 +6,14 @@
 //! `resend` makes ids that a resend makes again; `wait` is for clients that want to know of the end.
 //! Nothing here reads or writes PostgreSQL.
 
-mod agreement;
 mod body;
-mod budget;
-mod compress;
-mod encoding;
+mod deliver;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
-mod lane;
-mod name;
-mod pace;
-mod payload;
+mod parse;
 mod prepare;
-mod properties;
 mod resend;
-mod text;
-mod time;
 mod trace;
-mod validate;
-mod value;
-mod wait;
-mod wire;
 
 use std::time::Duration;
 
@@ -43,20 +30,20 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use self::body::BodyRules;
-pub(crate) use self::budget::Budget;
-use self::budget::Share;
-pub(crate) use self::lane::Lanes;
-use self::lane::Luggage;
-use self::payload::Format;
-use self::prepare::{Lines, MAX_LISTED_IDS, Prepared, prepare};
-use self::resend::BatchId;
-use self::validate::Rules;
-use self::wait::{Inbox, Stored};
 use crate::auth::{Access, Ingest};
 use crate::error::{ApiError, Problem};
 use crate::extract::{Parameters, RequestId};
-use crate::publish::{NotDurable, Origin};
+use crate::ingest::body::BodyRules;
+pub(crate) use crate::ingest::body::budget::Budget;
+use crate::ingest::body::budget::Share;
+pub(crate) use crate::ingest::deliver::lane::Lanes;
+use crate::ingest::deliver::lane::Luggage;
+use crate::ingest::deliver::wait::{Inbox, Stored};
+use crate::ingest::parse::payload::Format;
+use crate::ingest::parse::validate::Rules;
+use crate::ingest::prepare::{Lines, MAX_LISTED_IDS, Prepared, prepare};
+use crate::ingest::resend::BatchId;
+use crate::queue::publish::{NotDurable, Origin};
 use crate::state::AppState;
 
 /// Bodies up to this size are parsed where they arrive; a thread of their own would cost more.

@@ -5,18 +5,18 @@
 use std::borrow::Cow;
 use std::thread::{self, Scope};
 
-use rollcall_shared::chunk::{Chunk, ChunkWriter};
+use rollcall_shared::queue::chunk::{Chunk, ChunkWriter};
 use tokio_util::sync::CancellationToken;
 
-use super::compress::Compressor;
-use super::payload::{self, Format, PayloadError, Reading};
-use super::validate::{Rules, validate};
-use super::wire::WireEvent;
 use crate::error::{ApiError, Problem};
+use crate::ingest::deliver::compress::Compressor;
+use crate::ingest::parse::payload::{self, Format, PayloadError, Reading};
+use crate::ingest::parse::validate::{Rules, validate};
+use crate::ingest::parse::wire::WireEvent;
 use crate::settings::RequestLimits;
 
 /// Ids are listed in the answer for batches of up to this many events.
-pub(super) const MAX_LISTED_IDS: usize = 100;
+pub(crate) const MAX_LISTED_IDS: usize = 100;
 /// Problems are listed for this many bad events.
 const MAX_LISTED_EVENTS: usize = 100;
 /// Lines up to this size wait for company and share a message; more leave as chunks of their own.
@@ -24,7 +24,7 @@ const MAX_SHARED_BYTES: usize = 64 * 1024;
 
 /// How the events of a request travel.
 #[derive(Debug)]
-pub(super) enum Lines {
+pub(crate) enum Lines {
     /// Few enough to share a message with other requests.
     Few(Vec<u8>),
     /// Compressed into messages of their own.
@@ -33,7 +33,7 @@ pub(super) enum Lines {
 
 impl Lines {
     /// Bytes held in memory.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Few(lines) => lines.len(),
             Self::Chunks(chunks) => chunks.iter().map(|chunk| chunk.payload.len()).sum(),
@@ -44,7 +44,7 @@ impl Lines {
     ///
     /// # Errors
     /// Only if the compressor has no memory.
-    pub(super) fn into_chunks(self, events: u32) -> std::io::Result<Vec<Chunk>> {
+    pub(crate) fn into_chunks(self, events: u32) -> std::io::Result<Vec<Chunk>> {
         match self {
             Self::Chunks(chunks) => Ok(chunks),
             Self::Few(lines) => {
@@ -58,23 +58,23 @@ impl Lines {
 
 /// A batch that can be published, and what was wrong with the rest of it.
 #[derive(Debug)]
-pub(super) struct Prepared {
-    pub(super) lines: Lines,
+pub(crate) struct Prepared {
+    pub(crate) lines: Lines,
     /// Good events.
-    pub(super) events: usize,
+    pub(crate) events: usize,
     /// The ids of the good events, where there are few.
-    pub(super) event_ids: Vec<String>,
+    pub(crate) event_ids: Vec<String>,
     /// Bad events.
-    pub(super) invalid_events: usize,
+    pub(crate) invalid_events: usize,
     /// What is wrong with the first of them.
-    pub(super) problems: Vec<Problem>,
+    pub(crate) problems: Vec<Problem>,
 }
 
 /// Reads and judges a whole body, unless nobody waits for it any more.
 ///
 /// # Errors
 /// Only if the body as such cannot be read; bad events are counted in the result.
-pub(super) fn prepare(
+pub(crate) fn prepare(
     body: &[u8],
     format: Format,
     limits: RequestLimits,

@@ -14,11 +14,11 @@ const COUNTED: u128 = (1 << 62) - 1;
 
 /// The id of a batch: a UUIDv7 of the time at which it was first received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct BatchId(pub(super) Uuid);
+pub(crate) struct BatchId(pub(crate) Uuid);
 
 impl BatchId {
     /// A new one for a batch received at this time, in microseconds since 1970.
-    pub(super) fn new(received_at_us: i64) -> Self {
+    pub(crate) fn new(received_at_us: i64) -> Self {
         let micros = u64::try_from(received_at_us).unwrap_or(0);
         let nanos = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1_000;
         Self(Uuid::new_v7(Timestamp::from_unix(NoContext, micros / 1_000_000, nanos)))
@@ -26,23 +26,23 @@ impl BatchId {
 
     /// The batch that an `Idempotency-Key` names; `None` for keys that clients made up, and for times
     /// later than `latest_us`.
-    pub(super) fn of_key(key: &str, latest_us: i64) -> Option<Self> {
+    pub(crate) fn of_key(key: &str, latest_us: i64) -> Option<Self> {
         let id = Self(key.strip_prefix(PREFIX)?.parse().ok()?);
         (id.0.get_version_num() == 7 && id.key() == key && id.received_at_us() <= latest_us).then_some(id)
     }
 
     /// The `Idempotency-Key` with which the batch can be sent again.
-    pub(super) fn key(self) -> String {
+    pub(crate) fn key(self) -> String {
         format!("{PREFIX}{}", self.0)
     }
 
     /// When the batch was first received, in whole milliseconds, as microseconds since 1970.
-    pub(super) fn received_at_us(self) -> i64 {
+    pub(crate) fn received_at_us(self) -> i64 {
         i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX / 1_000) * 1_000
     }
 
     /// The id of the event at this place.
-    pub(super) fn event_id(self, index: usize) -> Uuid {
+    pub(crate) fn event_id(self, index: usize) -> Uuid {
         let bits = self.0.as_u128();
         let counted = (bits & COUNTED).wrapping_add(index as u128 + 1) & COUNTED;
         Uuid::from_u128(bits & !COUNTED | counted)

@@ -1,11 +1,11 @@
 //! The trace that a request belongs to, as W3C Trace Context names it.
 
 use axum::http::HeaderMap;
-use rollcall_shared::chunk::TRACE_HEADER;
+use rollcall_shared::queue::chunk::TRACE_HEADER;
 
 /// The parent that the client names, if it is well-formed: `00-<32 hex>-<16 hex>-<2 hex>`. Anything
 /// else is ignored, as the standard asks; it also bounds what is put on a message.
-pub(super) fn parent(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn parent(headers: &HeaderMap) -> Option<String> {
     headers.get(TRACE_HEADER)?.to_str().ok().filter(|value| is_well_formed(value)).map(str::to_owned)
 }
 

@@ -4,9 +4,9 @@ use axum::Json;
 use axum::extract::State;
 use jiff::civil::Date;
 use rollcall_shared::day::Day;
-use rollcall_shared::dead_letter::{subjects_of_event, subjects_of_messages};
 use rollcall_shared::event::identity;
 use rollcall_shared::project::ProjectId;
+use rollcall_shared::queue::subject::{subjects_of_event, subjects_of_messages};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -71,7 +71,7 @@ async fn place(app: &AppState, project: ProjectId, id: Uuid) -> Result<Place, Ap
 
 async fn stored(app: &AppState, project: ProjectId, id: Uuid) -> Result<Option<Stored>, ApiError> {
     let mut connection = app.questions.ask(project).await?;
-    let rows = sqlx::query_file!("sql/event_days.sql", project.0, id).fetch_all(&mut *connection).await?;
+    let rows = sqlx::query_file!("sql/pipeline/event_days.sql", project.0, id).fetch_all(&mut *connection).await?;
     connection.answered();
     let found = rows.len();
     let days: Vec<_> = rows.into_iter().map(|row| Date::from(row.day)).filter(|day| *day != Day::UNDATED.date()).collect();

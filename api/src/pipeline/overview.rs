@@ -7,7 +7,7 @@ use axum::extract::State;
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
 use rollcall_shared::project::ProjectId;
-use rollcall_shared::topology::{DLQ_STREAM, STREAM};
+use rollcall_shared::queue::stream::{DLQ_STREAM, STREAM};
 use serde_json::{Value, json};
 
 use crate::auth::{Access, Read};
@@ -62,7 +62,7 @@ pub(crate) async fn overview(
 async fn workers(app: &AppState, project: ProjectId) -> Option<Vec<WorkerRow>> {
     let rows = async {
         let mut connection = app.questions.ask(project).await?;
-        let rows = sqlx::query_file_as!(WorkerRow, "sql/worker_reports.sql").fetch_all(&mut *connection).await?;
+        let rows = sqlx::query_file_as!(WorkerRow, "sql/pipeline/worker_reports.sql").fetch_all(&mut *connection).await?;
         connection.answered();
         Ok::<_, ApiError>(rows)
     };

@@ -155,7 +155,7 @@ async fn from_rollups(app: &AppState, project: &Project, question: &Question) ->
     let want_bitmaps = question.granularity != Granularity::Day;
     let mut connection = app.questions.ask(project.id).await?;
     let rows = sqlx::query_file!(
-        "sql/dau.sql",
+        "sql/stats/dau.sql",
         project.id.0,
         from.to_sqlx() as _,
         to.to_sqlx() as _,
@@ -184,7 +184,7 @@ async fn from_events(app: &AppState, project: &Project, question: &Question) -> 
     let Period { from, to } = question.period;
     let mut connection = app.questions.ask(project.id).await?;
     let rows = sqlx::query_file!(
-        "sql/dau_events.sql",
+        "sql/rows/dau.sql",
         project.id.0,
         from.to_sqlx() as _,
         to.to_sqlx() as _,

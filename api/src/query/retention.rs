@@ -211,8 +211,8 @@ async fn load(app: &AppState, project: &Project, question: &Question, all: &mut 
     let from: Vec<_> = all.0.iter().map(|series| series.from.to_sqlx()).collect();
     let to = vec![last; all.0.len()];
     let mut connection = app.questions.ask(project.id).await?;
-    let mut rows =
-        sqlx::query_file!("sql/retention.sql", project.id.0, &numbers, &names as _, &from as _, &to as _).fetch(&mut *connection);
+    let mut rows = sqlx::query_file!("sql/stats/retention.sql", project.id.0, &numbers, &names as _, &from as _, &to as _)
+        .fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         let series = &mut all.0[usize::try_from(row.series).unwrap_or(0)];
         let union = match question.windows.of(row.day.into()) {
@@ -232,7 +232,7 @@ async fn from_events(app: &AppState, project: &Project, question: &Question) -> 
     let to: Vec<_> = windows.map(|window| question.windows.last(window).to_sqlx()).collect();
     let mut connection = app.questions.ask(project.id).await?;
     let rows = sqlx::query_file!(
-        "sql/retention_events.sql",
+        "sql/rows/retention.sql",
         project.id.0,
         &from as _,
         &to as _,

@@ -39,12 +39,12 @@ pub(crate) async fn top_events(
     let mut connection = app.questions.ask(project.id).await?;
     let data = match source {
         Source::Rollups => {
-            sqlx::query_file_as!(Count, "sql/top_events.sql", project.id.0, from as _, to as _, limit)
+            sqlx::query_file_as!(Count, "sql/stats/top_events.sql", project.id.0, from as _, to as _, limit)
                 .fetch_all(&mut *connection)
                 .await?
         }
         Source::Events => {
-            sqlx::query_file_as!(Count, "sql/top_events_events.sql", project.id.0, from as _, to as _, limit, zone.name)
+            sqlx::query_file_as!(Count, "sql/rows/top_events.sql", project.id.0, from as _, to as _, limit, zone.name)
                 .fetch_all(&mut *connection)
                 .await?
         }

@@ -10,9 +10,10 @@ use anyhow::ensure;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
 use futures::future::try_join_all;
-use rollcall_shared::chunk::{Chunk, ChunkWriter};
+use rollcall_shared::queue::chunk::{Chunk, ChunkWriter};
+use rollcall_shared::queue::connect::Role;
+use rollcall_shared::queue::connect;
 use rollcall_shared::settings::Secret;
-use rollcall_shared::topology::{self, Role};
 use rollcall_stack::{NatsServer, NatsUser};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -59,7 +60,7 @@ struct ParsedEvent<'a> {
 impl BareSteps {
     /// Makes the stream. Only the administrator may, and may publish to it.
     pub(crate) async fn start(nats: &NatsServer) -> anyhow::Result<Self> {
-        let client = topology::connect(&Secret::new(nats.url(NatsUser::Admin)), Role::Admin).await?;
+        let client = connect::connect(&Secret::new(nats.url(NatsUser::Admin)), Role::Admin).await?;
         let context = jetstream::new(client);
         let config = Config {
             name: STREAM.to_owned(),

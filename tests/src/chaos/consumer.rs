@@ -1,6 +1,6 @@
 //! The shared consumer, deleted under the workers' hands.
 
-use rollcall_shared::topology::{CONSUMER, STREAM};
+use rollcall_shared::queue::stream::{CONSUMER, STREAM};
 
 use super::check::Check;
 use super::failure::{Failure, Failures};

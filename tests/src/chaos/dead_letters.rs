@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rollcall_shared::dead_letter::Code;
+use rollcall_shared::queue::dead_letter::Code;
 use serde_json::Value;
 
 use super::catalog::{Catalog, POISON};

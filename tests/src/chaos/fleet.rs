@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, Context};
+use rollcall_shared::queue::connect;
+use rollcall_shared::queue::connect::Role;
 use rollcall_shared::settings::Secret;
-use rollcall_shared::topology::{self, Role};
 use rollcall_stack::{NatsUser, Stack};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -123,7 +124,7 @@ impl Fleet {
 
     /// JetStream as the user who may do everything, over a connection of its own.
     pub(crate) async fn jetstream(&self) -> Option<Context> {
-        topology::connect(&self.nats_admin_url, Role::Admin).await.ok().map(jetstream::new)
+        connect::connect(&self.nats_admin_url, Role::Admin).await.ok().map(jetstream::new)
     }
 
     /// Every path between two processes.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rollcall_shared::topology::{DLQ_STREAM, STREAM};
+use rollcall_shared::queue::stream::{DLQ_STREAM, STREAM};
 
 use super::check::Check;
 use super::client::Sender;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::stream::Info;
 use futures::TryStreamExt;
-use rollcall_shared::topology::{CONSUMER, DLQ_STREAM, STREAM};
+use rollcall_shared::queue::stream::{CONSUMER, DLQ_STREAM, STREAM};
 
 use super::check::Check;
 use super::failure::Failure;

@@ -1,0 +1,182 @@
+//! The body: read from the client as fast as there is room for it, decompressed, and never larger
+//! than allowed.
+//!
+//! `encoding` names the decompressors, `pace` ends bodies that arrive too slowly, and `budget` says
+//! when there is room. Nothing here looks at what the bytes mean.
+
+pub(crate) mod budget;
+pub(crate) mod encoding;
+mod pace;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use axum::body::{Body, BodyDataStream};
+use axum::http::{HeaderMap, header};
+use bytes::BufMut;
+use futures::{StreamExt, TryStreamExt};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt};
+use tokio::time::Instant;
+use tokio_util::io::StreamReader;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::ApiError;
+use crate::ingest::body::budget::{SMALL_BYTES, Share};
+use crate::ingest::body::encoding::Encoding;
+use crate::ingest::body::pace::Pace;
+
+/// Read at a time. The limits are checked after each read, and other tasks get a turn.
+const READ_BYTES: usize = 64 * 1024;
+/// A compressed body is taken for large if it would be once it unfolds this often.
+const USUAL_RATIO: usize = 8;
+/// How many times the limit of a body's bytes may arrive compressed. Honest compressors add a few bytes
+/// in a thousand; without a limit a body of empty members would go on for ever.
+const MAX_GROWTH: u64 = 2;
+/// Least rate of a body that may hold only little memory, in bytes a second: the slowest of mobile
+/// networks.
+const MIN_SMALL_BYTES_PER_SECOND: u64 = 4 * 1024;
+/// How long the rest of a refused body is passed over before the answer.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
+/// Bodies under way get this much time to arrive once the process is to stop.
+const STOP_GRACE: Duration = Duration::from_secs(3);
+
+/// What bodies must keep to.
+#[derive(Debug, Clone)]
+pub(crate) struct BodyRules {
+    /// Bytes after decompression.
+    pub(crate) max_bytes: usize,
+    /// Least rate of a body that others may be waiting for.
+    pub(crate) min_bytes_per_second: u64,
+    /// Cancelled when the process is to stop.
+    pub(crate) stop: CancellationToken,
+}
+
+/// Reads a whole body, decompressed.
+///
+/// # Errors
+/// Only if it is too large, too slow, broken, or encoded in a way that is not read; if there is no
+/// room for it; or if the process stops meanwhile.
+pub(crate) async fn collect(
+    body: Body,
+    headers: &HeaderMap,
+    rules: &BodyRules,
+    share: Share,
+) -> Result<(Vec<u8>, Share), ApiError> {
+    let encoding = Encoding::of_headers(headers)?;
+    let stopping = async {
+        rules.stop.cancelled().await;
+        tokio::time::sleep(STOP_GRACE).await;
+    };
+    let mut frames = body.into_data_stream();
+    let collected = tokio::select! {
+        collected = read(&mut frames, headers, encoding, rules, share) => collected,
+        () = stopping => Err(ApiError::Stopping),
+    };
+    if matches!(collected, Err(ApiError::BodyTooLarge { .. } | ApiError::Overloaded)) {
+        discard(frames).await;
+    }
+    collected
+}
+
+/// Passes over the rest of a body: many clients read no answer before they have sent all of it. It is
+/// looked at no longer than most clients need.
+async fn discard(mut frames: BodyDataStream) {
+    let rest = async { while let Ok(Some(_)) = frames.try_next().await {} };
+    let _ = tokio::time::timeout(DISCARD_TIMEOUT, rest).await;
+}
+
+async fn read(
+    frames: &mut BodyDataStream,
+    headers: &HeaderMap,
+    encoding: Encoding,
+    rules: &BodyRules,
+    mut share: Share,
+) -> Result<(Vec<u8>, Share), ApiError> {
+    let length = content_length(headers);
+    let mut collected = Vec::with_capacity(length.unwrap_or(READ_BYTES).min(READ_BYTES));
+    if let Some(bytes) = announced_bytes(length, encoding, rules.max_bytes)? {
+        share.admit(bytes).await?;
+        if encoding == Encoding::Identity {
+            collected.reserve_exact(bytes);
+        }
+    }
+    let wire_bytes = Arc::new(AtomicU64::new(0));
+    let counted = wire_bytes.clone();
+    let max_wire_bytes = rules.max_bytes as u64 * MAX_GROWTH;
+    let frames = frames.map(move |frame| {
+        let frame = frame.map_err(io::Error::other)?;
+        let before = counted.fetch_add(frame.len() as u64, Ordering::Relaxed);
+        if before + frame.len() as u64 > max_wire_bytes { Err(io::Error::from(io::ErrorKind::FileTooLarge)) } else { Ok(frame) }
+    });
+    let mut source = StreamReader::new(frames);
+    let mut pace = Pace::new(rate(&share, rules));
+    let mut began = Instant::now();
+    let first = arrived(&pace, source.fill_buf(), rules).await?.first().copied();
+    if first.is_some_and(|byte| encoding.has_huge_window(byte)) {
+        return Err(ApiError::Body(format!("the {} data asks for a larger window than is read", encoding.name())));
+    }
+    let mut reader: Box<dyn AsyncRead + Send + Unpin + '_> = encoding.reader(&mut source);
+    let mut paid_bytes = 0;
+    loop {
+        let mut window = (&mut collected).limit(READ_BYTES);
+        let read = arrived(&pace, reader.read_buf(&mut window), rules).await?;
+        let arrived_bytes = wire_bytes.load(Ordering::Relaxed);
+        pace.advance(arrived_bytes - paid_bytes);
+        paid_bytes = arrived_bytes;
+        if read == 0 {
+            break;
+        }
+        if share.is_overdue(began) {
+            return Err(ApiError::BodyTimeout);
+        }
+        if collected.len() > rules.max_bytes {
+            return Err(ApiError::BodyTooLarge { limit: rules.max_bytes });
+        }
+        if collected.len() > SMALL_BYTES && !share.is_admitted() {
+            share.admit(rules.max_bytes).await?;
+            pace = Pace::new(rate(&share, rules));
+            began = Instant::now();
+        }
+        share.grow_to(collected.len()).await?;
+        // A few bytes can unfold to very many, without a wait for the client in between.
+        tokio::task::coop::consume_budget().await;
+    }
+    drop(reader);
+    if !arrived(&pace, source.fill_buf(), rules).await?.is_empty() {
+        return Err(ApiError::Body(format!("the body goes on after the end of its {} data", encoding.name())));
+    }
+    Ok((collected, share))
+}
+
+/// Waits for more of the body, as long as its pace allows.
+async fn arrived<T>(pace: &Pace, more: impl Future<Output = io::Result<T>>, rules: &BodyRules) -> Result<T, ApiError> {
+    let more = tokio::time::timeout(pace.slack(), more).await.map_err(|_| ApiError::BodyTimeout)?;
+    more.map_err(|error| match error.kind() {
+        io::ErrorKind::FileTooLarge => ApiError::BodyTooLarge { limit: rules.max_bytes },
+        _ => ApiError::Body(format!("the body cannot be read or decompressed: {error}")),
+    })
+}
+
+/// How much room a body needs that says beforehand that it is large.
+///
+/// # Errors
+/// [`ApiError::BodyTooLarge`] if it says that it is too large.
+fn announced_bytes(length: Option<usize>, encoding: Encoding, max_bytes: usize) -> Result<Option<usize>, ApiError> {
+    match (length, encoding) {
+        (Some(bytes), Encoding::Identity) if bytes > max_bytes => Err(ApiError::BodyTooLarge { limit: max_bytes }),
+        (Some(bytes), Encoding::Identity) => Ok(Some(bytes).filter(|bytes| *bytes > SMALL_BYTES)),
+        (Some(bytes), _) if bytes as u64 > max_bytes as u64 * MAX_GROWTH => Err(ApiError::BodyTooLarge { limit: max_bytes }),
+        (Some(bytes), _) => Ok((bytes.saturating_mul(USUAL_RATIO) > SMALL_BYTES).then_some(max_bytes)),
+        (None, _) => Ok(None),
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<usize> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+fn rate(share: &Share, rules: &BodyRules) -> u64 {
+    if share.is_admitted() { rules.min_bytes_per_second } else { MIN_SMALL_BYTES_PER_SECOND.min(rules.min_bytes_per_second) }
+}

@@ -1,0 +1,5 @@
+//! Delivering: lines and chunks go into the queue.
+
+pub(crate) mod compress;
+pub(crate) mod lane;
+pub(crate) mod wait;

@@ -1,0 +1,115 @@
+//! Waiting until events are stored: `?wait=stored`.
+//!
+//! The messages of such a request travel alone and name an inbox. Workers report there what they
+//! settled of each; the request adds the reports up. A report that gets lost, or a time that runs
+//! out, makes the answer the usual 202: the events are safe either way.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use async_nats::Subscriber;
+use futures::StreamExt;
+use rollcall_shared::queue::chunk::Settled;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use crate::error::ApiError;
+
+/// A client that cannot subscribe within this time has no connection.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What became of the events of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Stored {
+    inserted: u64,
+    duplicates: u64,
+    dead_lettered: u64,
+}
+
+/// Listens for the reports of one request.
+pub(crate) struct Inbox {
+    subject: String,
+    reports: Subscriber,
+}
+
+impl Inbox {
+    /// An inbox of its own, to be opened before anything is published.
+    ///
+    /// # Errors
+    /// [`ApiError::QueueUnavailable`].
+    pub(crate) async fn open(client: &async_nats::Client) -> Result<Self, ApiError> {
+        let subject = client.new_inbox();
+        // Without a connection the client may wait for one.
+        let subscribed = tokio::time::timeout(PATIENCE, client.subscribe(format!("{subject}.*"))).await;
+        let reports = subscribed.map_err(|_| ApiError::QueueUnavailable)?.map_err(|_| ApiError::QueueUnavailable)?;
+        Ok(Self { subject, reports })
+    }
+
+    pub(crate) fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The sum of all reports once nothing is left open. `None` if that is not so in time.
+    pub(crate) async fn wait(mut self, chunks: usize, events: u64, until: Instant) -> Option<Stored> {
+        let mut sum = Sum::new(chunks);
+        while !sum.is_complete() {
+            let report = tokio::time::timeout_at(until, self.reports.next()).await.ok()??;
+            let chunk = report.subject.rsplit('.').next().and_then(|index| index.parse().ok());
+            if let (Some(chunk), Ok(settled)) = (chunk, serde_json::from_slice(&report.payload)) {
+                sum.add(chunk, settled);
+            }
+        }
+        Some(sum.stored(events))
+    }
+}
+
+/// Reports added up.
+struct Sum {
+    open: HashSet<usize>,
+    inserted: u64,
+    dead_lettered: u64,
+}
+
+impl Sum {
+    fn new(chunks: usize) -> Self {
+        Self { open: (0..chunks).collect(), inserted: 0, dead_lettered: 0 }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// A report about a chunk that is done with comes from a redelivery and says nothing new.
+    fn add(&mut self, chunk: usize, settled: Settled) {
+        if !self.open.contains(&chunk) {
+            return;
+        }
+        self.inserted += settled.inserted;
+        self.dead_lettered += settled.dead_lettered;
+        if settled.pending == 0 {
+            self.open.remove(&chunk);
+        }
+    }
+
+    fn stored(&self, events: u64) -> Stored {
+        let (inserted, dead_lettered) = (self.inserted, self.dead_lettered);
+        Stored { inserted, dead_lettered, duplicates: events.saturating_sub(inserted + dead_lettered) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_of_later_deliveries_add_up() {
+        let mut sum = Sum::new(2);
+        sum.add(1, Settled { inserted: 5, dead_lettered: 0, pending: 0 });
+        sum.add(0, Settled { inserted: 98, dead_lettered: 0, pending: 1 });
+        sum.add(1, Settled { inserted: 0, dead_lettered: 0, pending: 0 });
+        assert!(!sum.is_complete());
+        sum.add(0, Settled { inserted: 0, dead_lettered: 1, pending: 0 });
+        assert!(sum.is_complete());
+        assert_eq!(sum.stored(105), Stored { inserted: 103, duplicates: 1, dead_lettered: 1 });
+    }
+}

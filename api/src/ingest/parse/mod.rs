@@ -1,0 +1,11 @@
+//! Parsing: a body becomes events, and each event a line that can be stored, or problems.
+
+pub(crate) mod agreement;
+pub(crate) mod name;
+pub(crate) mod payload;
+pub(crate) mod properties;
+pub(crate) mod text;
+pub(crate) mod time;
+pub(crate) mod validate;
+pub(crate) mod value;
+pub(crate) mod wire;

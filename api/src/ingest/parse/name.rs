@@ -1,0 +1,151 @@
+//! Names: the keys of an event, told apart as they are read.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write};
+
+use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
+
+use crate::error::clipped;
+use crate::ingest::parse::wire::Field;
+
+/// A key of a JSON object.
+pub(crate) enum Name<'a> {
+    /// A name of a field that has a meaning of its own.
+    Known(Field, &'static str),
+    /// Any other, borrowed where it holds no escapes.
+    Other(Cow<'a, str>),
+    /// It holds half of a surrogate pair, which no text can; clipped, with that half as an escape.
+    NoText(String),
+}
+
+impl<'a> Name<'a> {
+    /// The name as a text, if it is one.
+    pub(crate) fn text(self) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Known(_, name) => Some(Cow::Borrowed(name)),
+            Self::Other(name) => Some(name),
+            Self::NoText(_) => None,
+        }
+    }
+}
+
+/// How names are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NamesAs {
+    /// As strings: the parser checks them, and refuses the whole document for half of a surrogate pair.
+    Strings,
+    /// As bytes, of a document that is known to be JSON: a name that is not text is that event's
+    /// problem. The parser does not look for bare control characters in bytes.
+    Bytes,
+}
+
+impl<'de> DeserializeSeed<'de> for NamesAs {
+    type Value = Name<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Name<'de>, D::Error> {
+        match self {
+            Self::Strings => deserializer.deserialize_str(NameVisitor),
+            Self::Bytes => deserializer.deserialize_bytes(NameVisitor),
+        }
+    }
+}
+
+struct NameVisitor;
+
+impl<'de> Visitor<'de> for NameVisitor {
+    type Value = Name<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a field")
+    }
+
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+        Ok(known(name.as_bytes()).unwrap_or(Name::Other(Cow::Borrowed(name))))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+        Ok(known(name.as_bytes()).unwrap_or_else(|| Name::Other(Cow::Owned(name.to_owned()))))
+    }
+
+    fn visit_borrowed_bytes<E: Error>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+        match std::str::from_utf8(bytes) {
+            Ok(name) => self.visit_borrowed_str(name),
+            Err(_) => Ok(Name::NoText(shown(bytes))),
+        }
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+        match std::str::from_utf8(bytes) {
+            Ok(name) => self.visit_str(name),
+            Err(_) => Ok(Name::NoText(shown(bytes))),
+        }
+    }
+}
+
+fn known<'a>(name: &[u8]) -> Option<Name<'a>> {
+    Field::named(name).map(|(field, name)| Name::Known(field, name))
+}
+
+/// As much of a name that is no text as an answer repeats.
+fn shown(mut bytes: &[u8]) -> String {
+    let mut shown = String::new();
+    while let Err(error) = std::str::from_utf8(bytes) {
+        let (text, rest) = bytes.split_at(error.valid_up_to());
+        shown += &clipped(&String::from_utf8_lossy(text));
+        // The parser writes each half as the three bytes that UTF-8 would have for it.
+        let &[_, middle, last, ref rest @ ..] = rest else { return shown };
+        let half = 0xd000 | u32::from(middle & 0x3f) << 6 | u32::from(last & 0x3f);
+        // Writing to a string cannot fail.
+        let _ = write!(shown, "\\u{half:04x}");
+        if clipped(&shown).len() < shown.len() {
+            return clipped(&shown).into_owned();
+        }
+        bytes = rest;
+    }
+    shown += &String::from_utf8_lossy(bytes);
+    clipped(&shown).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name_of(json: &str, names: NamesAs) -> serde_json::Result<String> {
+        let name = names.deserialize(&mut serde_json::Deserializer::from_str(json))?;
+        Ok(match name {
+            Name::NoText(shown) => shown,
+            Name::Known(_, name) => format!("known {name}"),
+            Name::Other(name) => format!("other {name}"),
+        })
+    }
+
+    fn shown_of(json: &str) -> String {
+        name_of(json, NamesAs::Bytes).unwrap()
+    }
+
+    #[test]
+    fn as_a_string_a_name_is_text_without_bare_control_characters() {
+        for json in ["\"a\nb\"", "\"a\\u0041\nb\"", r#""\ud800""#] {
+            assert!(name_of(json, NamesAs::Strings).is_err(), "{json}");
+        }
+        for (json, expected) in [(r#""a\nb""#, "other a\nb"), (r#""\u0074s""#, "known ts"), (r#""ts""#, "known ts")] {
+            assert_eq!(name_of(json, NamesAs::Strings).unwrap(), expected, "{json}");
+        }
+    }
+
+    #[test]
+    fn halves_of_pairs_are_shown_as_escapes() {
+        for (json, expected) in [
+            (r#""\ud800""#, r"\ud800"),
+            (r#""a\uDBFFb\udfff\udc00ö""#, r"a\udbffb\udfff\udc00ö"),
+            (r#""\ud83d\ude00""#, "other 😀"),
+            (r#""\u0074s""#, "known ts"),
+            (r#""ts""#, "known ts"),
+            (r#""""#, "other "),
+        ] {
+            assert_eq!(shown_of(json), expected, "{json}");
+        }
+        assert!(shown_of(&format!(r#""{}""#, r"\ud800".repeat(1_000_000))).len() < 300);
+        assert!(shown_of(&format!(r#""\ud800{}""#, "x".repeat(1_000_000))).len() < 300);
+    }
+}

@@ -1,0 +1,255 @@
+//! The payload: a body of one of four shapes, cut into events in one pass.
+//!
+//! JSON: one event, an array of events, or an envelope `{"events":[…]}`. NDJSON: one event a line.
+//! The events go to a callback as they are met, so that a body is never held twice.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use tokio_util::sync::CancellationToken;
+
+use crate::ingest::parse::name::{Name, NamesAs};
+use crate::ingest::parse::wire::{ReadEvent, WireEvent};
+
+/// A reader looks up from its work once in so many events.
+const EVENTS_PER_LOOK: usize = 64;
+
+/// How the body separates events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Ndjson,
+}
+
+impl Format {
+    /// The format that a `Content-Type` names; JSON where there is none.
+    pub(crate) fn of_content_type(content_type: Option<&str>) -> Option<Self> {
+        let essence =
+            content_type.unwrap_or("application/json").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        match essence.as_str() {
+            "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => Some(Self::Ndjson),
+            "application/json" | "text/json" | "text/plain" => Some(Self::Json),
+            _ if essence.starts_with("application/") && essence.ends_with("+json") => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+/// Why a body cannot be cut into events.
+#[derive(Debug)]
+pub(crate) enum PayloadError {
+    /// It is not JSON; the message says where.
+    Syntax(String),
+    /// `events` of the envelope is not an array.
+    EnvelopeNotArray,
+    /// The envelope holds this beside `events`.
+    EnvelopeField(String),
+    /// More events than allowed.
+    TooManyEvents,
+    /// Nobody waits for the result any more.
+    Cancelled,
+}
+
+/// How to read a body, and how far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading<'t> {
+    pub(crate) format: Format,
+    pub(crate) max_events: usize,
+    /// The body, and then each event of an array, is first passed over as a whole and then read. It
+    /// takes longer, and a name or value that is well-formed and has no meaning, such as the number 1e999, spoils its own
+    /// event and not the body.
+    pub(crate) one_by_one: bool,
+    /// Looked at now and then.
+    pub(crate) cancel: &'t CancellationToken,
+}
+
+/// Hands every event of the body to `sink`, or the reason why it cannot be read.
+pub(crate) fn read<'a>(
+    text: &'a str,
+    reading: Reading<'_>,
+    sink: &mut dyn FnMut(Result<WireEvent<'a>, String>),
+) -> Result<(), PayloadError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut cutter = Cutter { sink, events: 0, reading, fault: None };
+    match reading.format {
+        Format::Ndjson => cutter.lines(text),
+        Format::Json => cutter.document(text),
+    }
+}
+
+/// Reads an event from a text that is known to be JSON. Only an object has names and values that are
+/// looked at: the number 1e999 alone would still be an error.
+fn lenient(json: &str) -> serde_json::Result<WireEvent<'_>> {
+    if json.trim_ascii_start().starts_with('{') { ReadEvent(NamesAs::Bytes).from_text(json) } else { Ok(WireEvent::no_object()) }
+}
+
+fn check(json: &str) -> serde_json::Result<()> {
+    serde_json::from_str::<IgnoredAny>(json).map(drop)
+}
+
+/// Counts the events on their way to the sink.
+struct Cutter<'s, 'a> {
+    sink: &'s mut dyn FnMut(Result<WireEvent<'a>, String>),
+    events: usize,
+    reading: Reading<'s>,
+    /// What ended the reading, where it was not the JSON itself.
+    fault: Option<PayloadError>,
+}
+
+impl<'a> Cutter<'_, 'a> {
+    fn lines(&mut self, text: &'a str) -> Result<(), PayloadError> {
+        for line in text.lines().filter(|line| !line.trim_ascii().is_empty()) {
+            self.count()?;
+            let event = ReadEvent(NamesAs::Strings).from_text(line).or_else(|_| check(line).and_then(|()| lenient(line)));
+            (self.sink)(event.map_err(|error| format!("the line is not JSON: {error}")));
+        }
+        Ok(())
+    }
+
+    fn document(&mut self, text: &'a str) -> Result<(), PayloadError> {
+        if text.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        if self.reading.one_by_one {
+            check(text).map_err(|error| PayloadError::Syntax(error.to_string()))?;
+        }
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let result = Document(self).deserialize(&mut deserializer).and_then(|()| deserializer.end());
+        match (self.fault.take(), result) {
+            (Some(fault), _) => Err(fault),
+            (None, result) => result.map_err(|error| PayloadError::Syntax(error.to_string())),
+        }
+    }
+
+    /// One more event comes, if it may.
+    fn count(&mut self) -> Result<(), PayloadError> {
+        self.events += 1;
+        if self.events > self.reading.max_events {
+            return Err(PayloadError::TooManyEvents);
+        }
+        if self.events % EVENTS_PER_LOOK == 1 && self.reading.cancel.is_cancelled() {
+            return Err(PayloadError::Cancelled);
+        }
+        Ok(())
+    }
+
+    /// Notes the fault; the error only unwinds the parser.
+    fn fail<E: serde::de::Error>(&mut self, fault: PayloadError) -> E {
+        self.fault = Some(fault);
+        E::custom("stopped")
+    }
+}
+
+/// The whole body: an array, an envelope or a single event.
+struct Document<'c, 's, 'a>(&'c mut Cutter<'s, 'a>);
+
+impl<'a> DeserializeSeed<'a> for Document<'_, '_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'a> Visitor<'a> for Document<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event, an array of events, or an object with the array events")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, seq: A) -> Result<(), A::Error> {
+        Events(self.0).visit_seq(seq)
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let names = if self.0.reading.one_by_one { NamesAs::Bytes } else { NamesAs::Strings };
+        let mut single = WireEvent::default();
+        let mut is_envelope = false;
+        while let Some(name) = map.next_key_seed(names)? {
+            if matches!(&name, Name::Other(name) if name == "events") {
+                is_envelope = true;
+                map.next_value_seed(Events(self.0))?;
+            } else {
+                single.set(name, map.next_value()?);
+            }
+        }
+        match (is_envelope, single.any_name()) {
+            (true, None) => Ok(()),
+            // Dropping it would lose what the client sent; guessing where it belongs would be worse.
+            (true, Some(name)) => {
+                let name = name.into_owned();
+                Err(self.0.fail(PayloadError::EnvelopeField(name)))
+            }
+            (false, _) => {
+                self.0.count().map_err(|fault| self.0.fail(fault))?;
+                (self.0.sink)(Ok(single));
+                Ok(())
+            }
+        }
+    }
+}
+
+/// An array of events.
+struct Events<'c, 's, 'a>(&'c mut Cutter<'s, 'a>);
+
+impl<'a> DeserializeSeed<'a> for Events<'_, '_, 'a> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        let cutter = self.0;
+        deserializer.deserialize_any(Events(cutter))
+    }
+}
+
+impl<'a> Visitor<'a> for Events<'_, '_, 'a> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of events")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
+        if self.0.reading.one_by_one {
+            while let Some(raw) = seq.next_element::<&RawValue>()? {
+                self.0.count().map_err(|fault| self.0.fail(fault))?;
+                (self.0.sink)(lenient(raw.get()).map_err(|error| format!("the event cannot be read: {error}")));
+            }
+            return Ok(());
+        }
+        while let Some(event) = seq.next_element_seed(ReadEvent(NamesAs::Strings))? {
+            self.0.count().map_err(|fault| self.0.fail(fault))?;
+            (self.0.sink)(Ok(event));
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, _: A) -> Result<(), A::Error> {
+        Err(self.0.fail(PayloadError::EnvelopeNotArray))
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        Err(self.0.fail(PayloadError::EnvelopeNotArray))
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, _: bool) -> Result<(), E> {
+        self.visit_unit()
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, _: i64) -> Result<(), E> {
+        self.visit_unit()
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, _: u64) -> Result<(), E> {
+        self.visit_unit()
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, _: f64) -> Result<(), E> {
+        self.visit_unit()
+    }
+
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<(), E> {
+        self.visit_unit()
+    }
+}

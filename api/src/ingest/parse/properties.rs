@@ -1,0 +1,93 @@
+//! Properties: the JSON object in which a client's own fields are kept.
+//!
+//! Its text is passed on as it is; only unknown fields of the event are added to it, and line
+//! breaks between its tokens become spaces.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use serde_json::value::RawValue;
+
+use crate::ingest::parse::agreement::same;
+use crate::ingest::parse::name::NamesAs;
+use crate::ingest::parse::text;
+
+/// Largest properties in bytes: half of what PostgreSQL would compress and move out of line badly,
+/// and a sixteenth of what one message can carry.
+pub(crate) const MAX_PROPERTIES_BYTES: usize = 64 * 1024;
+
+/// The entry of this name in a JSON object, where it is a string.
+pub(crate) fn string_entry<'a>(object: &'a RawValue, wanted: &str) -> Option<Cow<'a, str>> {
+    let entries = entries(object.get())?;
+    let (_, value) = entries.into_iter().find(|(name, _)| name == wanted)?;
+    text::decode(value.get()).filter(|text| value.get().starts_with('"') && !text.contains('\0'))
+}
+
+/// The entries of a JSON object, in order.
+fn entries(object: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
+    struct Entries;
+    impl<'de> serde::de::Visitor<'de> for Entries {
+        type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = Vec::new();
+            while let Some(name) = map.next_key_seed(NamesAs::Bytes)? {
+                let value = map.next_value()?;
+                if let Some(name) = name.text() {
+                    entries.push((name, value));
+                }
+            }
+            Ok(entries)
+        }
+    }
+    serde::Deserializer::deserialize_map(&mut serde_json::Deserializer::from_str(object), Entries).ok()
+}
+
+/// The object with the unknown fields added, but for those whose name it has already.
+///
+/// # Errors
+/// The name of an unknown field that stands twice with different values: one of them would be lost.
+pub(crate) fn merge<'a, 'n>(object: &str, extra: &'n [(Cow<'_, str>, &RawValue)]) -> Result<Cow<'a, RawValue>, &'n str> {
+    let present = entries(object).unwrap_or_default();
+    // The values of the fields that were added; none for those of the object itself.
+    let mut known: HashMap<&str, Option<&str>> = present.iter().map(|(name, _)| (name.as_ref(), None)).collect();
+    let mut merged = object.trim_end().strip_suffix('}').unwrap_or(object).trim_end().to_owned();
+    if present.is_empty() {
+        merged = "{".to_owned();
+    }
+    for (name, value) in extra {
+        match known.entry(name) {
+            Entry::Occupied(entry) if entry.get().is_some_and(|first| !same(first, value.get())) => return Err(name),
+            Entry::Occupied(_) => continue,
+            Entry::Vacant(entry) => drop(entry.insert(Some(value.get()))),
+        }
+        if merged.len() > 1 {
+            merged.push(',');
+        }
+        merged.push_str(&serde_json::Value::from(name.as_ref()).to_string());
+        merged.push(':');
+        merged.push_str(value.get());
+    }
+    merged.push('}');
+    Ok(owned(&merged))
+}
+
+/// The value with a space for every line break between its tokens: a line of a chunk must not
+/// hold one, and inside strings JSON has none.
+pub(crate) fn without_line_breaks(value: &RawValue) -> Cow<'_, RawValue> {
+    if memchr::memchr2(b'\n', b'\r', value.get().as_bytes()).is_none() {
+        return Cow::Borrowed(value);
+    }
+    owned(value.get())
+}
+
+fn owned<'a>(json: &str) -> Cow<'a, RawValue> {
+    let line = json.replace(['\n', '\r'], " ");
+    // It was JSON before and still is; null would only ever show a fault of ours.
+    RawValue::from_string(line).map_or_else(|_| Cow::Borrowed(RawValue::NULL), Cow::Owned)
+}

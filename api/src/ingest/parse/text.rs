@@ -1,0 +1,14 @@
+//! Texts: JSON strings as clients wrote them, and what they stand for.
+
+use std::borrow::Cow;
+
+/// The decoded text of a JSON string.
+///
+/// `None` where an escape stands for half of a surrogate pair, which is no text at all.
+pub(crate) fn decode(json: &str) -> Option<Cow<'_, str>> {
+    let inside = json.strip_prefix('"')?.strip_suffix('"')?;
+    if memchr::memchr(b'\\', inside.as_bytes()).is_none() {
+        return Some(Cow::Borrowed(inside));
+    }
+    serde_json::from_str::<String>(json).ok().map(Cow::Owned)
+}

@@ -1,0 +1,295 @@
+//! Validation: from the raw fields of one event to a line of a chunk, or to what is wrong with it.
+//!
+//! Pure: no clock, no randomness but through [`Rules`], no input or output.
+
+use std::borrow::Cow;
+
+use rollcall_shared::event::{Event, Text, derived_id, parse_uuid};
+use serde_json::value::RawValue;
+
+use crate::error::{Problem, clipped};
+use crate::ingest::parse::properties::{MAX_PROPERTIES_BYTES, merge, string_entry, without_line_breaks};
+use crate::ingest::parse::text;
+use crate::ingest::parse::time::{self, TimeError};
+use crate::ingest::parse::value::{Unfit, find_unfit, is_deeper_than};
+use crate::ingest::parse::wire::{Fault, Field, Named, WireEvent};
+use crate::ingest::resend::BatchId;
+
+/// Longest event type and longest id of a user, session or account, in characters.
+const MAX_CHARACTERS: usize = 200;
+/// Longest event id in bytes.
+const MAX_EVENT_ID_BYTES: usize = 200;
+/// Deepest properties, the object itself being level 1.
+const MAX_PROPERTIES_DEPTH: usize = 32;
+/// Problems listed of one event.
+const MAX_PROBLEMS: usize = 20;
+
+/// What an event is judged by, beside its own fields.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    /// The server's clock when the request came, microseconds since 1970.
+    pub(crate) received_at_us: i64,
+    /// The batch; its ids are for events that have none, and its time for those without a time.
+    pub(crate) batch: BatchId,
+    /// Where ids come from instead if the client chose a key.
+    pub(crate) idempotency_key: Option<&'a str>,
+}
+
+/// Judges the event at `index` of its batch: appends its line to `lines` and returns its id, or
+/// returns everything that is wrong with it.
+pub(crate) fn validate<'a>(
+    wire: &WireEvent<'a>,
+    index: usize,
+    rules: Rules<'_>,
+    lines: &mut Vec<u8>,
+) -> Result<Cow<'a, str>, Vec<Problem>> {
+    let mut judge = Judge { problems: Vec::new(), rules };
+    if wire.is_no_object {
+        judge.report(
+            "",
+            "not_an_object",
+            "an event is a JSON object with at least event_type and one of user_id, anonymous_id, session_id",
+        );
+        return Err(judge.verdict(index, None));
+    }
+    for fault in &wire.faults {
+        judge.fault(fault);
+    }
+    let event_id = wire.get(Field::EventId).and_then(|named| judge.event_id(named));
+    let event_type = judge.event_type(wire);
+    let [user_id, anonymous_id, session_id, account_id] =
+        [Field::UserId, Field::AnonymousId, Field::SessionId, Field::AccountId].map(|field| judge.id(wire.get(field)));
+    if [Field::UserId, Field::AnonymousId, Field::SessionId].iter().all(|field| wire.get(*field).is_none()) {
+        judge.report("user_id", "required", "at least one of user_id, anonymous_id and session_id is required");
+    }
+    let sent_time_us = wire.get(Field::OccurredAt).map(|named| judge.time(named));
+    let properties = judge.properties(wire);
+
+    let (Some(event_type), Some(properties), true) = (event_type, properties, judge.problems.is_empty()) else {
+        return Err(judge.verdict(index, event_id.as_deref()));
+    };
+    let (id, chosen_by_client) = match (event_id, rules.idempotency_key) {
+        (Some(id), _) => (id, true),
+        (None, Some(key)) => (Cow::Owned(derived_id(key, index).to_string()), true),
+        (None, None) => (Cow::Owned(rules.batch.event_id(index).to_string()), false),
+    };
+    let event = Event {
+        id: Text(Cow::Borrowed(&id)),
+        event_type: Text(event_type),
+        user_id: user_id.map(Text),
+        anonymous_id: anonymous_id.map(Text),
+        session_id: session_id.map(Text),
+        account_id: account_id.map(Text),
+        occurred_at_us: sent_time_us.unwrap_or(rules.batch.received_at_us()),
+        received_at_us: rules.received_at_us,
+        undated: chosen_by_client && sent_time_us.is_none(),
+        properties: &properties,
+    };
+    event.write_line(lines);
+    Ok(id)
+}
+
+/// Gathers what is wrong while the fields are read.
+struct Judge<'r> {
+    problems: Vec<Problem>,
+    rules: Rules<'r>,
+}
+
+impl Judge<'_> {
+    fn report(&mut self, field: &str, code: &'static str, message: &str) {
+        if self.problems.len() < MAX_PROBLEMS {
+            let field = clipped(field).into_owned();
+            self.problems.push(Problem { index: None, event_id: None, field, code, message: message.to_owned() });
+        }
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        match fault {
+            Fault::Conflict { first, second } if first == second => {
+                self.report(second, "conflicting_fields", &format!("{first} stands twice with different values; send it once"));
+            }
+            Fault::Conflict { first, second } => {
+                let message = format!("{first} and {second} are names of one field and disagree; send one of them");
+                self.report(second, "conflicting_fields", &message);
+            }
+            Fault::NoText(name) => {
+                self.report(name, "invalid_text", "the name holds half of a surrogate pair, which no text can")
+            }
+        }
+    }
+
+    fn verdict(self, index: usize, event_id: Option<&str>) -> Vec<Problem> {
+        let place = |problem| Problem { index: Some(index), event_id: Some(event_id.map(str::to_owned)), ..problem };
+        self.problems.into_iter().map(place).collect()
+    }
+
+    /// A string that PostgreSQL can hold.
+    fn string<'a>(&mut self, named: Named<'a>, expected: &str) -> Option<Cow<'a, str>> {
+        let json = named.value.get();
+        if !json.starts_with('"') {
+            self.report(named.name, "wrong_type", &format!("must be {expected}"));
+            return None;
+        }
+        let storable = text::decode(json).filter(|text| !text.contains('\0'));
+        if storable.is_none() {
+            self.report(named.name, "invalid_text", "holds \\u0000 or half of a surrogate pair, which no text can");
+        }
+        storable
+    }
+
+    fn event_id<'a>(&mut self, named: Named<'a>) -> Option<Cow<'a, str>> {
+        let id = self.string(named, "a string of 1 to 200 bytes")?;
+        if id.is_empty() || id.len() > MAX_EVENT_ID_BYTES {
+            self.report(named.name, "wrong_length", &format!("must be 1 to {MAX_EVENT_ID_BYTES} bytes, is {}", id.len()));
+            return None;
+        }
+        if id.chars().any(char::is_control) {
+            self.report(named.name, "invalid_text", "must not hold control characters");
+            return None;
+        }
+        // A UUID in any case is one id, so it is always written in the same one.
+        let is_upper = id.bytes().any(|byte| byte.is_ascii_uppercase());
+        Some(parse_uuid(&id).filter(|_| is_upper).map_or(id, |uuid| Cow::Owned(uuid.to_string())))
+    }
+
+    fn event_type<'a>(&mut self, wire: &WireEvent<'a>) -> Option<Cow<'a, str>> {
+        if let Some(named) = wire.get(Field::EventType) {
+            let event_type = self.string(named, "a string of 1 to 200 characters")?;
+            return self.bounded(named.name, event_type);
+        }
+        let properties = wire.get(Field::Properties).filter(|properties| properties.value.get().len() <= MAX_PROPERTIES_BYTES);
+        let action = properties.and_then(|properties| string_entry(properties.value, "action"));
+        match (properties, action) {
+            (Some(properties), Some(action)) => self.bounded(&format!("{}.action", properties.name), action),
+            _ => {
+                self.report("event_type", "required", "is required, unless properties.action is a string to take its place");
+                None
+            }
+        }
+    }
+
+    /// A string, or an integer as its decimal text.
+    fn id<'a>(&mut self, named: Option<Named<'a>>) -> Option<Cow<'a, str>> {
+        let named = named?;
+        let json = named.value.get();
+        let digits = json.strip_prefix('-').unwrap_or(json);
+        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            // The digits themselves, so integers beyond 2^53 keep their last ones.
+            return self.bounded(named.name, Cow::Borrowed(if digits == "0" { "0" } else { json }));
+        }
+        let id = self.string(named, "a string of 1 to 200 characters or an integer")?;
+        self.bounded(named.name, id)
+    }
+
+    fn bounded<'a>(&mut self, name: &str, text: Cow<'a, str>) -> Option<Cow<'a, str>> {
+        // A text has at least as many bytes as characters, so most need not be counted.
+        let characters = if text.len() <= MAX_CHARACTERS { text.len() } else { text.chars().count() };
+        if (1..=MAX_CHARACTERS).contains(&characters) {
+            return Some(text);
+        }
+        self.report(name, "wrong_length", &format!("must be 1 to {MAX_CHARACTERS} characters, is {characters}"));
+        None
+    }
+
+    /// The instant in microseconds; 0 stands for one that was reported as wrong.
+    fn time(&mut self, named: Named<'_>) -> i64 {
+        let json = named.value.get();
+        let result = match json.as_bytes().first() {
+            Some(b'"') => {
+                text::decode(json).map_or(Err(TimeError::Syntax), |text| time::of_text(&text, self.rules.received_at_us))
+            }
+            Some(b'-' | b'0'..=b'9') => time::of_number(json, self.rules.received_at_us),
+            _ => Err(TimeError::Syntax),
+        };
+        match result {
+            Ok(instant_us) => instant_us,
+            Err(TimeError::Syntax) => {
+                self.report(
+                    named.name,
+                    "invalid_time",
+                    "must be RFC 3339, such as 2025-10-01T10:00:00Z, or Unix seconds or milliseconds as a number",
+                );
+                0
+            }
+            Err(TimeError::OutOfRange) => {
+                self.report(named.name, "out_of_range", "must lie between 1970-01-01 and 24 hours ahead of now");
+                0
+            }
+        }
+    }
+
+    /// The properties with every unknown field of the event in them.
+    fn properties<'a>(&mut self, wire: &WireEvent<'a>) -> Option<Cow<'a, RawValue>> {
+        let named = wire.get(Field::Properties);
+        let name = named.map_or(Field::Properties.name(), |named| named.name);
+        let raw = named.map_or("{}", |named| named.value.get());
+        if !raw.starts_with('{') {
+            self.report(name, "wrong_type", "must be a JSON object");
+            return None;
+        }
+        // Sizes and depths first: nothing large or deep is looked at any closer.
+        let bytes = raw.len().max(wire.extra_bytes);
+        if bytes > MAX_PROPERTIES_BYTES {
+            return self.too_large(name, bytes);
+        }
+        let problems_before = self.problems.len();
+        self.keepable(name, raw, MAX_PROPERTIES_DEPTH);
+        for (name, value) in &wire.extra {
+            if self.problems.len() >= MAX_PROBLEMS {
+                break;
+            }
+            self.name(name);
+            // It moves one level down.
+            self.keepable(name, value.get(), MAX_PROPERTIES_DEPTH - 1);
+        }
+        if self.problems.len() > problems_before {
+            return None;
+        }
+        let merged = match named {
+            Some(named) if wire.extra.is_empty() => without_line_breaks(named.value),
+            _ => match merge(raw, &wire.extra) {
+                Ok(merged) => merged,
+                Err(twice) => {
+                    self.report(twice, "conflicting_fields", "it stands twice with different values; send it once");
+                    return None;
+                }
+            },
+        };
+        match merged.get().len() {
+            bytes if bytes > MAX_PROPERTIES_BYTES => self.too_large(name, bytes),
+            _ => Some(merged),
+        }
+    }
+
+    fn too_large<T>(&mut self, name: &str, bytes: usize) -> Option<T> {
+        self.report(
+            name,
+            "too_large",
+            &format!("must be at most {MAX_PROPERTIES_BYTES} bytes with all unknown fields, is at least {bytes}"),
+        );
+        None
+    }
+
+    /// The name of an unknown field.
+    fn name(&mut self, name: &str) {
+        if name.contains('\0') {
+            self.report(&clipped(name).escape_debug().to_string(), "invalid_text", "the name holds \\u0000, which no text can");
+        }
+    }
+
+    /// A value that becomes part of the properties.
+    fn keepable(&mut self, name: &str, json: &str, max_depth: usize) {
+        if is_deeper_than(json, max_depth) {
+            return self.report(name, "too_deep", &format!("must be nested at most {max_depth} levels deep"));
+        }
+        match find_unfit(name, json) {
+            None => {}
+            Some((path, Unfit::Text)) => {
+                self.report(&path, "invalid_text", "holds \\u0000 or half of a surrogate pair, which no text can");
+            }
+            Some((path, Unfit::Number)) => {
+                self.report(&path, "out_of_range", "must be a number that a 64-bit float can hold; send others as strings");
+            }
+        }
+    }
+}

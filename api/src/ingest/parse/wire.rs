@@ -1,0 +1,246 @@
+//! The wire: what clients send, before anything about it is believed.
+//!
+//! A [`WireEvent`] holds the fields of one event as raw JSON, sorted to their meaning by name. A
+//! value of the wrong type is no error here, so one bad event cannot spoil the reading of its
+//! neighbours; `validate` judges the values.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::error::clipped;
+use crate::ingest::parse::agreement::agree;
+use crate::ingest::parse::name::{Name, NamesAs};
+use crate::ingest::parse::properties::MAX_PROPERTIES_BYTES;
+
+/// The fields of an event that have a meaning of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Field {
+    EventId,
+    EventType,
+    UserId,
+    AnonymousId,
+    SessionId,
+    AccountId,
+    OccurredAt,
+    Properties,
+}
+
+/// How many variants [`Field`] has.
+const FIELDS: usize = 8;
+
+/// Every name of every field; the first of each is the name that answers use.
+const NAMES: [(Field, &[&str]); FIELDS] = [
+    (Field::EventId, &["event_id", "eventId", "messageId", "uuid", "insert_id", "$insert_id"]),
+    (Field::EventType, &["event_type", "eventType", "event", "event_name", "type"]),
+    (Field::UserId, &["user_id", "userId", "distinct_id"]),
+    (Field::AnonymousId, &["anonymous_id", "anonymousId"]),
+    (Field::SessionId, &["session_id", "sessionId"]),
+    (Field::AccountId, &["account_id", "accountId"]),
+    (Field::OccurredAt, &["occurred_at", "timestamp", "time", "ts"]),
+    (Field::Properties, &["properties", "payload", "metadata", "jsonDetails"]),
+];
+
+impl Field {
+    /// The field of this name, and the name itself for as long as the program runs.
+    pub(crate) fn named(name: &[u8]) -> Option<(Self, &'static str)> {
+        NAMES.iter().find_map(|(field, names)| names.iter().find(|known| known.as_bytes() == name).map(|known| (*field, *known)))
+    }
+
+    /// The name that answers use.
+    pub(crate) fn name(self) -> &'static str {
+        NAMES[self as usize].1[0]
+    }
+}
+
+/// A value under the name that the client gave it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) value: &'a RawValue,
+}
+
+/// What is wrong with the names of an event's fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Two names of one field, or one name twice, with values that differ.
+    Conflict { first: &'static str, second: &'static str },
+    /// A name with half of a surrogate pair: no text. This is as much of it as an answer repeats.
+    NoText(String),
+}
+
+/// Faults of one event beyond this number are not gathered: a client that made twenty mistakes has
+/// made one.
+pub(crate) const MAX_FAULTS: usize = 20;
+
+/// One event as it came.
+#[derive(Debug, Default)]
+pub(crate) struct WireEvent<'a> {
+    fields: [Option<Named<'a>>; FIELDS],
+    /// Fields without a meaning of their own, in order.
+    pub(crate) extra: Vec<(Cow<'a, str>, &'a RawValue)>,
+    /// Bytes of their names and values. Past [`MAX_PROPERTIES_BYTES`] no more of them are kept.
+    pub(crate) extra_bytes: usize,
+    pub(crate) faults: Vec<Fault>,
+    /// The value was not a JSON object at all.
+    pub(crate) is_no_object: bool,
+}
+
+impl<'a> WireEvent<'a> {
+    /// A value that is no JSON object.
+    pub(crate) fn no_object() -> Self {
+        Self { is_no_object: true, ..Self::default() }
+    }
+
+    /// The value of a field under whichever of its names it came; JSON's null counts as absent.
+    pub(crate) fn get(&self, field: Field) -> Option<Named<'a>> {
+        self.fields[field as usize]
+    }
+
+    /// The name of some field that is set, clipped.
+    pub(crate) fn any_name(&self) -> Option<Cow<'_, str>> {
+        let no_text = self.faults.iter().find_map(|fault| match fault {
+            Fault::NoText(shown) => Some(shown.as_str()),
+            Fault::Conflict { .. } => None,
+        });
+        let known = self.fields.iter().flatten().next().map(|named| named.name);
+        known.or(no_text).or_else(|| self.extra.first().map(|(name, _)| name.as_ref())).map(clipped)
+    }
+
+    /// Takes one entry of the JSON object.
+    pub(crate) fn set(&mut self, name: Name<'a>, value: &'a RawValue) {
+        let (field, name) = match name {
+            Name::Known(field, name) => (field, name),
+            Name::Other(name) => return self.set_extra(name, value),
+            Name::NoText(shown) => return self.note(Fault::NoText(shown)),
+        };
+        if value.get() == "null" {
+            return;
+        }
+        match self.fields[field as usize] {
+            None => self.fields[field as usize] = Some(Named { name, value }),
+            Some(_) if self.faults.len() >= MAX_FAULTS => {}
+            Some(first) if agree(first.value.get(), value.get()) => {}
+            Some(first) => self.note(Fault::Conflict { first: first.name, second: name }),
+        }
+    }
+
+    /// More than the properties may hold is counted and not kept, so that an event takes no more
+    /// memory than its text.
+    fn set_extra(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
+        self.extra_bytes = self.extra_bytes.saturating_add(name.len() + value.get().len() + r#""":,"#.len());
+        if self.extra_bytes <= MAX_PROPERTIES_BYTES || self.extra.is_empty() {
+            self.extra.push((name, value));
+        }
+    }
+
+    fn note(&mut self, fault: Fault) {
+        if self.faults.len() < MAX_FAULTS {
+            self.faults.push(fault);
+        }
+    }
+}
+
+/// Reads any JSON value as an event, and its names in this way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadEvent(pub(crate) NamesAs);
+
+impl<'de> DeserializeSeed<'de> for ReadEvent {
+    type Value = WireEvent<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<WireEvent<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl ReadEvent {
+    /// Reads a text that holds one event and nothing else.
+    ///
+    /// # Errors
+    /// If it is not JSON.
+    pub(crate) fn from_text(self, text: &str) -> serde_json::Result<WireEvent<'_>> {
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let event = self.deserialize(&mut deserializer)?;
+        deserializer.end()?;
+        Ok(event)
+    }
+
+    fn no_object<'de, E>() -> Result<WireEvent<'de>, E> {
+        Ok(WireEvent::no_object())
+    }
+}
+
+impl<'de> Visitor<'de> for ReadEvent {
+    type Value = WireEvent<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut event = WireEvent::default();
+        while let Some(name) = map.next_key_seed(self.0)? {
+            event.set(name, map.next_value()?);
+        }
+        Ok(event)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Self::no_object()
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Self::no_object()
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Self::no_object()
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Self::no_object()
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Self::no_object()
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Self::no_object()
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> {
+        Self::no_object()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_stands_at_its_place_in_the_table() {
+        for (place, (field, _)) in NAMES.iter().enumerate() {
+            assert_eq!(*field as usize, place);
+        }
+    }
+
+    #[test]
+    fn names_that_agree_are_one_and_names_that_differ_are_told() {
+        let event = ReadEvent(NamesAs::Strings).from_text(r#"{"user_id":42,"userId":"42","time":1,"ts":2,"uuid":null}"#).unwrap();
+        assert_eq!(event.get(Field::UserId).unwrap().name, "user_id");
+        assert_eq!(event.faults, [Fault::Conflict { first: "time", second: "ts" }]);
+        assert!(event.get(Field::EventId).is_none());
+    }
+
+    #[test]
+    fn an_event_keeps_no_more_of_its_fields_than_may_be_stored() {
+        let json = format!("{{{}}}", vec![r#""ts":1,"ts":2,"x":1"#; 100_000].join(","));
+        let event = ReadEvent(NamesAs::Strings).from_text(&json).unwrap();
+        assert_eq!(event.faults.len(), MAX_FAULTS);
+        assert!(event.extra.len() < MAX_PROPERTIES_BYTES && event.extra_bytes > MAX_PROPERTIES_BYTES);
+    }
+}

@@ -1,0 +1,197 @@
+//! Publishing: chunks into JetStream, each awaited until it is durable there.
+//!
+//! Chunks of one request are pipelined. Few lines wait in a lane of `ingest` for company. The
+//! in-flight limits bound the memory of the process; what does not fit waits here, in its request,
+//! and a request that waits past the deadline is answered with 503.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{self, Context};
+use backon::{ExponentialBuilder, Retryable};
+use bytes::Bytes;
+use futures::TryStreamExt;
+use futures::stream::FuturesUnordered;
+use metrics::{counter, histogram};
+use rollcall_shared::project::ProjectId;
+use rollcall_shared::queue::chunk::{Chunk, REPLY_HEADER, REQUEST_HEADER, TRACE_HEADER};
+use rollcall_shared::queue::stream::STREAM;
+use rollcall_shared::queue::subject::subject;
+use tokio::sync::Semaphore;
+
+use crate::queue::confirmations::Confirmations;
+
+/// Messages in flight from one process: more only adds latency, as the server confirms in order.
+const MAX_IN_FLIGHT_MESSAGES: usize = 32;
+/// Bytes in flight from one process, in KiB: the memory that a stalled server can hold up.
+const MAX_IN_FLIGHT_KIB: usize = 16 * 1024;
+/// Request ids listed in one message's headers.
+const MAX_LISTED_REQUESTS: usize = 32;
+/// The server's error code for a stream that has reached one of its limits.
+const STREAM_FULL: u64 = 10_077;
+/// The server's error codes for a message that is larger than its stream takes, and for headers that
+/// are larger than any stream takes.
+const MESSAGE_REFUSED: [u64; 2] = [10_054, 10_097];
+
+/// Why chunks are not known to be durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NotDurable {
+    /// The stream is at its limit.
+    #[error("the stream is full")]
+    Full,
+    /// No confirmation within the deadline. The chunk may be stored all the same.
+    #[error("the queue did not confirm in time")]
+    Unconfirmed,
+    /// The message itself is at fault: the queue refuses it whenever it comes.
+    #[error("the queue does not take such a message")]
+    Refused,
+}
+
+/// Where a message comes from, for whoever stores it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Origin {
+    /// For the log lines.
+    pub(crate) request_ids: Vec<String>,
+    /// The same.
+    pub(crate) traceparent: Option<String>,
+    /// The inbox to which the worker reports about chunk `n`, with `.n` behind it.
+    pub(crate) inbox: Option<String>,
+}
+
+impl Origin {
+    /// Adds the requests of another origin; the first trace stays.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.request_ids.extend(other.request_ids);
+        self.request_ids.truncate(MAX_LISTED_REQUESTS);
+        self.traceparent = self.traceparent.take().or(other.traceparent);
+    }
+}
+
+/// Publishes chunks within the limits of this process. Clones share them.
+#[derive(Clone)]
+pub(crate) struct ChunkPublisher {
+    context: Context,
+    messages: Arc<Semaphore>,
+    kib: Arc<Semaphore>,
+    deadline: Duration,
+    confirmations: Arc<Confirmations>,
+}
+
+impl ChunkPublisher {
+    pub(crate) fn new(client: async_nats::Client, deadline: Duration, confirmations: Arc<Confirmations>) -> Self {
+        let mut context = jetstream::new(client);
+        // A publish whose connection dies hears nothing for this long; then its outcome is unknown.
+        context.set_timeout(Duration::from_secs(3));
+        Self {
+            context,
+            messages: Arc::new(Semaphore::new(MAX_IN_FLIGHT_MESSAGES)),
+            kib: Arc::new(Semaphore::new(MAX_IN_FLIGHT_KIB)),
+            deadline,
+            confirmations,
+        }
+    }
+
+    /// Returns once every chunk is durable.
+    ///
+    /// # Errors
+    /// [`NotDurable`]; some of the chunks may be durable nevertheless.
+    pub(crate) async fn publish_all(&self, project: ProjectId, chunks: Vec<Chunk>, origin: &Origin) -> Result<(), NotDurable> {
+        let all = async {
+            let publish = |(index, chunk): (usize, Chunk)| {
+                let headers = headers(&chunk, index, origin);
+                self.publish(project, chunk.payload, headers)
+            };
+            let publishes: FuturesUnordered<_> = chunks.into_iter().enumerate().map(publish).collect();
+            publishes.try_collect::<()>().await
+        };
+        self.within_deadline(all).await
+    }
+
+    /// Publishes a message that was published before. Returns once it is durable.
+    ///
+    /// # Errors
+    /// [`NotDurable`]; it may be durable nevertheless.
+    pub(crate) async fn publish_again(&self, project: ProjectId, payload: Bytes, headers: HeaderMap) -> Result<(), NotDurable> {
+        self.within_deadline(self.publish(project, payload, headers)).await
+    }
+
+    /// Gives up at the deadline.
+    ///
+    /// # Errors
+    /// [`NotDurable`]; some of it may be durable nevertheless.
+    pub(crate) async fn within_deadline(
+        &self,
+        publishes: impl Future<Output = Result<(), NotDurable>>,
+    ) -> Result<(), NotDurable> {
+        let began = Instant::now();
+        let published = tokio::time::timeout(self.deadline, publishes).await.unwrap_or(Err(NotDurable::Unconfirmed));
+        if published == Err(NotDurable::Unconfirmed) {
+            self.confirmations.unconfirmed(began);
+        }
+        published
+    }
+
+    async fn publish(&self, project: ProjectId, payload: Bytes, headers: HeaderMap) -> Result<(), NotDurable> {
+        let kib = u32::try_from(payload.len() / 1024 + 1).unwrap_or(u32::MAX);
+        // The semaphores are never closed, so this waits and cannot fail.
+        let _permits = (self.messages.acquire().await, self.kib.acquire_many(kib).await);
+        let attempt = || self.attempt(project, &payload, &headers);
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_secs(1))
+            .without_max_times()
+            .with_jitter();
+        // The deadline around all chunks ends the retries.
+        attempt.retry(backoff).when(|error| classify(error).is_none()).notify(warn).await.map_err(|error| {
+            tracing::warn!(%error, "a chunk was not stored in the stream");
+            classify(&error).unwrap_or(NotDurable::Unconfirmed)
+        })
+    }
+
+    async fn attempt(&self, project: ProjectId, payload: &Bytes, headers: &HeaderMap) -> Result<(), PublishError> {
+        let started = Instant::now();
+        let message = PublishMessage::build().payload(payload.clone()).headers(headers.clone()).expected_stream(STREAM);
+        self.context.send_publish(subject(project), message).await?.await?;
+        self.confirmations.confirmed();
+        histogram!("rollcall_publish_duration_seconds").record(started.elapsed());
+        counter!("rollcall_chunks_published_total").increment(1);
+        counter!("rollcall_published_bytes_total").increment(payload.len() as u64);
+        Ok(())
+    }
+}
+
+fn headers(chunk: &Chunk, index: usize, origin: &Origin) -> HeaderMap {
+    let mut headers = chunk.headers();
+    headers.insert(REQUEST_HEADER, origin.request_ids.join(",").as_str());
+    if let Some(trace) = &origin.traceparent {
+        headers.insert(TRACE_HEADER, trace.as_str());
+    }
+    if let Some(inbox) = &origin.inbox {
+        headers.insert(REPLY_HEADER, format!("{inbox}.{index}").as_str());
+    }
+    headers
+}
+
+/// What no retry within the deadline can change; `None` where one may help.
+fn classify(error: &PublishError) -> Option<NotDurable> {
+    match error.kind() {
+        PublishErrorKind::MaxPayloadExceeded => Some(NotDurable::Refused),
+        PublishErrorKind::Other => {
+            let server = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>())?;
+            match server.error_code().0 {
+                STREAM_FULL => Some(NotDurable::Full),
+                code if MESSAGE_REFUSED.contains(&code) => Some(NotDurable::Refused),
+                _ => None,
+            }
+        }
+        // No stream at this moment can be the election of a new leader.
+        _ => None,
+    }
+}
+
+fn warn(error: &PublishError, delay: Duration) {
+    tracing::warn!(%error, delay_ms = delay.as_millis() as u64, "publishing a chunk again");
+}

@@ -1,0 +1,101 @@
+//! The queue as the API sees it: whether it takes events, and how full it is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::Info as ConsumerInfo;
+use async_nats::jetstream::stream::Info as StreamInfo;
+use async_nats::jetstream::{self, Context};
+use rollcall_shared::queue::connect::is_connected;
+use rollcall_shared::queue::stream::{CONSUMER, STREAM};
+
+use crate::queue::confirmations::Confirmations;
+
+/// A server that has not answered by then hangs.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Room for one chunk of the largest size. A stream with less refuses large batches.
+const LARGEST_MESSAGE_BYTES: u64 = 768 * 1024;
+
+/// Asks JetStream about itself.
+#[derive(Clone)]
+pub(crate) struct Queue {
+    client: async_nats::Client,
+    context: Context,
+    confirmations: Arc<Confirmations>,
+}
+
+/// Whether events can be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum QueueState {
+    Up,
+    /// No connection.
+    Down,
+    /// Connected, but the stream does not answer, or there is none.
+    Silent,
+    /// The stream answers and does not confirm what is published.
+    Refusing,
+    /// No room for a message of the largest size.
+    Full {
+        bytes: u64,
+        max_bytes: u64,
+    },
+}
+
+impl Queue {
+    pub(crate) fn new(client: async_nats::Client, confirmations: Arc<Confirmations>) -> Self {
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(PATIENCE);
+        Self { client, context, confirmations }
+    }
+
+    pub(crate) async fn state(&self) -> QueueState {
+        if !is_connected(&self.client) {
+            return QueueState::Down;
+        }
+        let Some(info) = self.stream(STREAM).await else { return QueueState::Silent };
+        let (bytes, max_bytes) = (info.state.bytes, u64::try_from(info.config.max_bytes).unwrap_or(u64::MAX));
+        // A small stream is full when a twentieth is left: its largest message may never fit.
+        if max_bytes.saturating_sub(bytes) < LARGEST_MESSAGE_BYTES.min(max_bytes / 20) {
+            return QueueState::Full { bytes, max_bytes };
+        }
+        if self.confirmations.are_missing() { QueueState::Refusing } else { QueueState::Up }
+    }
+
+    /// A stream's own figures; `None` if it is not there or the server does not answer.
+    pub(crate) async fn stream(&self, name: &str) -> Option<StreamInfo> {
+        let asked = async { self.context.get_stream_no_info(name).await.ok()?.get_info().await.ok() };
+        tokio::time::timeout(PATIENCE, asked).await.ok()?
+    }
+
+    /// The shared consumer's own figures; `None` likewise.
+    pub(crate) async fn consumer(&self) -> Option<ConsumerInfo> {
+        let asked = async { self.context.get_stream_no_info(STREAM).await.ok()?.consumer_info(CONSUMER).await.ok() };
+        tokio::time::timeout(PATIENCE, asked).await.ok()?
+    }
+}
+
+impl QueueState {
+    /// One word for the state.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+            Self::Silent => "silent",
+            Self::Refusing => "refusing",
+            Self::Full { .. } => "full",
+        }
+    }
+
+    /// Why no events can be accepted, if so.
+    pub(crate) fn reason(&self) -> Option<String> {
+        match self {
+            Self::Up => None,
+            Self::Down => Some("there is no connection to nats-server".to_owned()),
+            Self::Silent => Some(format!("the stream {STREAM} does not answer")),
+            Self::Refusing => Some(format!("the stream {STREAM} does not confirm events; nats-server's log has the cause")),
+            Self::Full { bytes, max_bytes } => {
+                Some(format!("the stream {STREAM} is full: {bytes} of {max_bytes} bytes wait to be stored"))
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Connections to NATS: the settings, who connects, and what a connection logs.
+
+use std::time::Duration;
+
+use async_nats::connection::State;
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use backon::{ExponentialBuilder, Retryable};
+
+use super::QueueError;
+use crate::settings::{Environment, Secret};
+
+/// Oldest server that can fsync before it acknowledges (`sync_interval: always`).
+const OLDEST_SERVER: (u32, u32) = (2, 10);
+
+/// How to reach NATS.
+#[derive(Debug, Clone)]
+pub struct NatsSettings {
+    /// Where, and as whom, this process works: `nats://user:password@host:port`, several by comma.
+    pub url: Secret,
+    /// Where, and as whom, stream and consumer are made.
+    pub admin_url: Secret,
+    /// Size limit of the stream in bytes; past it the API answers 503.
+    pub events_max_bytes: u64,
+    /// Size limit of the dead letters in bytes; past it, what fails stays among the accepted events.
+    pub dlq_max_bytes: u64,
+    /// Copies of every message in a cluster.
+    pub stream_replicas: usize,
+    /// A delivery that is neither acknowledged nor reported in progress for this long goes to another
+    /// worker. Longer than any batch takes: shorter means that a slow disk causes double work.
+    pub ack_wait: Duration,
+}
+
+impl NatsSettings {
+    /// Reads `NATS_URL`, `NATS_ADMIN_URL`, `EVENTS_MAX_BYTES`, `DLQ_MAX_BYTES`, `STREAM_REPLICAS` and
+    /// `ACK_WAIT_MS`.
+    pub fn from_env(environment: &mut Environment) -> Self {
+        let url = environment.read_url(
+            "NATS_URL",
+            "nats://127.0.0.1:4222",
+            "nats-server, as nats://user:password@host:port; several by comma",
+            check_url,
+        );
+        let admin_url = environment.read_optional_url(
+            "NATS_ADMIN_URL",
+            "as NATS_URL, of a user who may make stream and consumer, as nats://user:password@host:port; NATS_URL when empty",
+            check_url,
+        );
+        Self {
+            admin_url: admin_url.unwrap_or_else(|| url.clone()),
+            url,
+            events_max_bytes: environment.read_in(
+                "EVENTS_MAX_BYTES",
+                4 << 30,
+                1 << 20..=1 << 50,
+                "size limit in bytes of the stream of accepted events; past it the API answers 503",
+            ),
+            dlq_max_bytes: environment.read_in(
+                "DLQ_MAX_BYTES",
+                1 << 30,
+                1 << 20..=1 << 50,
+                "size limit in bytes of the stream of dead letters; past it events that fail stay in the other",
+            ),
+            ack_wait: Duration::from_millis(environment.read_in(
+                "ACK_WAIT_MS",
+                30_000,
+                1_000..=600_000,
+                "milliseconds after which what a vanished worker had taken goes to another",
+            )),
+            stream_replicas: environment.read_in("STREAM_REPLICAS", 1, 1..=5, "copies of every message in a NATS cluster")
+                as usize,
+        }
+    }
+}
+
+/// Who connects: NATS permissions are given by role, and so is the inbox for replies.
+#[derive(Debug, Clone, Copy)]
+pub enum Role {
+    /// Publishes events.
+    Api,
+    /// Pulls and acknowledges them.
+    Worker,
+    /// Makes stream and consumer.
+    Admin,
+}
+
+impl Role {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Worker => "worker",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Waits for the server, connects, keeps the connection up for ever, and logs what becomes of it.
+///
+/// # Errors
+/// [`QueueError::Url`], [`QueueError::TooOld`], or [`QueueError::Connect`] where waiting
+/// cannot help: the server refuses the user.
+pub async fn connect(url: &Secret, role: Role) -> Result<Client, QueueError> {
+    let (addresses, options) = connect_options(url, role)?;
+    let servers = hosts(&addresses);
+    let connect = || options.clone().connect(&addresses);
+    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+    let warn = |error: &ConnectError, _| tracing::warn!(%error, servers, "nats-server does not answer yet; waiting for it");
+    let client = connect.retry(backoff).when(|error| !is_refusal(error)).notify(warn).await;
+    let client = client.map_err(|source| QueueError::Connect { servers: servers.clone(), source })?;
+    let found = client.server_info().version;
+    if version(&found) < OLDEST_SERVER {
+        return Err(QueueError::TooOld { found });
+    }
+    Ok(client)
+}
+
+/// A client at once, which connects when the server is there. It does not judge the server: one that
+/// refuses the user, or is too old, is found by [`connect`].
+///
+/// # Errors
+/// [`QueueError::Url`].
+pub async fn connect_in_background(url: &Secret, role: Role) -> Result<Client, QueueError> {
+    let (addresses, options) = connect_options(url, role)?;
+    let connected = options.retry_on_initial_connect().connect(&addresses).await;
+    connected.map_err(|source| QueueError::Connect { servers: hosts(&addresses), source })
+}
+
+/// Where the servers are, without who asks.
+fn hosts(addresses: &[ServerAddr]) -> String {
+    let hosts: Vec<String> = addresses.iter().map(|address| format!("{}:{}", address.host(), address.port())).collect();
+    hosts.join(",")
+}
+
+fn connect_options(url: &Secret, role: Role) -> Result<(Vec<ServerAddr>, ConnectOptions), QueueError> {
+    let addresses = addresses(url.expose()).map_err(QueueError::Url)?;
+    let mut options = ConnectOptions::new()
+        .name(format!("rollcall-{}", role.name()))
+        .custom_inbox_prefix(format!("_INBOX_{}", role.name()))
+        // Commands queue up while the connection is away; the default of 2048 chunks would be a
+        // gigabyte of memory that a crash loses.
+        .client_capacity(64)
+        .ping_interval(Duration::from_secs(10))
+        .reconnect_delay_callback(|attempt| Duration::from_millis((50 << attempt.min(4)).min(800) as u64))
+        .event_callback(move |event| async move { log_event(role, &event) });
+    if let Some((user, password)) = addresses.iter().find_map(|address| Some((address.username()?, address.password()?))) {
+        options = options.user_and_password(user.to_owned(), password.to_owned());
+    }
+    Ok((addresses, options))
+}
+
+fn addresses(urls: &str) -> std::io::Result<Vec<ServerAddr>> {
+    urls.split(',').map(|url| url.trim().parse()).collect()
+}
+
+fn check_url(urls: &str) -> Result<(), String> {
+    // The error's text may repeat a part of the URL.
+    addresses(urls).map(drop).map_err(|_| "is not one or more URLs that begin with nats:// or tls://".to_owned())
+}
+
+fn is_refusal(error: &ConnectError) -> bool {
+    matches!(error.kind(), ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation)
+}
+
+/// Whether the connection is up at this moment.
+#[must_use]
+pub fn is_connected(client: &Client) -> bool {
+    client.connection_state() == State::Connected
+}
+
+fn log_event(role: Role, event: &Event) {
+    let role = role.name();
+    match event {
+        Event::Connected => tracing::info!(role, "connected to nats-server"),
+        Event::Disconnected => tracing::warn!(role, "lost the connection to nats-server; reconnecting"),
+        // A denied publish shows only here and as a timeout.
+        Event::ServerError(error) => tracing::error!(role, %error, "nats-server refused something"),
+        other => tracing::info!(role, event = %other, "nats connection"),
+    }
+}
+
+fn version(text: &str) -> (u32, u32) {
+    let mut numbers = text.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(version("2.9.10") < OLDEST_SERVER);
+        assert!(version("2.10.0-beta") >= OLDEST_SERVER);
+        assert!(version("2.15.1") >= OLDEST_SERVER);
+    }
+
+    #[test]
+    fn a_url_of_something_else_is_refused_without_its_password() {
+        for name in ["NATS_URL", "NATS_ADMIN_URL"] {
+            let mut environment = Environment::from_pairs([(name, "nats://fine:4222,http://user:hush@host:80")]);
+            NatsSettings::from_env(&mut environment);
+            let message = environment.finish().unwrap_err().to_string();
+            assert!(message.starts_with(name) && message.contains("nats://user:password@host:port"), "{message}");
+            assert!(!message.contains("hush"), "{message}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The streams and the consumer.
+//!
+//! They are made or updated here and nowhere else, so that every replica agrees. The API only
+//! publishes to [`subject`](super::subject::subject); workers only pull from [`CONSUMER`].
+
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
+use async_nats::jetstream::{self, Context};
+
+use super::QueueError;
+use super::connect::{NatsSettings, Role, connect};
+use super::subject::{DLQ_SUBJECTS, SUBJECTS};
+
+/// The stream that holds accepted events until they are stored.
+pub const STREAM: &str = "EVENTS";
+/// The durable pull consumer that all workers share: JetStream's queue group.
+pub const CONSUMER: &str = "workers";
+/// The stream that holds dead letters.
+pub const DLQ_STREAM: &str = "EVENTS_DLQ";
+
+/// Unacknowledged deliveries over all workers: two full pulls for each of a hundred workers, and
+/// room for delayed redeliveries.
+const MAX_ACK_PENDING: i64 = 5_000;
+
+/// Makes stream and consumer, or brings them to the settings.
+///
+/// # Errors
+/// [`QueueError::Stream`] or [`QueueError::Consumer`].
+pub async fn ensure(context: &Context, settings: &NatsSettings) -> Result<(), QueueError> {
+    context.create_or_update_stream(events_stream(settings)).await?;
+    context.create_or_update_stream(dead_letter_stream(settings)).await?;
+    let consumer = pull::Config {
+        durable_name: Some(CONSUMER.to_owned()),
+        description: Some("shared by all workers".to_owned()),
+        deliver_policy: DeliverPolicy::All,
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: settings.ack_wait,
+        // Workers count attempts themselves: the server would only stop delivering.
+        max_deliver: -1,
+        max_ack_pending: MAX_ACK_PENDING,
+        ..pull::Config::default()
+    };
+    context.create_consumer_on_stream(consumer, STREAM).await?;
+    Ok(())
+}
+
+fn events_stream(settings: &NatsSettings) -> Config {
+    Config {
+        name: STREAM.to_owned(),
+        subjects: vec![SUBJECTS.to_owned()],
+        // A message leaves when a worker acknowledged it: the stream holds what is not stored.
+        retention: RetentionPolicy::WorkQueue,
+        // Full is an error to the publisher; what was accepted is never pushed out.
+        discard: DiscardPolicy::New,
+        max_bytes: i64::try_from(settings.events_max_bytes).unwrap_or(i64::MAX),
+        storage: StorageType::File,
+        num_replicas: settings.stream_replicas,
+        allow_direct: true,
+        description: Some("events accepted by the API and not yet stored in PostgreSQL".to_owned()),
+        ..Config::default()
+    }
+}
+
+fn dead_letter_stream(settings: &NatsSettings) -> Config {
+    Config {
+        name: DLQ_STREAM.to_owned(),
+        subjects: vec![DLQ_SUBJECTS.to_owned()],
+        // Letters stay until somebody redrives or purges them.
+        retention: RetentionPolicy::Limits,
+        discard: DiscardPolicy::New,
+        // The subject is the identity: the second letter of one failure is refused.
+        max_messages_per_subject: 1,
+        discard_new_per_subject: true,
+        max_bytes: i64::try_from(settings.dlq_max_bytes).unwrap_or(i64::MAX),
+        storage: StorageType::File,
+        num_replicas: settings.stream_replicas,
+        allow_direct: true,
+        description: Some("what could not be stored after its retries, with the reason".to_owned()),
+        ..Config::default()
+    }
+}
+
+/// [`ensure`] over a connection of its own, as the user who may.
+///
+/// # Errors
+/// Those of [`connect`] and [`ensure`].
+pub async fn ensure_as_admin(settings: &NatsSettings) -> Result<(), QueueError> {
+    let client = connect(&settings.admin_url, Role::Admin).await?;
+    ensure(&jetstream::new(client), settings).await
+}

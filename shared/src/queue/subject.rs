@@ -1,0 +1,82 @@
+//! Subjects: how the chunks and dead letters of a project are addressed.
+
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::day::Day;
+use crate::project::ProjectId;
+
+/// Every subject of the stream of accepted events.
+pub(crate) const SUBJECTS: &str = "events.ingest.*";
+/// Every subject of the dead letters.
+pub(crate) const DLQ_SUBJECTS: &str = "events.dlq.>";
+
+/// The subject on which the chunks of a project travel.
+#[must_use]
+pub fn subject(project: ProjectId) -> String {
+    format!("events.ingest.{project}")
+}
+
+/// The project whose chunks travel on a subject.
+#[must_use]
+pub fn project_of(subject: &str) -> Option<ProjectId> {
+    subject.strip_prefix("events.ingest.")?.parse().ok().map(ProjectId)
+}
+
+/// The subject of the dead letter of one event.
+#[must_use]
+pub fn event_subject(project: ProjectId, identity: Uuid, day: Day, redrives: u32) -> String {
+    format!("events.dlq.{project}.event.{identity}.{day}.{redrives}")
+}
+
+/// The subject of the dead letter of a whole message.
+#[must_use]
+pub fn message_subject(project: ProjectId, payload: &[u8], redrives: u32) -> String {
+    let digest: String = Sha256::digest(payload).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("events.dlq.{project}.message.{digest}.{redrives}")
+}
+
+/// Every dead letter of a project.
+#[must_use]
+pub fn subjects_of(project: ProjectId) -> String {
+    format!("events.dlq.{project}.>")
+}
+
+/// The dead letters of one event id.
+#[must_use]
+pub fn subjects_of_event(project: ProjectId, identity: Uuid) -> String {
+    format!("events.dlq.{project}.event.{identity}.>")
+}
+
+/// The dead letters that are whole messages.
+#[must_use]
+pub fn subjects_of_messages(project: ProjectId) -> String {
+    format!("events.dlq.{project}.message.>")
+}
+
+/// Whether a subject is that of a whole message.
+#[must_use]
+pub fn is_message(subject: &str) -> bool {
+    subject.split('.').nth(3) == Some("message")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subject_names_its_project() {
+        assert_eq!(project_of(&subject(ProjectId(7))), Some(ProjectId(7)));
+        assert_eq!(project_of("events.ingest.x"), None);
+    }
+
+    #[test]
+    fn equal_events_have_equal_subjects_until_they_are_redriven() {
+        let subject = |day, redrives| event_subject(ProjectId(1), Uuid::nil(), Day(day), redrives);
+        assert_eq!(subject(0, 0), "events.dlq.1.event.00000000-0000-0000-0000-000000000000.1970-01-01.0");
+        assert_ne!(subject(0, 0), subject(0, 1));
+        assert_ne!(subject(0, 0), subject(1, 0));
+        assert!(is_message(&message_subject(ProjectId(1), b"payload", 0)));
+        assert!(!is_message(&subject(0, 0)));
+    }
+}

@@ -1,0 +1,41 @@
+//! Backlog: how far the compaction is behind, as metrics of every worker.
+
+use std::time::Duration;
+
+use metrics::gauge;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::StoreError;
+use crate::maintenance::compact::Kind;
+
+/// Often enough to see a backlog grow, seldom enough to cost little.
+const INTERVAL: Duration = Duration::from_secs(10);
+/// Deltas that are counted at the most: a tenth of a second of PostgreSQL.
+const MAX_COUNTS: i64 = 1_000_000;
+/// The same for bitmaps, whose rows are wider.
+const MAX_BITMAPS: i64 = 100_000;
+
+/// Measures at every interval until told to stop.
+pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
+    let mut tick = tokio::time::interval(INTERVAL);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        if let Err(error) = measure(pool).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the deltas that wait cannot be counted at the moment");
+        }
+    }
+}
+
+async fn measure(pool: &PgPool) -> Result<(), StoreError> {
+    let users = sqlx::query_file!("sql/maintenance/select_active_users_backlog.sql", MAX_BITMAPS).fetch_one(pool).await?;
+    set(Kind::ActiveUsers, users.waiting, users.oldest_age_secs);
+    let counts = sqlx::query_file!("sql/maintenance/select_event_counts_backlog.sql", MAX_COUNTS).fetch_one(pool).await?;
+    set(Kind::EventCounts, counts.waiting, counts.oldest_age_secs);
+    Ok(())
+}
+
+fn set(kind: Kind, waiting: i64, oldest_age_secs: f64) {
+    gauge!("rollcall_rollup_deltas_waiting", "kind" => kind.name()).set(waiting as f64);
+    gauge!("rollcall_rollup_oldest_delta_age_seconds", "kind" => kind.name()).set(oldest_age_secs);
+}

@@ -1,0 +1,236 @@
+//! Compaction: folds the deltas of the rollups into their base.
+//!
+//! Deltas and base change in one transaction, so a reader sees each number whole at every moment.
+//! The two kinds are folded beside each other, and of each kind one compactor works at a time;
+//! workers go on appending meanwhile. Projects take turns, each with a bounded batch of deltas
+//! (`fold`), so that one with a backlog does not keep the others waiting.
+
+use std::time::{Duration, Instant};
+
+use metrics::counter;
+use rollcall_shared::database::Lease;
+use sqlx::{Connection, PgConnection, PgPool};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::StoreError;
+use crate::maintenance::fold::{self, Folded};
+
+/// Deltas taken in the first batch after a start or a failure.
+const FIRST_ROWS: i64 = 1_000;
+/// Deltas that every batch may take, however slow it is.
+const MIN_ROWS: i64 = 50;
+/// A batch should hold its locks, and keep a stop waiting, for about this long at the most.
+const LONG: Duration = Duration::from_millis(500);
+/// After so many failures in a row, it is left to the next time.
+const MAX_FAILURES: u32 = 3;
+
+/// What is folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Who was active.
+    ActiveUsers,
+    /// How often what happened.
+    EventCounts,
+}
+
+impl Kind {
+    /// Its label in metrics.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::ActiveUsers => "active_users",
+            Self::EventCounts => "event_counts",
+        }
+    }
+
+    /// The advisory lock that its compactor holds.
+    const fn lock(self) -> i64 {
+        match self {
+            Self::ActiveUsers => 7031,
+            Self::EventCounts => 7035,
+        }
+    }
+
+    /// Deltas taken in one batch at the most. Bitmaps are bounded in bytes too.
+    const fn max_rows(self) -> i64 {
+        match self {
+            Self::ActiveUsers => 4_000,
+            Self::EventCounts => 50_000,
+        }
+    }
+
+    async fn next_project(self, connection: &mut PgConnection, after: i32) -> Result<Option<i32>, sqlx::Error> {
+        Ok(match self {
+            Self::ActiveUsers => {
+                sqlx::query_file!("sql/maintenance/select_next_active_users_project.sql", after)
+                    .fetch_one(connection)
+                    .await?
+                    .project_id
+            }
+            Self::EventCounts => {
+                sqlx::query_file!("sql/maintenance/select_next_event_counts_project.sql", after)
+                    .fetch_one(connection)
+                    .await?
+                    .project_id
+            }
+        })
+    }
+
+    async fn fold(self, connection: &mut PgConnection, project: i32, max_rows: i64) -> Result<Folded, StoreError> {
+        match self {
+            Self::ActiveUsers => fold::active_users(connection, project, max_rows).await,
+            Self::EventCounts => fold::event_counts(connection, project, max_rows).await,
+        }
+    }
+}
+
+/// Compacts at every interval until told to stop. A server that does not answer a batch within the
+/// reply timeout is left.
+pub(crate) async fn run(pool: &PgPool, interval: Duration, reply_timeout: Duration, stop: &CancellationToken) {
+    let mut compactors = [Kind::ActiveUsers, Kind::EventCounts].map(|kind| Compactor::new(pool, kind, reply_timeout));
+    let [users, counts] = &mut compactors;
+    tokio::join!(users.run(interval, stop), counts.run(interval, stop));
+}
+
+/// Folds until no delta is left or another worker is compacting.
+///
+/// # Errors
+/// The first failure of either kind.
+pub(crate) async fn compact(pool: &PgPool, reply_timeout: Duration) -> Result<(), StoreError> {
+    for kind in [Kind::ActiveUsers, Kind::EventCounts] {
+        let mut compactor = Compactor::new(pool, kind, reply_timeout);
+        while compactor.fold_next().await?.is_some() {}
+    }
+    Ok(())
+}
+
+/// Folds one kind, project after project.
+struct Compactor<'a> {
+    pool: &'a PgPool,
+    kind: Kind,
+    reply_timeout: Duration,
+    /// Whose turn it was last.
+    project: i32,
+    size: BatchSize,
+}
+
+impl<'a> Compactor<'a> {
+    fn new(pool: &'a PgPool, kind: Kind, reply_timeout: Duration) -> Self {
+        Self { pool, kind, reply_timeout, project: i32::MIN, size: BatchSize::new(kind.max_rows()) }
+    }
+
+    async fn run(&mut self, interval: Duration, stop: &CancellationToken) {
+        let mut tick = tokio::time::interval(interval);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        while stop.run_until_cancelled(tick.tick()).await.is_some() {
+            self.catch_up(stop).await;
+        }
+    }
+
+    /// Folds until nothing is left, another worker is at it, or it fails again and again.
+    async fn catch_up(&mut self, stop: &CancellationToken) {
+        let mut failures = 0;
+        while failures < MAX_FAILURES && !stop.is_cancelled() {
+            match self.fold_next().await {
+                Ok(Some(_)) => failures = 0,
+                Ok(None) => return self.size = BatchSize::new(self.kind.max_rows()),
+                Err(error) => {
+                    failures += 1;
+                    self.size.failed();
+                    let (kind, project) = (self.kind.name(), self.project);
+                    counter!("rollcall_compaction_failures_total", "kind" => kind).increment(1);
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, kind, project, "deltas were not folded; trying again");
+                }
+            }
+        }
+    }
+
+    /// Folds a batch of the next project; `None` if there is nothing to do.
+    async fn fold_next(&mut self) -> Result<Option<Folded>, StoreError> {
+        let started = Instant::now();
+        let mut lease = Lease::acquire(self.pool).await?;
+        let folded = timeout(self.reply_timeout, self.transact(&mut lease)).await??;
+        lease.give_back();
+        if let Some(folded) = folded {
+            self.size.took(started.elapsed());
+            counter!("rollcall_rollup_keys_compacted_total").increment(folded.keys);
+            counter!("rollcall_rollup_deltas_folded_total", "kind" => self.kind.name()).increment(folded.deltas);
+        }
+        Ok(folded)
+    }
+
+    async fn transact(&mut self, connection: &mut PgConnection) -> Result<Option<Folded>, StoreError> {
+        let mut transaction = connection.begin().await?;
+        let begun =
+            sqlx::query_file!("sql/maintenance/begin_compaction.sql", self.kind.lock()).fetch_one(&mut *transaction).await?;
+        let mut folded = None;
+        if begun.locked
+            && let Some(project) = self.kind.next_project(&mut transaction, self.project).await?
+        {
+            // Also if it fails, the next one has its turn.
+            self.project = project;
+            folded = Some(self.kind.fold(&mut transaction, project, self.size.rows).await?);
+        }
+        transaction.commit().await?;
+        Ok(folded.filter(|folded| folded.deltas > 0))
+    }
+}
+
+/// How many deltas a batch may take: more while it is quick, fewer when it is slow.
+#[derive(Debug)]
+struct BatchSize {
+    rows: i64,
+    max_rows: i64,
+}
+
+impl BatchSize {
+    fn new(max_rows: i64) -> Self {
+        Self { rows: FIRST_ROWS.min(max_rows), max_rows }
+    }
+
+    /// The last batch took this long.
+    fn took(&mut self, time: Duration) {
+        if time < LONG / 2 {
+            self.rows = (self.rows * 2).min(self.max_rows);
+        } else if time > LONG {
+            self.rows = (self.rows / 2).max(MIN_ROWS);
+        }
+    }
+
+    /// The last batch failed, which may be because the server's time limits are short: none is as
+    /// large again before everything is folded.
+    fn failed(&mut self) {
+        self.max_rows = (self.rows / 2).max(MIN_ROWS);
+        self.rows = self.max_rows.min(FIRST_ROWS);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_grow_while_they_are_quick_and_shrink_when_they_are_slow_or_fail() {
+        let mut size = BatchSize::new(5_000);
+        size.took(LONG / 4);
+        assert_eq!(size.rows, 2 * FIRST_ROWS);
+        (0..9).for_each(|_| size.took(LONG / 4));
+        assert_eq!(size.rows, 5_000);
+        size.took(LONG * 2);
+        assert_eq!(size.rows, 2_500);
+        (0..20).for_each(|_| size.took(LONG * 2));
+        assert_eq!(size.rows, MIN_ROWS);
+    }
+
+    #[test]
+    fn a_batch_as_large_as_one_that_failed_is_not_tried_again() {
+        let mut size = BatchSize::new(5_000);
+        (0..9).for_each(|_| size.took(LONG / 4));
+        size.failed();
+        (0..9).for_each(|_| size.took(LONG / 4));
+        assert_eq!(size.rows, 2_500);
+        (0..20).for_each(|_| size.failed());
+        assert_eq!(size.rows, MIN_ROWS);
+    }
+}

@@ -1,0 +1,44 @@
+//! Lag: how far the store is behind the queue, as metrics.
+
+use std::time::Duration;
+
+use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::jetstream::{self, Context};
+use jiff::Timestamp;
+use metrics::gauge;
+use rollcall_shared::queue::stream::{CONSUMER, STREAM};
+use tokio_util::sync::CancellationToken;
+
+/// Often enough to scale workers by it, seldom enough to cost nothing.
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Measures at every interval until told to stop.
+pub(crate) async fn run(client: async_nats::Client, stop: &CancellationToken) {
+    let context = jetstream::new(client);
+    let mut tick = tokio::time::interval(INTERVAL);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        if let Err(error) = measure(&context).await {
+            tracing::debug!(error, "the lag cannot be measured at the moment");
+        }
+    }
+}
+
+async fn measure(context: &Context) -> Result<(), async_nats::Error> {
+    let mut consumer: PullConsumer = context.get_consumer_from_stream(CONSUMER, STREAM).await?;
+    let info = consumer.info().await?;
+    gauge!("rollcall_consumer_lag_messages").set(info.num_pending as f64 + info.num_ack_pending as f64);
+    gauge!("rollcall_consumer_redelivered_messages").set(info.num_redelivered as f64);
+    let state = context.get_stream(STREAM).await?.cached_info().state.clone();
+    // The stream drops a message when it is acknowledged, so its first one is the oldest unstored.
+    let oldest_age_secs = match state.messages {
+        0 => 0.0,
+        _ => (Timestamp::now().as_second() - state.first_timestamp.unix_timestamp()).max(0) as f64,
+    };
+    gauge!("rollcall_oldest_unstored_age_seconds").set(oldest_age_secs);
+    gauge!("rollcall_stream_bytes").set(state.bytes as f64);
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Partitions, made ahead of the events that will need them.
+//!
+//! Recent days have a partition each, so that the indexes being written stay small; what was older
+//! when the tables were laid out shares partitions of a month, and everything before them shares
+//! one. A row that no partition expects falls into the default one, and moves when its partition is
+//! made. Which day it is says the database's `clock`.
+
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use jiff::ToSpan;
+use jiff::civil::Date;
+use metrics::counter;
+use rollcall_shared::database::Lease;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::StoreError;
+use crate::maintenance::{clock, index};
+
+/// Days made ahead: a worker that was away for less than this finds its partitions.
+const DAYS_AHEAD: i32 = 8;
+/// Days before today that have a partition each when the ledger is first laid out: late events and
+/// the first imports.
+const LEDGER_DAYS_BACK: i32 = 60;
+/// The same for the rows, whose older days have their B-trees anyway.
+const EVENT_DAYS_BACK: i32 = 1;
+/// Years before this one that have monthly partitions.
+const MONTHLY_YEARS_BACK: i16 = 4;
+
+/// A new day begins once in 24 of these, and is made a week ahead.
+const INTERVAL: Duration = Duration::from_secs(3600);
+/// Longest pause before what failed is tried again.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+const FIRST_DAY: Date = jiff::civil::date(1970, 1, 1);
+
+/// A table that has partitions.
+#[derive(Debug)]
+struct Table {
+    name: &'static str,
+    /// The column that partitions are cut by.
+    column: &'static str,
+    days_back: i32,
+    /// Whether partitions of days that are over are made with the indexes of `index`.
+    has_sealed: bool,
+}
+
+const TABLES: [Table; 2] = [
+    Table { name: "event_ids", column: "day", days_back: LEDGER_DAYS_BACK, has_sealed: false },
+    Table { name: "events", column: "occurred_at", days_back: EVENT_DAYS_BACK, has_sealed: true },
+];
+
+/// Days from `from` up to, and without, `to`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Range {
+    from: Date,
+    to: Date,
+}
+
+/// Makes partitions at once and then every hour until told to stop; sooner after a failure.
+pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
+    let mut pauses = backoff().build();
+    loop {
+        let pause = match make_as_of_now(pool).await {
+            Ok(()) => {
+                pauses = backoff().build();
+                INTERVAL
+            }
+            Err(error) => {
+                let pause = pauses.next().unwrap_or(MAX_PAUSE);
+                note_failure(&error, pause);
+                pause
+            }
+        };
+        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Makes partitions, and returns when those for today are there, whether or not others failed.
+pub(crate) async fn make_at_start(pool: &PgPool) {
+    for pause in backoff().build() {
+        let Err(error) = make_as_of_now(pool).await else { return };
+        note_failure(&error, pause);
+        if matches!(are_there_for_today(pool).await, Ok(true)) {
+            return;
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::default().with_max_delay(MAX_PAUSE).without_max_times().with_jitter()
+}
+
+fn note_failure(error: &StoreError, pause: Duration) {
+    counter!("rollcall_partition_failures_total").increment(1);
+    let delay_ms = pause.as_millis() as u64;
+    tracing::error!(error = error as &dyn std::error::Error, delay_ms, "partitions were not made ahead; trying again");
+}
+
+/// Makes every partition that is missing today.
+pub(crate) async fn make_as_of_now(pool: &PgPool) -> Result<(), StoreError> {
+    make(pool, clock::today(pool).await?).await
+}
+
+/// Makes every partition that is missing, as of `today`. A table that fails holds up no other.
+pub(crate) async fn make(pool: &PgPool, today: Date) -> Result<(), StoreError> {
+    let mut result = Ok(());
+    for table in &TABLES {
+        result = result.and(make_for(pool, table, today).await);
+    }
+    result
+}
+
+async fn make_for(pool: &PgPool, table: &Table, today: Date) -> Result<(), StoreError> {
+    while make_next(pool, table, today).await? {}
+    Ok(())
+}
+
+async fn are_there_for_today(pool: &PgPool) -> Result<bool, StoreError> {
+    let today = clock::today(pool).await?;
+    let mut connection = pool.acquire().await?;
+    for table in &TABLES {
+        if made_until(&mut connection, table).await?.is_none_or(|until| until <= today) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Makes the first that is missing, in a transaction of its own; false if none is. Replicas take turns.
+async fn make_next(pool: &PgPool, table: &Table, today: Date) -> Result<bool, StoreError> {
+    let mut lease = Lease::acquire(pool).await?;
+    let mut transaction = lease.begin().await?;
+    sqlx::query("select pg_advisory_xact_lock(7032)").execute(&mut *transaction).await?;
+    let end = made_until(&mut transaction, table).await?;
+    let missing = ranges(today, table.days_back).into_iter().find(|range| end.is_none_or(|end| range.to > end));
+    if let Some(range) = missing {
+        let range = Range { from: end.map_or(range.from, |end| range.from.max(end)), ..range };
+        attach(&mut transaction, table, range, table.has_sealed && index::is_sealed(range.to, today)).await?;
+    }
+    transaction.commit().await?;
+    lease.give_back();
+    Ok(missing.is_some())
+}
+
+/// The end of the last partition; `None` before the first is made.
+async fn made_until(connection: &mut PgConnection, table: &Table) -> Result<Option<Date>, StoreError> {
+    Ok(sqlx::query_file!("sql/maintenance/select_last_partition.sql", table.name)
+        .fetch_one(connection)
+        .await?
+        .until
+        .map(Date::from))
+}
+
+/// Makes a table beside its parent, moves the rows of the default partition into it that belong there,
+/// and attaches it. Unlike `partition of`, this lets others write to the parent meanwhile.
+///
+/// Until the commit nobody else uses the default partition. So whatever was written to it before is
+/// seen here and moves, and whoever waits to write to it is told by PostgreSQL that the row does not
+/// belong there any more, and tries again ([`StoreError::is_transient`]): an identity is in one place
+/// at every moment.
+async fn attach(connection: &mut PgConnection, table: &Table, range: Range, is_sealed: bool) -> Result<(), StoreError> {
+    let (Table { name: parent, column, .. }, Range { from, to }) = (table, range);
+    let name = format!("{parent}_{}_{}", from.strftime("%Y%m%d"), to.strftime("%Y%m%d"));
+    let before = [
+        // Better to give up than to hold up those who wait behind this for the default partition.
+        "set local lock_timeout = '2s'".to_owned(),
+        // A default partition may have collected much; half of it in place would be no use.
+        "set local statement_timeout = '5min'".to_owned(),
+        format!("create table {name} (like {parent} including defaults including constraints including storage)"),
+        // What attaching takes anyway, in the order in which it does.
+        format!("lock table only {parent} in share update exclusive mode"),
+        format!("lock table {parent}_default in access exclusive mode"),
+    ];
+    let move_rows = format!(
+        "with moved as (
+            delete from {parent}_default
+            where {column} >= '{from}' and {column} < '{to}'
+            returning *
+        )
+        insert into {name} select * from moved"
+    );
+    let attach = format!("alter table {parent} attach partition {name} for values from ('{from}') to ('{to}')");
+    for statement in before {
+        execute(connection, statement).await?;
+    }
+    let moved = execute(connection, move_rows).await?;
+    for statement in index::of_new(&name).filter(|_| is_sealed).chain([attach]) {
+        execute(connection, statement).await?;
+    }
+    if moved > 0 {
+        tracing::warn!(partition = name, moved, "rows that came before their partition were moved into it");
+    }
+    Ok(())
+}
+
+/// Runs a statement made of names in this file and of dates, never of input; returns how many rows it
+/// changed.
+async fn execute(connection: &mut PgConnection, statement: String) -> Result<u64, StoreError> {
+    Ok(sqlx::query(AssertSqlSafe(statement)).execute(connection).await?.rows_affected())
+}
+
+/// The partitions of a table, oldest first: everything old, then months, then, from some days back,
+/// days.
+fn ranges(today: Date, days_back: i32) -> Vec<Range> {
+    let days_from = today.saturating_sub(days_back.days());
+    let end = today.saturating_add(DAYS_AHEAD.days());
+    let mut from = jiff::civil::date(today.year() - MONTHLY_YEARS_BACK, 1, 1);
+    let mut ranges = vec![Range { from: FIRST_DAY, to: from }];
+    while from < end {
+        let to = if from < days_from { from.saturating_add(1.month()).min(days_from) } else { from.saturating_add(1.day()) };
+        ranges.push(Range { from, to });
+        from = to;
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_follow_each_other_from_1970_to_a_week_ahead() {
+        for day in 0..800 {
+            let today = jiff::civil::date(2026, 1, 1).saturating_add(day.days());
+            for ranges in [LEDGER_DAYS_BACK, EVENT_DAYS_BACK].map(|days_back| ranges(today, days_back)) {
+                assert_eq!(ranges[0].from, FIRST_DAY);
+                assert!(ranges.windows(2).all(|pair| pair[0].to == pair[1].from && pair[0].from < pair[0].to));
+                assert!(ranges[ranges.len() - 1].to >= today.saturating_add(DAYS_AHEAD.days()));
+            }
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! Sweeping: counts in `troubled_messages` whose messages have left the queue are removed.
+//!
+//! Whoever ends a message removes its counts. Yet a worker that was slow may count a message which
+//! another has ended meanwhile, and a consumer that is made anew calls each delivery the first, so
+//! that nobody looks for counts.
+
+use std::time::Duration;
+
+use async_nats::jetstream::stream::Info;
+use async_nats::jetstream::{self, Context};
+use rollcall_shared::queue::stream::STREAM;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::StoreError;
+
+/// The rows harm nobody, so this only bounds how many there are.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+/// Sweeps at every interval until told to stop.
+pub(crate) async fn run(client: async_nats::Client, pool: &PgPool, stop: &CancellationToken) {
+    let context = jetstream::new(client);
+    let mut tick = tokio::time::interval(INTERVAL);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = tick.tick() => {}
+        }
+        // Without an answer of the queue nothing is known to have left it.
+        let Some(stream) = stop.run_until_cancelled(info(&context)).await.flatten() else { continue };
+        if let Err(error) = sweep(pool, &stream).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "counts were not swept; the next time will do");
+        }
+    }
+}
+
+async fn info(context: &Context) -> Option<Info> {
+    Some(context.get_stream(STREAM).await.ok()?.cached_info().clone())
+}
+
+/// A work queue drops what is acknowledged, so whatever comes before its first message has left it.
+async fn sweep(pool: &PgPool, stream: &Info) -> Result<(), StoreError> {
+    let first = stream.state.first_sequence.cast_signed();
+    let created_ns = i64::try_from(stream.created.unix_timestamp_nanos()).unwrap_or(0);
+    sqlx::query_file!("sql/maintenance/delete_troubled_messages.sql", first, created_ns).execute(pool).await?;
+    Ok(())
+}

@@ -1,0 +1,96 @@
+//! A delivery: a message as it came this time, what its headers say, and how it is answered.
+
+use async_nats::jetstream::{AckKind, Message};
+use jiff::Timestamp;
+use rollcall_shared::project::ProjectId;
+use rollcall_shared::queue::chunk::{self, ChunkError, EVENTS_HEADER, LINES_BYTES_HEADER, MAX_LINES_BYTES, REQUEST_HEADER};
+use rollcall_shared::queue::dead_letter;
+use rollcall_shared::queue::subject::project_of;
+use uuid::Uuid;
+
+use crate::store::row::Decoded;
+
+/// A message and, once it was read, its events.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    message: Message,
+    /// This delivery and no other of the same message.
+    pub(crate) delivery_id: Uuid,
+    /// Counted in `troubled_messages`, so that it must be forgotten there at the end.
+    pub(crate) is_troubled: bool,
+}
+
+/// Which message it is, over all deliveries and even if its stream is made anew.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MessageId {
+    pub(crate) sequence: u64,
+    pub(crate) published: Timestamp,
+}
+
+impl Delivery {
+    /// A message that just came. `None` if it did not come from the consumer.
+    pub(crate) fn new(message: Message) -> Option<Self> {
+        let is_redelivered = message.info().ok()?.delivered > 1;
+        Some(Self { message, delivery_id: Uuid::now_v7(), is_troubled: is_redelivered })
+    }
+
+    pub(crate) fn message(&self) -> &Message {
+        &self.message
+    }
+
+    pub(crate) fn id(&self) -> MessageId {
+        // `new` has read it once, so it can be read.
+        let info = self.message.info().ok();
+        let nanoseconds = info.as_ref().map_or(0, |info| info.published.unix_timestamp_nanos());
+        MessageId {
+            sequence: info.map_or(0, |info| info.stream_sequence),
+            published: Timestamp::from_nanosecond(nanoseconds).unwrap_or_default(),
+        }
+    }
+
+    /// How many events it holds, by its headers.
+    pub(crate) fn event_count(&self) -> usize {
+        self.header(EVENTS_HEADER).and_then(|count| count.parse().ok()).unwrap_or(1)
+    }
+
+    /// How much memory its lines take, in bytes.
+    pub(crate) fn lines_bytes(&self) -> usize {
+        let header = self.header(LINES_BYTES_HEADER).and_then(|bytes| bytes.parse().ok());
+        header.unwrap_or(MAX_LINES_BYTES)
+    }
+
+    /// The requests whose events it holds.
+    pub(crate) fn requests(&self) -> &str {
+        self.header(REQUEST_HEADER).unwrap_or_default()
+    }
+
+    /// How often its events were redriven.
+    pub(crate) fn redrives(&self) -> u32 {
+        dead_letter::redrives(self.message.headers.as_ref())
+    }
+
+    /// The project of its subject. Only an administrator can publish on a subject without one; such
+    /// a message belongs to no project, whose number is 0.
+    pub(crate) fn project(&self) -> ProjectId {
+        project_of(&self.message.subject).unwrap_or(ProjectId(0))
+    }
+
+    /// A header's value.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.message.headers.as_ref()?.get(name).map(|value| value.as_str())
+    }
+
+    /// Its lines, decompressed.
+    pub(crate) fn decode(&self) -> Result<Decoded, ChunkError> {
+        let lines = chunk::decompress(self.message.headers.as_ref(), &self.message.payload)?;
+        Ok(Decoded { project: self.project(), lines })
+    }
+
+    /// Answers the queue. Correctness never depends on it: an answer that gets lost brings the
+    /// message back, and its events are duplicates then.
+    pub(crate) async fn answer(&self, kind: AckKind) {
+        if let Err(error) = self.message.ack_with(kind).await {
+            tracing::warn!(%error, sequence = self.id().sequence, "a message was not answered; it will come back");
+        }
+    }
+}

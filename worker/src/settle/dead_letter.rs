@@ -1,0 +1,127 @@
+//! Burial: what cannot be stored goes to the dead letters, and only then leaves the queue.
+//!
+//! The order matters: a dead letter is written and confirmed before its message is acknowledged. A
+//! crash in between brings the message back, and its second letter is refused by the stream, which
+//! keeps one of each.
+
+use std::time::Duration;
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{self, Context};
+use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use jiff::Timestamp;
+use metrics::counter;
+use rollcall_shared::queue::chunk::{ChunkWriter, REQUEST_HEADER};
+use rollcall_shared::queue::dead_letter::{Code, Verdict};
+use rollcall_shared::queue::stream::DLQ_STREAM;
+use rollcall_shared::queue::subject::{event_subject, message_subject};
+
+use crate::queue::delivery::Delivery;
+use crate::store::Refused;
+
+/// Letters on their way at once.
+const IN_FLIGHT: usize = 32;
+/// The server's error code for a stream or subject at its limit.
+const LIMIT_REACHED: u64 = 10_077;
+
+/// Why something could not be buried. Its message stays in the queue.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BurialError {
+    /// The queue did not take it.
+    #[error("the dead letter was not taken")]
+    Publish(#[from] PublishError),
+    /// The compressor has no memory.
+    #[error("the dead letter could not be compressed")]
+    Compress(#[from] std::io::Error),
+}
+
+/// Writes dead letters.
+pub(crate) struct DeadLetters {
+    context: Context,
+}
+
+impl DeadLetters {
+    pub(crate) fn new(client: async_nats::Client) -> Self {
+        let mut context = jetstream::new(client);
+        context.set_timeout(Duration::from_secs(3));
+        Self { context }
+    }
+
+    /// Buries single events of a message, each in a letter of its own.
+    pub(crate) async fn bury_events(&self, delivery: &Delivery, refused: &[Refused], attempts: u32) -> Result<(), BurialError> {
+        let burials: Vec<_> = refused.iter().map(|refused| self.bury_event(delivery, refused, attempts)).collect();
+        stream::iter(burials).buffer_unordered(IN_FLIGHT).try_collect().await
+    }
+
+    async fn bury_event(&self, delivery: &Delivery, refused: &Refused, attempts: u32) -> Result<(), BurialError> {
+        let mut writer = ChunkWriter::new()?;
+        writer.push(&refused.line, 1)?;
+        let chunk = writer.finish()?;
+        let mut headers = chunk.headers();
+        headers.insert(REQUEST_HEADER, delivery.requests());
+        let identity = refused.identity;
+        let subject = event_subject(identity.project, identity.id, identity.day, delivery.redrives());
+        let verdict = verdict(delivery, refused.code, &refused.reason, attempts);
+        self.publish(subject, chunk.payload, headers, &verdict).await
+    }
+
+    /// Buries a whole message as it is.
+    pub(crate) async fn bury_message(
+        &self,
+        delivery: &Delivery,
+        code: Code,
+        reason: &str,
+        attempts: u32,
+    ) -> Result<(), BurialError> {
+        let message = delivery.message();
+        let subject = message_subject(delivery.project(), &message.payload, delivery.redrives());
+        let headers = message.headers.clone().unwrap_or_default();
+        self.publish(subject, message.payload.clone(), headers, &verdict(delivery, code, reason, attempts)).await
+    }
+
+    async fn publish(
+        &self,
+        subject: String,
+        payload: Bytes,
+        mut headers: HeaderMap,
+        verdict: &Verdict,
+    ) -> Result<(), BurialError> {
+        verdict.write(&mut headers);
+        let message = PublishMessage::build().payload(payload).headers(headers).expected_stream(DLQ_STREAM);
+        let confirmed = match self.context.send_publish(subject, message).await {
+            Ok(confirmation) => confirmation.await.map(drop),
+            Err(error) => Err(error),
+        };
+        match confirmed {
+            Err(error) if !is_there_already(&error) => Err(error.into()),
+            _ => {
+                counter!("rollcall_dead_letters_total", "code" => verdict.code.name()).increment(1);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn verdict(delivery: &Delivery, code: Code, reason: &str, attempts: u32) -> Verdict {
+    let id = delivery.id();
+    Verdict {
+        code,
+        reason: reason.to_owned(),
+        attempts,
+        redrives: delivery.redrives(),
+        origin_sequence: id.sequence,
+        first_seen: id.published,
+        failed_at: Timestamp::now(),
+    }
+}
+
+/// The stream has a letter on this subject. The text decides between that and a full stream, which
+/// share a code; if the text ever changed, letters would wait in the queue and none would be lost.
+fn is_there_already(error: &PublishError) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
+    matches!(error.kind(), PublishErrorKind::Other)
+        && source.is_some_and(|error| error.error_code().0 == LIMIT_REACHED && error.to_string().contains("per subject"))
+}

@@ -1,0 +1,108 @@
+//! Retries: waiting out what is nobody's fault, and when a message that failed by itself comes back.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use async_nats::jetstream::AckKind;
+use backon::{ExponentialBuilder, Retryable};
+use metrics::counter;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::StoreError;
+use crate::queue::delivery::Delivery;
+use crate::status::Status;
+
+/// Longest pause between two tries while PostgreSQL is away.
+const MAX_PAUSE: Duration = Duration::from_secs(10);
+/// What is running when the worker is to stop may take this long to end.
+const LAST_CHANCE: Duration = Duration::from_secs(5);
+
+/// Retries a message has before what is bad in it becomes a dead letter.
+pub(crate) const MAX_RETRIES: u32 = 5;
+
+/// Waits out faults that are not in the messages, for as long as they last.
+pub(crate) struct Patience {
+    /// Messages at hand are reported in progress this often, so that nobody else takes them.
+    pub(crate) progress: Duration,
+    /// Before the first redelivery of a message that failed by itself.
+    pub(crate) first_delay: Duration,
+}
+
+impl Patience {
+    /// The delay after this many failures: doubled with each up to the last retry's, and with 20 % of
+    /// jitter either way, so that messages which failed together do not come back together.
+    pub(crate) fn delay_after(&self, failures: u32) -> Duration {
+        let doublings = failures.clamp(1, MAX_RETRIES) - 1;
+        self.first_delay.mul_f64(f64::from(1_u32 << doublings) * rand::random_range(0.8..1.2))
+    }
+
+    /// Tries until it succeeds. `None` if the worker is to stop first; then nothing was done, or it
+    /// was done and nobody knows.
+    pub(crate) async fn wait_out<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        deliveries: &[Delivery],
+        status: &Status,
+        stop: &CancellationToken,
+        attempt: impl FnMut() -> F,
+    ) -> Option<T> {
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(200))
+            .with_max_delay(MAX_PAUSE)
+            .without_max_times()
+            .with_jitter();
+        let mut waiting = None;
+        let warn = |error: &StoreError, delay: Duration| {
+            counter!("rollcall_store_retries_total").increment(1);
+            match waiting {
+                None => waiting = Some(status.wait_for_database(error)),
+                Some(_) => status.note(error.summary()),
+            }
+            let delay_ms = delay.as_millis() as u64;
+            tracing::warn!(error = error as &dyn std::error::Error, delay_ms, "a batch waits for PostgreSQL");
+        };
+        let done = attempt.retry(backoff).notify(warn);
+        tokio::pin!(done);
+        let work = async {
+            tokio::select! {
+                done = &mut done => done.ok(),
+                // What is running may end; a database that is away is not waited for any longer.
+                () = stop.cancelled() => tokio::time::timeout(LAST_CHANCE, done).await.ok()?.ok(),
+            }
+        };
+        self.in_progress(deliveries, work).await
+    }
+
+    /// Works, and meanwhile reports the messages in progress, so that nobody else takes them. The two
+    /// go side by side: reports wait while NATS is away, and the work does not.
+    pub(crate) async fn in_progress<T>(&self, deliveries: &[Delivery], work: impl Future<Output = T>) -> T {
+        tokio::select! {
+            done = work => done,
+            never = self.report(deliveries) => match never {},
+        }
+    }
+
+    async fn report(&self, deliveries: &[Delivery]) -> Infallible {
+        let mut tick = tokio::time::interval(self.progress);
+        tick.tick().await;
+        loop {
+            tick.tick().await;
+            for delivery in deliveries {
+                delivery.answer(AckKind::Progress).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_and_stay_at_the_last() {
+        let patience = Patience { progress: Duration::MAX, first_delay: Duration::from_secs(1) };
+        for (failures, secs) in [(1, 1.0), (2, 2.0), (5, 16.0), (60, 16.0)] {
+            let delay = patience.delay_after(failures).as_secs_f64();
+            assert!((0.8 * secs..1.2 * secs).contains(&delay), "{failures}: {delay}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Rollups: what a batch adds to the answers, computed from the rows that are really new.
+
+use std::collections::BTreeMap;
+
+use jiff_sqlx::{Date, ToSqlx};
+use roaring::RoaringBitmap;
+use rollcall_shared::day::Day;
+use rollcall_shared::project::ProjectId;
+use sqlx::PgConnection;
+
+use crate::error::{StoreError, agree};
+use crate::store::row::Row;
+
+/// In rollups, the event type that stands for all of them.
+pub(crate) const ALL_TYPES: i32 = 0;
+
+/// A row that was stored for the first time, with its numbers.
+#[derive(Debug)]
+pub(crate) struct NewEvent<'r, 'a> {
+    pub(crate) row: &'r Row<'a>,
+    pub(crate) event_type_id: i32,
+    pub(crate) user_ord: i32,
+    /// The day in the project's time zone.
+    pub(crate) day: Day,
+}
+
+/// What one batch adds, sorted by key.
+#[derive(Debug, Default)]
+pub(crate) struct Deltas {
+    users: BTreeMap<(ProjectId, i32, Day), RoaringBitmap>,
+    counts: BTreeMap<(ProjectId, Day, i32), i64>,
+}
+
+impl Deltas {
+    pub(crate) fn of(events: &[NewEvent<'_, '_>]) -> Self {
+        let mut deltas = Self::default();
+        for event in events {
+            let project = event.row.identity.project;
+            // Numbers start at 0 and count up, so they are never negative.
+            let ord = event.user_ord.cast_unsigned();
+            for event_type_id in [ALL_TYPES, event.event_type_id] {
+                deltas.users.entry((project, event_type_id, event.day)).or_default().insert(ord);
+            }
+            *deltas.counts.entry((project, event.day, event.event_type_id)).or_default() += 1;
+        }
+        deltas
+    }
+
+    /// How many events were counted.
+    fn events(&self) -> u64 {
+        self.counts.values().sum::<i64>().unsigned_abs()
+    }
+
+    /// Appends the deltas in the transaction that stores their events, of which there are so many.
+    ///
+    /// # Errors
+    /// Those of the database, and [`StoreError::Disagreement`] if what was counted or written is not
+    /// what should have been.
+    pub(crate) async fn insert(self, connection: &mut PgConnection, events: u64) -> Result<(), StoreError> {
+        agree("events in the rollups", events, self.events())?;
+        let (bitmap_keys, count_keys) = (self.users.len() as u64, self.counts.len() as u64);
+        let (mut projects, mut types, mut days, mut bitmaps) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for ((project, event_type_id, day), bitmap) in self.users {
+            projects.push(project.0);
+            types.push(event_type_id);
+            days.push(sql_date(day));
+            bitmaps.push(serialize(&bitmap));
+        }
+        let inserted = sqlx::query_file!("sql/store/insert_active_users_delta.sql", &projects, &types, &days as _, &bitmaps)
+            .execute(&mut *connection)
+            .await?;
+        agree("deltas of active users", bitmap_keys, inserted.rows_affected())?;
+        let (mut projects, mut days, mut types, mut counts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for ((project, day, event_type_id), count) in self.counts {
+            projects.push(project.0);
+            days.push(sql_date(day));
+            types.push(event_type_id);
+            counts.push(count);
+        }
+        let inserted = sqlx::query_file!("sql/store/insert_event_counts_delta.sql", &projects, &days as _, &types, &counts)
+            .execute(&mut *connection)
+            .await?;
+        agree("deltas of event counts", count_keys, inserted.rows_affected())
+    }
+}
+
+/// A day as PostgreSQL takes it.
+pub(crate) fn sql_date(day: Day) -> Date {
+    day.date().to_sqlx()
+}
+
+/// The portable format of roaring bitmaps, in which the tables hold them.
+pub(crate) fn serialize(bitmap: &RoaringBitmap) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(bitmap.serialized_size());
+    // Writing into memory cannot fail.
+    let _ = bitmap.serialize_into(&mut bytes);
+    bytes
+}

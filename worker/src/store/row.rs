@@ -1,0 +1,130 @@
+//! A batch: the events of several messages as rows of one transaction.
+//!
+//! Texts are borrowed from the decompressed messages, so a batch of 20,000 events is a few buffers
+//! and one vector of rows.
+
+use rollcall_shared::day::Day;
+use rollcall_shared::event::{Event, identity};
+use rollcall_shared::project::ProjectId;
+use rollcall_shared::queue::chunk::{self, ChunkError};
+use uuid::Uuid;
+
+/// A message with its payload decompressed.
+#[derive(Debug)]
+pub(crate) struct Decoded {
+    pub(crate) project: ProjectId,
+    pub(crate) lines: Vec<u8>,
+}
+
+/// What makes an event the same event: day of identity, project, id. Sorted, this is the order in
+/// which identities are claimed: partition after partition, as a COPY writes them, and within each
+/// in the order of its index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Identity {
+    pub(crate) day: Day,
+    pub(crate) project: ProjectId,
+    pub(crate) id: Uuid,
+}
+
+/// One event on its way into the database.
+#[derive(Debug)]
+pub(crate) struct Row<'a> {
+    /// The place of its message among those of the batch.
+    pub(crate) message: usize,
+    pub(crate) identity: Identity,
+    pub(crate) event: Event<'a>,
+}
+
+/// What messages hold.
+#[derive(Debug, Default)]
+pub(crate) struct Contents<'a> {
+    /// The rows of all messages but the unreadable ones, in the order of their arrival.
+    pub(crate) rows: Vec<Row<'a>>,
+    /// The places of messages in which a line is not an event.
+    pub(crate) unreadable: Vec<(usize, ChunkError)>,
+}
+
+/// Reads all messages.
+pub(crate) fn read(decoded: &[Decoded]) -> Contents<'_> {
+    let mut contents = Contents::default();
+    for (message, decoded) in decoded.iter().enumerate() {
+        let begin = contents.rows.len();
+        for event in chunk::events(&decoded.lines) {
+            match event {
+                Ok(event) => {
+                    let identity = Identity { day: event.identity_day(), project: decoded.project, id: identity(&event.id.0) };
+                    contents.rows.push(Row { message, identity, event });
+                }
+                Err(error) => {
+                    contents.rows.truncate(begin);
+                    contents.unreadable.push((message, error));
+                    break;
+                }
+            }
+        }
+    }
+    contents
+}
+
+/// Sorts the rows by identity and keeps the first that arrived of each. Returns, sorted likewise,
+/// which other messages have one of these events too.
+pub(crate) fn sort_and_deduplicate(rows: &mut Vec<Row<'_>>) -> Vec<(Identity, usize)> {
+    // Rows are large: the keys are sorted, and each row is moved once.
+    rows.sort_by_cached_key(|row| row.identity);
+    let mut repeats = Vec::new();
+    rows.dedup_by(|later, first| {
+        let is_repeat = later.identity == first.identity;
+        if is_repeat && later.message != first.message {
+            repeats.push((later.identity, later.message));
+        }
+        is_repeat
+    });
+    repeats.dedup();
+    repeats
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded_of(lines: &str) -> Decoded {
+        Decoded { project: ProjectId(1), lines: lines.as_bytes().to_vec() }
+    }
+
+    fn line(id: &str, event_type: &str, day: i64) -> String {
+        format!(
+            r#"{{"id":"{id}","type":"{event_type}","user":"u","occurred_us":{},"received_us":0,"properties":{{}}}}"#,
+            day * 86_400_000_000
+        ) + "\n"
+    }
+
+    #[test]
+    fn the_first_of_equal_events_stays() {
+        let lines = [line("a", "first", 1), line("b", "other", 1), line("a", "second", 1), line("a", "another day", 2)].concat();
+        let decoded = [decoded_of(&lines)];
+        let mut rows = read(&decoded).rows;
+        sort_and_deduplicate(&mut rows);
+        let mut types: Vec<_> = rows.iter().map(|row| row.event.event_type.0.as_ref()).collect();
+        types.sort_unstable();
+        assert_eq!(types, ["another day", "first", "other"]);
+    }
+
+    #[test]
+    fn an_event_of_several_messages_is_known_for_all_of_them() {
+        let decoded = [line("a", "t", 1) + &line("b", "t", 1), line("b", "t", 1).repeat(2), line("b", "t", 1)];
+        let decoded = decoded.map(|lines| decoded_of(&lines));
+        let mut rows = read(&decoded).rows;
+        let repeats = sort_and_deduplicate(&mut rows);
+        assert_eq!(rows.iter().map(|row| row.message).collect::<Vec<_>>(), [0, 0]);
+        assert_eq!(repeats.iter().map(|(_, message)| *message).collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn one_bad_line_spoils_its_message_and_no_other() {
+        let good = line("a", "good", 1);
+        let decoded = [good.clone(), format!("{good}{{}}\n"), good].map(|lines| decoded_of(&lines));
+        let contents = read(&decoded);
+        assert_eq!(contents.rows.iter().map(|row| row.message).collect::<Vec<_>>(), [0, 2]);
+        assert!(matches!(contents.unreadable[..], [(1, ChunkError::Line { line: 1, .. })]));
+    }
+}
