@@ -81,7 +81,7 @@ pub(crate) fn read<'a>(
 /// Reads an event from a text that is known to be JSON. Only an object has names and values that are
 /// looked at: the number 1e999 alone would still be an error.
 fn lenient(json: &str) -> serde_json::Result<WireEvent<'_>> {
-    if json.trim_ascii_start().starts_with('{') { ReadEvent(NamesAs::Bytes).from_text(json) } else { Ok(WireEvent::no_object()) }
+    if json.trim_ascii_start().starts_with('{') { ReadEvent(NamesAs::Bytes).read(json) } else { Ok(WireEvent::no_object()) }
 }
 
 fn check(json: &str) -> serde_json::Result<()> {
@@ -101,7 +101,7 @@ impl<'a> Cutter<'_, 'a> {
     fn lines(&mut self, text: &'a str) -> Result<(), PayloadError> {
         for line in text.lines().filter(|line| !line.trim_ascii().is_empty()) {
             self.count()?;
-            let event = ReadEvent(NamesAs::Strings).from_text(line).or_else(|_| check(line).and_then(|()| lenient(line)));
+            let event = ReadEvent(NamesAs::Strings).read(line).or_else(|_| check(line).and_then(|()| lenient(line)));
             (self.sink)(event.map_err(|error| format!("the line is not JSON: {error}")));
         }
         Ok(())

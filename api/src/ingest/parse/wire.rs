@@ -160,7 +160,7 @@ impl ReadEvent {
     ///
     /// # Errors
     /// If it is not JSON.
-    pub(crate) fn from_text(self, text: &str) -> serde_json::Result<WireEvent<'_>> {
+    pub(crate) fn read(self, text: &str) -> serde_json::Result<WireEvent<'_>> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let event = self.deserialize(&mut deserializer)?;
         deserializer.end()?;
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn names_that_agree_are_one_and_names_that_differ_are_told() {
-        let event = ReadEvent(NamesAs::Strings).from_text(r#"{"user_id":42,"userId":"42","time":1,"ts":2,"uuid":null}"#).unwrap();
+        let event = ReadEvent(NamesAs::Strings).read(r#"{"user_id":42,"userId":"42","time":1,"ts":2,"uuid":null}"#).unwrap();
         assert_eq!(event.get(Field::UserId).unwrap().name, "user_id");
         assert_eq!(event.faults, [Fault::Conflict { first: "time", second: "ts" }]);
         assert!(event.get(Field::EventId).is_none());
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn an_event_keeps_no_more_of_its_fields_than_may_be_stored() {
         let json = format!("{{{}}}", vec![r#""ts":1,"ts":2,"x":1"#; 100_000].join(","));
-        let event = ReadEvent(NamesAs::Strings).from_text(&json).unwrap();
+        let event = ReadEvent(NamesAs::Strings).read(&json).unwrap();
         assert_eq!(event.faults.len(), MAX_FAULTS);
         assert!(event.extra.len() < MAX_PROPERTIES_BYTES && event.extra_bytes > MAX_PROPERTIES_BYTES);
     }
