@@ -12,15 +12,15 @@ pub(crate) enum StoreError {
     /// PostgreSQL refused or went away; see [`StoreError::is_transient`].
     #[error("PostgreSQL did not store the batch")]
     Database(#[from] sqlx::Error),
-    /// Identities that were taken to be new could not be copied in. Whatever the reason, the batch is
-    /// stored the usual way next.
-    #[error("identities taken to be new could not be copied in")]
-    WrongGuess(#[source] sqlx::Error),
+    /// A batch was assumed to hold only new identities, and their COPY failed, most likely because one
+    /// of them was stored before. The batch is stored again with [`Claim::Checked`](crate::store::claim::Claim).
+    #[error("identities assumed to be new could not be copied in")]
+    ClaimConflict(#[source] sqlx::Error),
     /// Rows could not be copied in; see [`StoreError::is_undecided`].
     #[error("PostgreSQL did not take the rows by COPY")]
     CopyRows(#[source] sqlx::Error),
-    /// A number for an actor or an event type could not be had: waited out, for it is hardly ever the
-    /// fault of the events.
+    /// PostgreSQL assigned no number to an actor or event type. The batch is retried, because this is
+    /// hardly ever the fault of the events.
     #[error("PostgreSQL gave no number for an actor or event type")]
     Dictionary(#[source] sqlx::Error),
     /// The server counted other rows than were sent, or the reply was that to another statement:
@@ -34,16 +34,17 @@ pub(crate) enum StoreError {
         /// How many there are.
         found: u64,
     },
-    /// The connection is not in step: likewise.
+    /// The connection is not in step. Handled as a disagreement.
     #[error(transparent)]
     OutOfStep(#[from] ProofError),
-    /// A server that vanished without a word answers nothing, not even with an error: waited out.
+    /// The server sent neither a result nor an error within the reply timeout. The batch is retried.
     #[error("PostgreSQL did not answer in time")]
     Silent(#[from] tokio::time::error::Elapsed),
-    /// Events of a project that does not exist: refused, and tried again later.
+    /// The project of some events does not exist. They are refused, and retried later.
     #[error("there is no project {0}")]
     UnknownProject(ProjectId),
-    /// Events of a project in a time zone that this machine does not know: refused likewise.
+    /// The project of some events has a time zone that this machine does not know. They are refused,
+    /// and retried later.
     #[error("the time zone of project {project} is not known here")]
     TimeZone {
         /// Whose it is.
@@ -52,16 +53,16 @@ pub(crate) enum StoreError {
         #[source]
         source: jiff::Error,
     },
-    /// An entry that was just made cannot be found: waited out.
+    /// An entry that was just created cannot be found. The batch is retried.
     #[error("the dictionary lacks an entry that was just made")]
     DictionaryIncomplete,
 }
 
 impl StoreError {
-    /// Whether waiting cures it: the database is away, busy, not yet migrated, or in a state that
-    /// nothing in the rows has brought about. They are kept then and tried again, without end and
-    /// without cost. Only what is known to be the fault of the data is not waited out: to keep good
-    /// events waiting is better than to give them up.
+    /// Whether a later attempt with the same rows can succeed: the database is away, busy, not yet
+    /// migrated, or in a state that the rows have not caused. Such a batch is retried for as long as
+    /// it takes. Only errors that the data is known to cause are not transient, since it is better to
+    /// delay good events than to give them up.
     #[must_use]
     pub(crate) fn is_transient(&self) -> bool {
         match self {
@@ -70,7 +71,7 @@ impl StoreError {
             Self::Database(_) | Self::CopyRows(_) => {
                 self.is_of_new_partition() || !self.sql_state().is_some_and(|code| is_fault_of_data(&code))
             }
-            Self::WrongGuess(_)
+            Self::ClaimConflict(_)
             | Self::Disagreement { .. }
             | Self::OutOfStep(_)
             | Self::Silent(_)
@@ -78,9 +79,9 @@ impl StoreError {
         }
     }
 
-    /// Whether the code of a failed COPY of rows tells neither that the rows are at fault nor that the
-    /// server is: engines in front of PostgreSQL report any error of a COPY as an internal one. A plain
-    /// `insert` of the same rows decides.
+    /// Whether the SQLSTATE of a failed COPY blames neither the rows nor the server. Engines in front of
+    /// PostgreSQL report any error of a COPY as an internal one. A plain `insert` of the same rows
+    /// then yields a code that decides.
     #[must_use]
     pub(crate) fn is_undecided(&self) -> bool {
         matches!(self, Self::CopyRows(_))
@@ -96,15 +97,16 @@ impl StoreError {
     /// The SQLSTATE, if the server reported one.
     fn sql_state(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Database(error) | Self::WrongGuess(error) | Self::CopyRows(error) | Self::Dictionary(error) => {
+            Self::Database(error) | Self::ClaimConflict(error) | Self::CopyRows(error) | Self::Dictionary(error) => {
                 error.as_database_error()?.code()
             }
             _ => None,
         }
     }
 
-    /// Whether a row was on its way to the default partition while one of its own was made: the next
-    /// try finds it. PostgreSQL reports that as a check that failed, but unlike others it has no name.
+    /// Whether the row was being written to the default partition while its own partition was created.
+    /// The next attempt finds the new partition. PostgreSQL reports this as a failed check, but unlike
+    /// other failed checks it names no constraint.
     fn is_of_new_partition(&self) -> bool {
         let (Self::Database(error) | Self::CopyRows(error)) = self else { return false };
         error
@@ -112,13 +114,13 @@ impl StoreError {
             .is_some_and(|error| error.code().is_some_and(|code| code == CHECK_VIOLATION) && error.constraint().is_none())
     }
 
-    /// Whether somebody else held a lock for too long.
+    /// Whether another session held a lock for longer than the lock timeout.
     #[must_use]
     pub(crate) fn is_lock_timeout(&self) -> bool {
         self.sql_state().is_some_and(|code| code == "55P03")
     }
 
-    /// The project all of whose events fail alike, if it is such a fault.
+    /// The project whose events all fail with this error, if it concerns a whole project.
     pub(crate) fn project(&self) -> Option<ProjectId> {
         match self {
             Self::UnknownProject(project) | Self::TimeZone { project, .. } => Some(*project),
@@ -126,7 +128,7 @@ impl StoreError {
         }
     }
 
-    /// What a dead letter says of it.
+    /// The code of the dead letter.
     pub(crate) fn code(&self) -> Code {
         match self {
             Self::UnknownProject(_) => Code::UnknownProject,
@@ -135,21 +137,21 @@ impl StoreError {
         }
     }
 
-    /// What everybody may know of it: nothing of what the database said.
+    /// A summary without anything that the database said, so that every client may see it.
     pub(crate) fn summary(&self) -> String {
         match (self.sql_state(), self) {
             (Some(code), _) => format!("PostgreSQL answers with SQLSTATE {code}"),
-            (None, Self::Database(_) | Self::WrongGuess(_) | Self::CopyRows(_) | Self::Dictionary(_)) => {
+            (None, Self::Database(_) | Self::ClaimConflict(_) | Self::CopyRows(_) | Self::Dictionary(_)) => {
                 "PostgreSQL does not answer".to_owned()
             }
             (None, other) => other.to_string(),
         }
     }
 
-    /// What a dead letter says of it to people, who are told what the database said.
+    /// The reason in the dead letter, for people. It contains the database's message.
     pub(crate) fn reason(&self) -> String {
         match self {
-            Self::Database(error) | Self::WrongGuess(error) | Self::CopyRows(error) | Self::Dictionary(error) => {
+            Self::Database(error) | Self::ClaimConflict(error) | Self::CopyRows(error) | Self::Dictionary(error) => {
                 match error.as_database_error() {
                     Some(error) => format!("PostgreSQL: {} (SQLSTATE {})", error.message(), error.code().unwrap_or_default()),
                     None => format!("PostgreSQL: {error}"),
@@ -160,7 +162,7 @@ impl StoreError {
     }
 }
 
-/// Checks that what was done is what should have been.
+/// Checks that the server counted as many rows as expected.
 ///
 /// # Errors
 /// [`StoreError::Disagreement`] if it is not.
@@ -168,7 +170,7 @@ pub(crate) fn agree(what: &'static str, expected: u64, found: u64) -> Result<(),
     if expected == found { Ok(()) } else { Err(StoreError::Disagreement { what, expected, found }) }
 }
 
-/// The text holds a character that the database cannot.
+/// The text contains a character that the database's encoding lacks.
 const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
 
 /// A check, or the bounds of a partition.
@@ -191,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_faults_of_the_data_are_not_waited_out() {
+    fn only_faults_of_the_data_are_not_transient() {
         for (code, is_data) in [
             ("57P01", false),
             ("53300", false),

@@ -14,8 +14,8 @@ use sqlx::PgPool;
 
 use crate::status::Status;
 
-/// A database that has not answered by then is taken for down.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// The health check reports PostgreSQL as down when it has not answered within this time.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What the handlers need.
 #[derive(Clone)]
@@ -42,7 +42,7 @@ async fn live() -> Json<Value> {
 
 /// Ready if it can store; not ready with the reasons if it cannot.
 async fn ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
-    let asked = tokio::time::timeout(PATIENCE, sqlx::query("select 1").execute(&health.pool)).await;
+    let asked = tokio::time::timeout(DATABASE_TIMEOUT, sqlx::query("select 1").execute(&health.pool)).await;
     let postgres = matches!(asked, Ok(Ok(_)));
     let nats = health.nats.get().is_some_and(is_connected);
     let facts = [

@@ -80,9 +80,9 @@ async fn work(
     // PostgreSQL or NATS may be away for long: asked to stop meanwhile, a worker has nothing to finish.
     let Some(nats) = stop.run_until_cancelled(prepare(settings.clone(), pool.clone())).await.transpose()? else { return Ok(()) };
     let nats = connected.get_or_init(|| nats);
-    let patience = retry::Patience { progress: settings.nats.ack_wait / 3, first_delay: settings.retry_delay };
+    let retry_policy = retry::RetryPolicy { progress: settings.nats.ack_wait / 3, first_delay: settings.retry_delay };
     let reply_timeout = settings.database.reply_timeout;
-    let settler = settle::Settler::new(nats.clone(), pool.clone(), reply_timeout, patience, status.clone(), stop.clone());
+    let settler = settle::Settler::new(nats.clone(), pool.clone(), reply_timeout, retry_policy, status.clone(), stop.clone());
     let remake = settings.database.migrate_on_start.then(|| settings.nats.clone());
     let consumer = consumer::Consumer::new(nats.clone(), Arc::new(settler), status.clone(), settings.batch_max_events, remake);
     tracing::info!("worker is ready");

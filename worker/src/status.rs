@@ -1,4 +1,4 @@
-//! The status of a worker: what it tells about itself to `/health/ready` and `/pipeline`.
+//! The status of a worker: what `/health/ready` and `/pipeline` report about it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ pub(crate) struct LastError {
     pub(crate) at: Timestamp,
 }
 
-/// One piece of work that waits for PostgreSQL.
+/// Counts one batch as waiting for PostgreSQL until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Waiting<'a>(&'a Status);
 
@@ -75,12 +75,12 @@ impl Status {
     /// Something waits for PostgreSQL, until the returned value is dropped.
     pub(crate) fn wait_for_database(&self, error: &StoreError) -> Waiting<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.note(error.summary());
+        self.record_error(error.summary());
         Waiting(self)
     }
 
-    /// Something went wrong that people should know of.
-    pub(crate) fn note(&self, message: String) {
+    /// Records an error for people to see in `/pipeline`.
+    pub(crate) fn record_error(&self, message: String) {
         let error = LastError { message, at: Timestamp::now() };
         *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }

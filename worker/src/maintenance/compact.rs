@@ -1,7 +1,7 @@
 //! Compaction: folds the deltas of the rollups into their base.
 //!
 //! Deltas and base change in one transaction, so a reader sees each number whole at every moment.
-//! The two kinds are folded beside each other, and of each kind one compactor works at a time;
+//! The two kinds are folded concurrently, each by one compactor at a time in the whole installation;
 //! workers go on appending meanwhile. Projects take turns, each with a bounded batch of deltas
 //! (`fold`), so that one with a backlog does not keep the others waiting.
 
@@ -21,8 +21,8 @@ const FIRST_ROWS: i64 = 1_000;
 /// Deltas that every batch may take, however slow it is.
 const MIN_ROWS: i64 = 50;
 /// A batch should hold its locks, and keep a stop waiting, for about this long at the most.
-const LONG: Duration = Duration::from_millis(500);
-/// After so many failures in a row, it is left to the next time.
+const MAX_BATCH_TIME: Duration = Duration::from_millis(500);
+/// After this many failures in a row, the compactor waits for its next interval.
 const MAX_FAILURES: u32 = 3;
 
 /// What is folded.
@@ -84,8 +84,8 @@ impl Kind {
     }
 }
 
-/// Compacts at every interval until told to stop. A server that does not answer a batch within the
-/// reply timeout is left.
+/// Compacts at every interval until told to stop. A batch that is not answered within the reply
+/// timeout fails, and its connection is closed.
 pub(crate) async fn run(pool: &PgPool, interval: Duration, reply_timeout: Duration, stop: &CancellationToken) {
     let mut compactors = [Kind::ActiveUsers, Kind::EventCounts].map(|kind| Compactor::new(pool, kind, reply_timeout));
     let [users, counts] = &mut compactors;
@@ -127,7 +127,7 @@ impl<'a> Compactor<'a> {
         }
     }
 
-    /// Folds until nothing is left, another worker is at it, or it fails again and again.
+    /// Folds until nothing is left, another worker holds the lock, or it fails repeatedly.
     async fn catch_up(&mut self, stop: &CancellationToken) {
         let mut failures = 0;
         while failures < MAX_FAILURES && !stop.is_cancelled() {
@@ -168,7 +168,7 @@ impl<'a> Compactor<'a> {
         if begun.locked
             && let Some(project) = self.kind.next_project(&mut transaction, self.project).await?
         {
-            // Also if it fails, the next one has its turn.
+            // Even if this project fails, the next one gets its turn.
             self.project = project;
             folded = Some(self.kind.fold(&mut transaction, project, self.size.rows).await?);
         }
@@ -191,9 +191,9 @@ impl BatchSize {
 
     /// The last batch took this long.
     fn took(&mut self, time: Duration) {
-        if time < LONG / 2 {
+        if time < MAX_BATCH_TIME / 2 {
             self.rows = (self.rows * 2).min(self.max_rows);
-        } else if time > LONG {
+        } else if time > MAX_BATCH_TIME {
             self.rows = (self.rows / 2).max(MIN_ROWS);
         }
     }
@@ -213,22 +213,22 @@ mod tests {
     #[test]
     fn batches_grow_while_they_are_quick_and_shrink_when_they_are_slow_or_fail() {
         let mut size = BatchSize::new(5_000);
-        size.took(LONG / 4);
+        size.took(MAX_BATCH_TIME / 4);
         assert_eq!(size.rows, 2 * FIRST_ROWS);
-        (0..9).for_each(|_| size.took(LONG / 4));
+        (0..9).for_each(|_| size.took(MAX_BATCH_TIME / 4));
         assert_eq!(size.rows, 5_000);
-        size.took(LONG * 2);
+        size.took(MAX_BATCH_TIME * 2);
         assert_eq!(size.rows, 2_500);
-        (0..20).for_each(|_| size.took(LONG * 2));
+        (0..20).for_each(|_| size.took(MAX_BATCH_TIME * 2));
         assert_eq!(size.rows, MIN_ROWS);
     }
 
     #[test]
     fn a_batch_as_large_as_one_that_failed_is_not_tried_again() {
         let mut size = BatchSize::new(5_000);
-        (0..9).for_each(|_| size.took(LONG / 4));
+        (0..9).for_each(|_| size.took(MAX_BATCH_TIME / 4));
         size.failed();
-        (0..9).for_each(|_| size.took(LONG / 4));
+        (0..9).for_each(|_| size.took(MAX_BATCH_TIME / 4));
         assert_eq!(size.rows, 2_500);
         (0..20).for_each(|_| size.failed());
         assert_eq!(size.rows, MIN_ROWS);

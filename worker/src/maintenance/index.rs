@@ -27,7 +27,7 @@ const SUMMARIZE_EVERY: Duration = Duration::from_secs(10);
 const SEAL_EVERY: Duration = Duration::from_secs(3600);
 /// A server that has not built the indexes of a day by then has vanished, or waits for a transaction
 /// that somebody forgot.
-const SEAL_PATIENCE: Duration = Duration::from_secs(6 * 3600);
+const SEAL_TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 
 /// A B-tree of a sealed partition.
 struct BTree {
@@ -80,7 +80,7 @@ async fn keep_sealed(pool: &PgPool) {
     loop {
         tick.tick().await;
         let sealing = async { seal(pool, clock::today(pool).await?).await };
-        let sealed = tokio::time::timeout(SEAL_PATIENCE, sealing).await;
+        let sealed = tokio::time::timeout(SEAL_TIMEOUT, sealing).await;
         if let Err(error) = sealed.map_err(StoreError::from).flatten() {
             tracing::warn!(error = &error as &dyn std::error::Error, "indexes of past days were not built; trying again later");
         }

@@ -69,7 +69,7 @@ pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
             }
             Err(error) => {
                 let pause = pauses.next().unwrap_or(MAX_PAUSE);
-                note_failure(&error, pause);
+                log_failure(&error, pause);
                 pause
             }
         };
@@ -83,7 +83,7 @@ pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
 pub(crate) async fn make_at_start(pool: &PgPool) {
     for pause in backoff().build() {
         let Err(error) = make_as_of_now(pool).await else { return };
-        note_failure(&error, pause);
+        log_failure(&error, pause);
         if matches!(are_there_for_today(pool).await, Ok(true)) {
             return;
         }
@@ -95,7 +95,7 @@ fn backoff() -> ExponentialBuilder {
     ExponentialBuilder::default().with_max_delay(MAX_PAUSE).without_max_times().with_jitter()
 }
 
-fn note_failure(error: &StoreError, pause: Duration) {
+fn log_failure(error: &StoreError, pause: Duration) {
     counter!("rollcall_partition_failures_total").increment(1);
     let delay_ms = pause.as_millis() as u64;
     tracing::error!(error = error as &dyn std::error::Error, delay_ms, "partitions were not made ahead; trying again");

@@ -1,8 +1,8 @@
 //! Sweeping: counts in `troubled_messages` whose messages have left the queue are removed.
 //!
-//! Whoever ends a message removes its counts. Yet a worker that was slow may count a message which
-//! another has ended meanwhile, and a consumer that is made anew calls each delivery the first, so
-//! that nobody looks for counts.
+//! The worker that finishes a message removes its counts. But a slow worker may count a message that
+//! another one has finished meanwhile, and a consumer that is created again calls each delivery the
+//! first, so that no worker looks for counts to remove.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
 
-/// The rows harm nobody, so this only bounds how many there are.
+/// The rows are harmless, so this only bounds how many there are.
 const INTERVAL: Duration = Duration::from_secs(10);
 
 /// Sweeps at every interval until told to stop.

@@ -1,9 +1,9 @@
 //! The consumer: pulls messages, gathers them into batches, and hands them to be settled.
 //!
-//! All workers share one durable consumer, so any number of them divide the work. Messages that come
-//! for the first time are gathered into batches, of which a few are settled at the same time: while
-//! PostgreSQL works for one, the next is decoded. Those that come again go down another lane, each by
-//! itself, so that a message which is slow to store or kills its worker takes nobody along.
+//! All workers share one durable consumer, so they divide the work. Messages that are delivered for
+//! the first time are gathered into batches, and a few batches are settled concurrently: while
+//! PostgreSQL stores one, the next is decoded. Redelivered messages are settled one by one in a second
+//! lane, so that a message which is slow to store, or which kills its worker, delays no other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,14 +31,14 @@ const PULL_MESSAGES: usize = 64;
 const BATCHES: usize = 2;
 /// A batch takes no more messages once it holds this many bytes of lines: the memory of a worker.
 const BATCH_MAX_LINES_BYTES: usize = 16 * 1024 * 1024;
-/// Messages that wait in the second lane; more are put off.
-const SECOND_LANE: usize = 64;
+/// Redelivered messages that wait in the second lane; more of them are postponed.
+const SECOND_LANE_CAPACITY: usize = 64;
 /// Messages of the second lane that are settled at the same time, each in transactions of its own.
-const SECOND_LANE_AT_ONCE: usize = 4;
-/// Pause before pulling begins anew, so that a fault which lasts is not asked about without a pause.
-const REOPEN_PAUSE: Duration = Duration::from_millis(200);
-/// How long a message is put off when the second lane is full.
-const PUT_OFF: Duration = Duration::from_secs(2);
+const SECOND_LANE_CONCURRENCY: usize = 4;
+/// Delay before pulling starts again, so that a lasting fault does not cause a busy loop.
+const REOPEN_DELAY: Duration = Duration::from_millis(200);
+/// Delay of a message's redelivery when the second lane is full.
+const POSTPONE_DELAY: Duration = Duration::from_secs(2);
 
 /// Takes messages from the queue.
 pub(crate) struct Consumer {
@@ -46,11 +46,11 @@ pub(crate) struct Consumer {
     settler: Arc<Settler>,
     status: Arc<Status>,
     batch_max_events: usize,
-    /// With these, a stream or consumer that is gone is made again.
-    remake: Option<NatsSettings>,
+    /// With these settings, a stream or consumer that is gone is created again.
+    recreate: Option<NatsSettings>,
 }
 
-/// Why the consumer cannot be pulled from at the moment.
+/// Why pulling from the consumer could not start.
 #[derive(Debug, thiserror::Error)]
 enum OpenError {
     #[error("the consumer {CONSUMER} is not there")]
@@ -65,20 +65,20 @@ impl Consumer {
         settler: Arc<Settler>,
         status: Arc<Status>,
         batch_max_events: usize,
-        remake: Option<NatsSettings>,
+        recreate: Option<NatsSettings>,
     ) -> Self {
-        Self { context: jetstream::new(client), settler, status, batch_max_events, remake }
+        Self { context: jetstream::new(client), settler, status, batch_max_events, recreate }
     }
 
-    /// Works until told to stop. A consumer that is gone is looked for with backoff.
+    /// Runs until told to stop. Opening the consumer is retried with backoff.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
-        let (second_lane, waiting) = mpsc::channel(SECOND_LANE);
+        let (second_lane, waiting) = mpsc::channel(SECOND_LANE_CAPACITY);
         tokio::join!(self.pull(second_lane, stop), self.settle_second_lane(waiting, stop));
     }
 
-    /// The first lane. The second ends after it, with the sender.
+    /// Runs the first lane. The second lane ends after it, when the sender is dropped.
     async fn pull(&self, second_lane: mpsc::Sender<Delivery>, stop: &CancellationToken) {
-        while let Some(messages) = self.open_patiently(stop).await {
+        while let Some(messages) = self.open_with_backoff(stop).await {
             self.status.set_pulling(true);
             self.consume(messages, &second_lane, stop).await;
             self.status.set_pulling(false);
@@ -86,7 +86,7 @@ impl Consumer {
     }
 
     /// `None` if the worker is to stop.
-    async fn open_patiently(&self, stop: &CancellationToken) -> Option<pull::Stream> {
+    async fn open_with_backoff(&self, stop: &CancellationToken) -> Option<pull::Stream> {
         let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(10)).without_max_times().with_jitter();
         for delay in backoff.build() {
             match stop.run_until_cancelled(self.open()).await? {
@@ -94,7 +94,7 @@ impl Consumer {
                 Err(error) => {
                     let delay_ms = delay.as_millis() as u64;
                     tracing::warn!(error = &error as &dyn std::error::Error, delay_ms, "cannot pull; trying again");
-                    self.status.note(error.to_string());
+                    self.status.record_error(error.to_string());
                 }
             }
             stop.run_until_cancelled(tokio::time::sleep(delay)).await?;
@@ -106,7 +106,7 @@ impl Consumer {
         let consumer: PullConsumer = match self.context.get_consumer_from_stream(CONSUMER, STREAM).await {
             Ok(consumer) => consumer,
             Err(error) => {
-                self.remake().await;
+                self.recreate().await;
                 return Err(error.into());
             }
         };
@@ -120,16 +120,17 @@ impl Consumer {
         Ok(stream)
     }
 
-    /// Makes what is gone, where this process may. What the stream still holds is delivered again.
-    async fn remake(&self) {
-        let Some(settings) = &self.remake else { return };
+    /// Creates the stream and consumer if they are gone and this process may do so. What the stream
+    /// still holds is delivered again.
+    async fn recreate(&self) {
+        let Some(settings) = &self.recreate else { return };
         match stream::ensure_as_admin(settings).await {
             Ok(()) => tracing::warn!("stream and consumer are there again, if they were gone"),
             Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "stream and consumer cannot be made"),
         }
     }
 
-    /// Settles what comes until pulling is disturbed or the worker is to stop.
+    /// Settles messages until pulling is disturbed or the worker is to stop.
     async fn consume(&self, mut messages: pull::Stream, second_lane: &mpsc::Sender<Delivery>, stop: &CancellationToken) {
         let mut batches = JoinSet::new();
         loop {
@@ -137,7 +138,7 @@ impl Consumer {
                 biased;
                 () = stop.cancelled() => break,
                 Some(settled) = batches.join_next() => {
-                    note_panic(settled);
+                    log_panic(settled);
                     continue;
                 }
                 first = messages.next(), if batches.len() < BATCHES => first,
@@ -150,17 +151,17 @@ impl Consumer {
             }
             if is_disturbed {
                 // The library waits until its last request would have expired. A new one is quicker.
-                tokio::time::sleep(REOPEN_PAUSE).await;
+                tokio::time::sleep(REOPEN_DELAY).await;
                 break;
             }
         }
         self.hand_back_buffered(messages).await;
-        // What is being settled goes on; its messages were delivered.
+        // Batches that are being settled run to their end.
         settle_rest(batches).await;
     }
 
-    /// Before a message that was buffered is answered, the queue believes it to be in work. The
-    /// requests end first, or what is handed back would come right back.
+    /// Hands back the messages that were delivered and not yet gathered; until then, the queue counts
+    /// them as in progress. The pull requests end first, or the same messages would come right back.
     async fn hand_back_buffered(&self, mut messages: pull::Stream) {
         let mut buffered = Vec::new();
         while let Some(Some(message)) = messages.next().now_or_never() {
@@ -172,8 +173,9 @@ impl Consumer {
         }
     }
 
-    /// The first message and whatever else is at hand, up to one batch: small at once when idle,
-    /// large under load, and never waiting for more. Also whether pulling was disturbed.
+    /// Gathers the first message and those that are buffered, up to one batch, without waiting for
+    /// more: batches are small when the worker is idle and large under load. Also returns whether
+    /// pulling was disturbed.
     async fn gather(
         &self,
         first: Result<jetstream::Message, pull::MessagesError>,
@@ -187,7 +189,7 @@ impl Consumer {
         while let Some(message) = next.take() {
             match message {
                 Ok(message) => match Delivery::new(message) {
-                    Some(delivery) if delivery.is_troubled => put_aside(delivery, second_lane).await,
+                    Some(delivery) if delivery.is_redelivered => enqueue_second_lane(delivery, second_lane).await,
                     Some(delivery) => {
                         events += delivery.event_count();
                         lines_bytes += delivery.lines_bytes();
@@ -207,17 +209,18 @@ impl Consumer {
         (batch, is_disturbed)
     }
 
-    /// Each message is a task of its own: a panic ends it and neither the lane nor the worker.
+    /// Runs the second lane. Each message is settled in its own task, so that a panic ends neither the
+    /// lane nor the worker.
     async fn settle_second_lane(&self, mut waiting: mpsc::Receiver<Delivery>, stop: &CancellationToken) {
         let mut settling = JoinSet::new();
         loop {
             let delivery = tokio::select! {
                 biased;
                 Some(settled) = settling.join_next() => {
-                    note_panic(settled);
+                    log_panic(settled);
                     continue;
                 }
-                delivery = waiting.recv(), if settling.len() < SECOND_LANE_AT_ONCE => delivery,
+                delivery = waiting.recv(), if settling.len() < SECOND_LANE_CONCURRENCY => delivery,
             };
             let Some(delivery) = delivery else { break };
             if stop.is_cancelled() {
@@ -233,20 +236,21 @@ impl Consumer {
 
 async fn settle_rest(mut batches: JoinSet<()>) {
     while let Some(settled) = batches.join_next().await {
-        note_panic(settled);
+        log_panic(settled);
     }
 }
 
-/// What ends in a panic is not answered, so its messages come back, each alone, and count as begun.
-fn note_panic(settled: Result<(), JoinError>) {
+/// Logs a task that panicked. Its messages were not answered, so they are redelivered to the second
+/// lane, where each counts as started.
+fn log_panic(settled: Result<(), JoinError>) {
     if let Err(error) = settled {
         counter!("rollcall_worker_panics_total").increment(1);
         tracing::error!(%error, "a batch or message was not settled");
     }
 }
 
-async fn put_aside(delivery: Delivery, second_lane: &mpsc::Sender<Delivery>) {
+async fn enqueue_second_lane(delivery: Delivery, second_lane: &mpsc::Sender<Delivery>) {
     if let Err(mpsc::error::TrySendError::Full(delivery)) = second_lane.try_send(delivery) {
-        delivery.answer(jetstream::AckKind::Nak(Some(PUT_OFF))).await;
+        delivery.answer(jetstream::AckKind::Nak(Some(POSTPONE_DELAY))).await;
     }
 }

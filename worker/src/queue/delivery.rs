@@ -1,4 +1,4 @@
-//! A delivery: a message as it came this time, what its headers say, and how it is answered.
+//! A delivery: one delivery of a message, its headers, and how the queue is answered.
 
 use async_nats::jetstream::{AckKind, Message};
 use jiff::Timestamp;
@@ -10,17 +10,18 @@ use uuid::Uuid;
 
 use crate::store::row::Decoded;
 
-/// A message and, once it was read, its events.
+/// One delivery of a message.
 #[derive(Debug)]
 pub(crate) struct Delivery {
     message: Message,
-    /// This delivery and no other of the same message.
+    /// The id of this delivery; a redelivery of the same message has another.
     pub(crate) delivery_id: Uuid,
-    /// Counted in `troubled_messages`, so that it must be forgotten there at the end.
-    pub(crate) is_troubled: bool,
+    /// Its message was delivered before, so its attempts are counted in `troubled_messages` and must be
+    /// removed from there at the end.
+    pub(crate) is_redelivered: bool,
 }
 
-/// Which message it is, over all deliveries and even if its stream is made anew.
+/// Identifies a message across deliveries, even if its stream is created again.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MessageId {
     pub(crate) sequence: u64,
@@ -28,10 +29,10 @@ pub(crate) struct MessageId {
 }
 
 impl Delivery {
-    /// A message that just came. `None` if it did not come from the consumer.
+    /// Takes a message that was just received. `None` if it did not come from the consumer.
     pub(crate) fn new(message: Message) -> Option<Self> {
         let is_redelivered = message.info().ok()?.delivered > 1;
-        Some(Self { message, delivery_id: Uuid::now_v7(), is_troubled: is_redelivered })
+        Some(Self { message, delivery_id: Uuid::now_v7(), is_redelivered })
     }
 
     pub(crate) fn message(&self) -> &Message {

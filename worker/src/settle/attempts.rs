@@ -23,18 +23,18 @@ pub(crate) struct Counts {
 }
 
 /// The counts of troubled messages.
-pub(crate) struct Troubles {
+pub(crate) struct Attempts {
     pool: PgPool,
     reply_timeout: Duration,
 }
 
-impl Troubles {
+impl Attempts {
     pub(crate) fn new(pool: PgPool, reply_timeout: Duration) -> Self {
         Self { pool, reply_timeout }
     }
 
     /// A worker begins with a message. To say so twice of one delivery counts once.
-    pub(crate) async fn begin(&self, delivery: &Delivery) -> Result<Counts, StoreError> {
+    pub(crate) async fn record_start(&self, delivery: &Delivery) -> Result<Counts, StoreError> {
         let (sequence, published) = key(delivery);
         let begin = sqlx::query_file!("sql/attempts/begin_troubled_message.sql", sequence, published, delivery.delivery_id)
             .fetch_one(&self.pool);
@@ -43,7 +43,7 @@ impl Troubles {
     }
 
     /// Rows of the message were refused. Returns of how many deliveries that was so.
-    pub(crate) async fn refuse(&self, delivery: &Delivery) -> Result<u32, StoreError> {
+    pub(crate) async fn record_refusal(&self, delivery: &Delivery) -> Result<u32, StoreError> {
         let (sequence, published) = key(delivery);
         let refuse = sqlx::query_file!("sql/attempts/refuse_troubled_message.sql", sequence, published, delivery.delivery_id)
             .fetch_one(&self.pool);
@@ -52,7 +52,7 @@ impl Troubles {
     }
 
     /// The worker is to stop: what it began counts as not begun.
-    pub(crate) async fn hand_back(&self, delivery: &Delivery) -> Result<(), StoreError> {
+    pub(crate) async fn undo_start(&self, delivery: &Delivery) -> Result<(), StoreError> {
         let (sequence, published) = key(delivery);
         let hand_back =
             sqlx::query_file!("sql/attempts/hand_back_troubled_message.sql", sequence, published, delivery.delivery_id)
@@ -62,7 +62,7 @@ impl Troubles {
     }
 
     /// The message is done with.
-    pub(crate) async fn forget(&self, delivery: &Delivery) -> Result<(), StoreError> {
+    pub(crate) async fn remove(&self, delivery: &Delivery) -> Result<(), StoreError> {
         let (sequence, published) = key(delivery);
         let delete = sqlx::query_file!("sql/attempts/delete_troubled_message.sql", sequence, published).execute(&self.pool);
         timeout(self.reply_timeout, delete).await??;

@@ -29,7 +29,7 @@ const LIMIT_REACHED: u64 = 10_077;
 
 /// Why something could not be buried. Its message stays in the queue.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BurialError {
+pub(crate) enum DeadLetterError {
     /// The queue did not take it.
     #[error("the dead letter was not taken")]
     Publish(#[from] PublishError),
@@ -51,12 +51,17 @@ impl DeadLetters {
     }
 
     /// Buries single events of a message, each in a letter of its own.
-    pub(crate) async fn bury_events(&self, delivery: &Delivery, refused: &[Refused], attempts: u32) -> Result<(), BurialError> {
-        let burials: Vec<_> = refused.iter().map(|refused| self.bury_event(delivery, refused, attempts)).collect();
-        stream::iter(burials).buffer_unordered(IN_FLIGHT).try_collect().await
+    pub(crate) async fn write_events(
+        &self,
+        delivery: &Delivery,
+        refused: &[Refused],
+        attempts: u32,
+    ) -> Result<(), DeadLetterError> {
+        let letters: Vec<_> = refused.iter().map(|refused| self.write_event(delivery, refused, attempts)).collect();
+        stream::iter(letters).buffer_unordered(IN_FLIGHT).try_collect().await
     }
 
-    async fn bury_event(&self, delivery: &Delivery, refused: &Refused, attempts: u32) -> Result<(), BurialError> {
+    async fn write_event(&self, delivery: &Delivery, refused: &Refused, attempts: u32) -> Result<(), DeadLetterError> {
         let mut writer = ChunkWriter::new()?;
         writer.push(&refused.line, 1)?;
         let chunk = writer.finish()?;
@@ -69,13 +74,13 @@ impl DeadLetters {
     }
 
     /// Buries a whole message as it is.
-    pub(crate) async fn bury_message(
+    pub(crate) async fn write_message(
         &self,
         delivery: &Delivery,
         code: Code,
         reason: &str,
         attempts: u32,
-    ) -> Result<(), BurialError> {
+    ) -> Result<(), DeadLetterError> {
         let message = delivery.message();
         let subject = message_subject(delivery.project(), &message.payload, delivery.redrives());
         let headers = message.headers.clone().unwrap_or_default();
@@ -88,7 +93,7 @@ impl DeadLetters {
         payload: Bytes,
         mut headers: HeaderMap,
         verdict: &Verdict,
-    ) -> Result<(), BurialError> {
+    ) -> Result<(), DeadLetterError> {
         verdict.write(&mut headers);
         let message = PublishMessage::build().payload(payload).headers(headers).expected_stream(DLQ_STREAM);
         let confirmed = match self.context.send_publish(subject, message).await {

@@ -20,26 +20,26 @@ use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 use crate::queue::delivery::Delivery;
-use crate::settle::attempts::{Counts, Troubles};
-use crate::settle::dead_letter::{BurialError, DeadLetters};
-use crate::settle::retry::{MAX_RETRIES, Patience};
+use crate::settle::attempts::{Attempts, Counts};
+use crate::settle::dead_letter::{DeadLetterError, DeadLetters};
+use crate::settle::retry::{MAX_RETRIES, RetryPolicy};
 use crate::status::Status;
 use crate::store::row::{self, Decoded};
 use crate::store::{Refused, Store};
 
 /// A message that cannot be buried comes back after this long.
-const BURIAL_PAUSE: Duration = Duration::from_secs(30);
+const DEAD_LETTER_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// Brings messages to their end.
 pub(crate) struct Settler {
     client: async_nats::Client,
     store: Store,
-    troubles: Troubles,
+    attempts: Attempts,
     dead_letters: DeadLetters,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     status: Arc<Status>,
     /// Messages of the second lane share it, or have it to themselves.
-    company: RwLock<()>,
+    isolation: RwLock<()>,
     stop: CancellationToken,
 }
 
@@ -48,18 +48,18 @@ impl Settler {
         client: async_nats::Client,
         pool: PgPool,
         reply_timeout: Duration,
-        patience: Patience,
+        retry_policy: RetryPolicy,
         status: Arc<Status>,
         stop: CancellationToken,
     ) -> Self {
         Self {
             store: Store::new(pool.clone(), reply_timeout, status.clone()),
-            troubles: Troubles::new(pool, reply_timeout),
+            attempts: Attempts::new(pool, reply_timeout),
             dead_letters: DeadLetters::new(client.clone()),
-            patience,
+            retry_policy,
             client,
             status,
-            company: RwLock::new(()),
+            isolation: RwLock::new(()),
             stop,
         }
     }
@@ -74,7 +74,7 @@ impl Settler {
                     readable.push(delivery);
                     decoded.push(events);
                 }
-                Err(error) => self.bury_message(&delivery, Code::Undecodable, &chain(&error), 1).await,
+                Err(error) => self.write_dead_letter(&delivery, Code::Undecodable, &chain(&error), 1).await,
             }
         }
         if !readable.is_empty() {
@@ -86,22 +86,22 @@ impl Settler {
     /// not ended is suspected of ending workers, and is settled while nothing else of the lane is.
     pub(crate) async fn settle_alone(&self, delivery: Delivery) {
         let deliveries = [delivery];
-        let company = self.company.read().await;
+        let isolation = self.isolation.read().await;
         let counts = self.begin(&deliveries).await;
         if counts.is_none_or(|counts| counts.begun == 1) {
             return self.settle_begun(&deliveries, counts).await;
         }
-        drop(company);
+        drop(isolation);
         let [suspect] = &deliveries;
         self.uncount(suspect).await;
-        let _alone = self.company.write().await;
+        let _alone = self.isolation.write().await;
         let counts = self.begin(&deliveries).await;
         self.settle_begun(&deliveries, counts).await;
     }
 
     async fn begin(&self, deliveries: &[Delivery; 1]) -> Option<Counts> {
         let [delivery] = deliveries;
-        self.patience.wait_out(deliveries, &self.status, &self.stop, || self.troubles.begin(delivery)).await
+        self.retry_policy.retry(deliveries, &self.status, &self.stop, || self.attempts.record_start(delivery)).await
     }
 
     async fn settle_begun(&self, deliveries: &[Delivery; 1], counts: Option<Counts>) {
@@ -112,11 +112,11 @@ impl Settler {
             // The first delivery is not in the count.
             Some(counts) if counts.begun > MAX_RETRIES => {
                 let reason = format!("{} workers ended while they had this message", MAX_RETRIES + 1);
-                self.bury_message(delivery, Code::KillsWorker, &reason, MAX_RETRIES + 1).await;
+                self.write_dead_letter(delivery, Code::KillsWorker, &reason, MAX_RETRIES + 1).await;
             }
             Some(counts) => match delivery.decode() {
                 Ok(decoded) => self.store(deliveries, &[decoded], counts).await,
-                Err(error) => self.bury_message(delivery, Code::Undecodable, &chain(&error), counts.begun + 1).await,
+                Err(error) => self.write_dead_letter(delivery, Code::Undecodable, &chain(&error), counts.begun + 1).await,
             },
         }
     }
@@ -134,8 +134,8 @@ impl Settler {
     /// The beginning is not held against the message. The database may be what is away; then it stays
     /// counted.
     async fn uncount(&self, delivery: &Delivery) {
-        if delivery.is_troubled {
-            let uncounted = tokio::time::timeout(Duration::from_secs(1), self.troubles.hand_back(delivery)).await;
+        if delivery.is_redelivered {
+            let uncounted = tokio::time::timeout(Duration::from_secs(1), self.attempts.undo_start(delivery)).await;
             tracing::debug!(uncounted = matches!(uncounted, Ok(Ok(()))), "a beginning is taken back");
         }
     }
@@ -151,7 +151,7 @@ impl Settler {
             let rows = rows.take().unwrap_or_else(|| row::read(decoded).rows);
             self.store.store(rows)
         };
-        let Some(outcome) = self.patience.wait_out(deliveries, &self.status, &self.stop, attempt).await else {
+        let Some(outcome) = self.retry_policy.retry(deliveries, &self.status, &self.stop, attempt).await else {
             for delivery in deliveries {
                 self.hand_back(delivery).await;
             }
@@ -162,12 +162,12 @@ impl Settler {
         log_stored(deliveries, outcome.inserted.values().sum());
         let mut refused: Vec<Vec<Refused>> = deliveries.iter().map(|_| Vec::new()).collect();
         for row in outcome.refused {
-            refused[row.message].push(row);
+            refused[row.message_index].push(row);
         }
         let mut unreadable = contents.unreadable.into_iter().peekable();
         for (message, (delivery, refused)) in deliveries.iter().zip(refused).enumerate() {
             if let Some((_, error)) = unreadable.next_if(|(place, _)| *place == message) {
-                self.bury_message(delivery, Code::Undecodable, &chain(&error), counts.begun + 1).await;
+                self.write_dead_letter(delivery, Code::Undecodable, &chain(&error), counts.begun + 1).await;
                 continue;
             }
             let inserted = outcome.inserted.get(&message).copied().unwrap_or(0);
@@ -179,20 +179,21 @@ impl Settler {
     async fn conclude(&self, delivery: &Delivery, inserted: u64, refused: &[Refused], is_exact: bool) {
         let mut settled = Settled { inserted, dead_lettered: 0, pending: 0 };
         if let Some(first) = refused.first() {
-            let counting = || self.troubles.refuse(delivery);
+            let counting = || self.attempts.record_refusal(delivery);
             let alone = std::slice::from_ref(delivery);
-            let Some(refusals) = self.patience.wait_out(alone, &self.status, &self.stop, counting).await else {
+            let Some(refusals) = self.retry_policy.retry(alone, &self.status, &self.stop, counting).await else {
                 return self.hand_back(delivery).await;
             };
-            self.note_refusal(delivery, refused.len(), first, refusals);
+            self.record_refusal(delivery, refused.len(), first, refusals);
             if refusals <= MAX_RETRIES {
                 settled.pending = refused.len() as u64;
                 self.report(delivery, settled, is_exact).await;
-                return delivery.answer(AckKind::Nak(Some(self.patience.delay_after(refusals)))).await;
+                return delivery.answer(AckKind::Nak(Some(self.retry_policy.delay_after(refusals)))).await;
             }
-            if let Err(error) = self.patience.in_progress(alone, self.dead_letters.bury_events(delivery, refused, refusals)).await
+            if let Err(error) =
+                self.retry_policy.keep_in_progress(alone, self.dead_letters.write_events(delivery, refused, refusals)).await
             {
-                return self.cannot_bury(delivery, &error).await;
+                return self.postpone_dead_letter(delivery, &error).await;
             }
             settled.dead_lettered = refused.len() as u64;
         }
@@ -200,37 +201,37 @@ impl Settler {
         self.report(delivery, settled, is_exact).await;
     }
 
-    async fn bury_message(&self, delivery: &Delivery, code: Code, reason: &str, attempts: u32) {
+    async fn write_dead_letter(&self, delivery: &Delivery, code: Code, reason: &str, attempts: u32) {
         let sequence = delivery.id().sequence;
         tracing::error!(sequence, code = code.name(), reason, requests = delivery.requests(), "a message becomes a dead letter");
-        self.status.note(format!("a message became a dead letter: {code}"));
-        match self.dead_letters.bury_message(delivery, code, reason, attempts).await {
+        self.status.record_error(format!("a message became a dead letter: {code}"));
+        match self.dead_letters.write_message(delivery, code, reason, attempts).await {
             Ok(()) => self.finish(delivery, false).await,
-            Err(error) => self.cannot_bury(delivery, &error).await,
+            Err(error) => self.postpone_dead_letter(delivery, &error).await,
         }
     }
 
     /// Everything of the message is stored or buried: the queue and the counts may forget it.
     async fn finish(&self, delivery: &Delivery, was_never_refused: bool) {
-        if delivery.is_troubled || !was_never_refused {
+        if delivery.is_redelivered || !was_never_refused {
             let alone = std::slice::from_ref(delivery);
             // If it stays, it is a row too many and harms nobody.
-            self.patience.wait_out(alone, &self.status, &self.stop, || self.troubles.forget(delivery)).await;
+            self.retry_policy.retry(alone, &self.status, &self.stop, || self.attempts.remove(delivery)).await;
         }
         delivery.answer(AckKind::Ack).await;
     }
 
-    async fn cannot_bury(&self, delivery: &Delivery, error: &BurialError) {
+    async fn postpone_dead_letter(&self, delivery: &Delivery, error: &DeadLetterError) {
         self.uncount(delivery).await;
         let sequence = delivery.id().sequence;
         tracing::error!(error = error as &dyn std::error::Error, sequence, "a dead letter cannot be written; its message waits");
-        self.status.note("a dead letter cannot be written; its message waits in the queue".to_owned());
-        delivery.answer(AckKind::Nak(Some(BURIAL_PAUSE))).await;
+        self.status.record_error("a dead letter cannot be written; its message waits in the queue".to_owned());
+        delivery.answer(AckKind::Nak(Some(DEAD_LETTER_RETRY_DELAY))).await;
     }
 
-    fn note_refusal(&self, delivery: &Delivery, rows: usize, first: &Refused, refusals: u32) {
+    fn record_refusal(&self, delivery: &Delivery, rows: usize, first: &Refused, refusals: u32) {
         counter!("rollcall_messages_refused_total").increment(1);
-        self.status.note(format!("{rows} events were refused: {}", first.code));
+        self.status.record_error(format!("{rows} events were refused: {}", first.code));
         let (sequence, requests) = (delivery.id().sequence, delivery.requests());
         tracing::error!(sequence, rows, refusals, requests, reason = %first.reason, "events were refused");
     }

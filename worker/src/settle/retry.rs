@@ -21,14 +21,14 @@ const LAST_CHANCE: Duration = Duration::from_secs(5);
 pub(crate) const MAX_RETRIES: u32 = 5;
 
 /// Waits out faults that are not in the messages, for as long as they last.
-pub(crate) struct Patience {
+pub(crate) struct RetryPolicy {
     /// Messages at hand are reported in progress this often, so that nobody else takes them.
     pub(crate) progress: Duration,
     /// Before the first redelivery of a message that failed by itself.
     pub(crate) first_delay: Duration,
 }
 
-impl Patience {
+impl RetryPolicy {
     /// The delay after this many failures: doubled with each up to the last retry's, and with 20 % of
     /// jitter either way, so that messages which failed together do not come back together.
     pub(crate) fn delay_after(&self, failures: u32) -> Duration {
@@ -38,7 +38,7 @@ impl Patience {
 
     /// Tries until it succeeds. `None` if the worker is to stop first; then nothing was done, or it
     /// was done and nobody knows.
-    pub(crate) async fn wait_out<T, F: Future<Output = Result<T, StoreError>>>(
+    pub(crate) async fn retry<T, F: Future<Output = Result<T, StoreError>>>(
         &self,
         deliveries: &[Delivery],
         status: &Status,
@@ -55,7 +55,7 @@ impl Patience {
             counter!("rollcall_store_retries_total").increment(1);
             match waiting {
                 None => waiting = Some(status.wait_for_database(error)),
-                Some(_) => status.note(error.summary()),
+                Some(_) => status.record_error(error.summary()),
             }
             let delay_ms = delay.as_millis() as u64;
             tracing::warn!(error = error as &dyn std::error::Error, delay_ms, "a batch waits for PostgreSQL");
@@ -69,12 +69,12 @@ impl Patience {
                 () = stop.cancelled() => tokio::time::timeout(LAST_CHANCE, done).await.ok()?.ok(),
             }
         };
-        self.in_progress(deliveries, work).await
+        self.keep_in_progress(deliveries, work).await
     }
 
     /// Works, and meanwhile reports the messages in progress, so that nobody else takes them. The two
     /// go side by side: reports wait while NATS is away, and the work does not.
-    pub(crate) async fn in_progress<T>(&self, deliveries: &[Delivery], work: impl Future<Output = T>) -> T {
+    pub(crate) async fn keep_in_progress<T>(&self, deliveries: &[Delivery], work: impl Future<Output = T>) -> T {
         tokio::select! {
             done = work => done,
             never = self.report(deliveries) => match never {},
@@ -99,9 +99,9 @@ mod tests {
 
     #[test]
     fn delays_double_and_stay_at_the_last() {
-        let patience = Patience { progress: Duration::MAX, first_delay: Duration::from_secs(1) };
+        let policy = RetryPolicy { progress: Duration::MAX, first_delay: Duration::from_secs(1) };
         for (failures, secs) in [(1, 1.0), (2, 2.0), (5, 16.0), (60, 16.0)] {
-            let delay = patience.delay_after(failures).as_secs_f64();
+            let delay = policy.delay_after(failures).as_secs_f64();
             assert!((0.8 * secs..1.2 * secs).contains(&delay), "{failures}: {delay}");
         }
     }

@@ -1,10 +1,10 @@
-//! Claims: the identities of a batch enter the ledger, and whoever comes second is told.
+//! Claims: enters the identities of a batch into the ledger, and tells which of them are new.
 //!
-//! Identities are claimed in one order by everybody, so workers with the same events wait for each
-//! other and cannot deadlock. To ask of each id whether it is there, and to insert it, is twice the
-//! work of inserting it. As long as batches turn out to be all new, the next one is taken to be so
-//! and its identities are copied in; the unique index refuses the copy if it is not, and then the
-//! batch asks like any other, in another transaction.
+//! Every worker claims identities in the same order, so workers with the same events wait for each
+//! other and cannot deadlock. Checking each identity and inserting it costs twice as much as only
+//! inserting it. While batches turn out to hold only new events, the next batch is assumed to do so
+//! too, and its identities are copied in. If one of them is not new, the unique index rejects the
+//! COPY, and the batch is stored again with checks, in another transaction.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -18,57 +18,58 @@ use crate::store::rollup::sql_date;
 use crate::store::row::{Identity, Row};
 use crate::store::write::copy;
 
-/// Rows from which a batch is worth a guess.
-const MANY: usize = 5_000;
-/// Large batches without a duplicate after which the next one is taken to be all new: at first, and at the
-/// most. Each wrong guess doubles the number, since it leaves an error in PostgreSQL's log and dead
+/// The heuristic considers only batches of at least this many rows; smaller ones gain nothing.
+const HEURISTIC_MIN_ROWS: usize = 5_000;
+/// How many large batches in a row must be without duplicates before the next one is assumed to be
+/// all new. Each conflict doubles this number, because it leaves an error in PostgreSQL's log and dead
 /// rows for vacuum.
-const CLEAN_AT_FIRST: u32 = 4;
-const CLEAN_AT_MOST: u32 = 1_024;
+const INITIAL_CLEAN_BATCHES: u32 = 4;
+/// The number that repeated conflicts lead to at most.
+const MAX_CLEAN_BATCHES: u32 = 1_024;
 
 /// How a batch claims its identities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// Asks of each whether it is there.
-    Asking,
-    /// Takes all of them to be new, and fails if one is not.
+    /// Checks each of them, and claims those that are new.
+    Checked,
+    /// Assumes that all of them are new, and fails if one is not.
     AllNew,
 }
 
-/// Remembers how likely it is that a batch is all new.
+/// Predicts from the latest batches whether the next one holds only new events.
 #[derive(Debug)]
-pub(crate) struct Guesses {
-    /// Large batches without a duplicate since the last one with some.
+pub(crate) struct NewBatchHeuristic {
+    /// Large batches since the last one with a duplicate.
     clean: AtomicU32,
-    /// How many of them it takes for a guess.
+    /// How many of them it takes to expect another.
     needed: AtomicU32,
 }
 
-impl Guesses {
+impl NewBatchHeuristic {
     pub(crate) fn new() -> Self {
-        Self { clean: AtomicU32::new(0), needed: AtomicU32::new(CLEAN_AT_FIRST) }
+        Self { clean: AtomicU32::new(0), needed: AtomicU32::new(INITIAL_CLEAN_BATCHES) }
     }
 
-    // Workers' lanes share the counters without order: a guess more or less does no harm.
+    // Concurrent batches update the counters in any order: a wrong prediction costs time, not data.
 
-    /// Whether a batch of so many rows should be taken to be all new.
-    pub(crate) fn is_worth_one(&self, rows: usize) -> bool {
-        rows >= MANY && self.clean.load(Ordering::Relaxed) >= self.needed.load(Ordering::Relaxed)
+    /// Whether a batch with this number of rows is expected to be all new.
+    pub(crate) fn expects_all_new(&self, rows: usize) -> bool {
+        rows >= HEURISTIC_MIN_ROWS && self.clean.load(Ordering::Relaxed) >= self.needed.load(Ordering::Relaxed)
     }
 
-    /// So many rows of a batch were new.
-    pub(crate) fn observe(&self, rows: usize, new: usize) {
+    /// Records how many rows of a stored batch were new.
+    pub(crate) fn record(&self, rows: usize, new: usize) {
         if new < rows {
             self.clean.store(0, Ordering::Relaxed);
-        } else if rows >= MANY && self.clean.fetch_add(1, Ordering::Relaxed) >= CLEAN_AT_MOST {
-            self.needed.store(CLEAN_AT_FIRST, Ordering::Relaxed);
+        } else if rows >= HEURISTIC_MIN_ROWS && self.clean.fetch_add(1, Ordering::Relaxed) >= MAX_CLEAN_BATCHES {
+            self.needed.store(INITIAL_CLEAN_BATCHES, Ordering::Relaxed);
         }
     }
 
-    /// A guess was wrong.
-    pub(crate) fn was_wrong(&self) {
+    /// Records that a batch was expected to be all new and was not.
+    pub(crate) fn record_conflict(&self) {
         self.clean.store(0, Ordering::Relaxed);
-        let needed = self.needed.load(Ordering::Relaxed).saturating_mul(2).min(CLEAN_AT_MOST);
+        let needed = self.needed.load(Ordering::Relaxed).saturating_mul(2).min(MAX_CLEAN_BATCHES);
         self.needed.store(needed, Ordering::Relaxed);
     }
 }
@@ -76,10 +77,10 @@ impl Guesses {
 /// Claims the identities of the sorted rows; returns those that are new, in the same order.
 ///
 /// # Errors
-/// [`StoreError::WrongGuess`] for any error if all were taken to be new; the connection must be closed.
-pub(crate) async fn claim(connection: &mut PgConnection, rows: &[Row<'_>], how: Claim) -> Result<Vec<Identity>, StoreError> {
-    match how {
-        Claim::Asking => ask(connection, rows).await,
+/// [`StoreError::ClaimConflict`] for any error of [`Claim::AllNew`]; the connection must be closed then.
+pub(crate) async fn claim(connection: &mut PgConnection, rows: &[Row<'_>], strategy: Claim) -> Result<Vec<Identity>, StoreError> {
+    match strategy {
+        Claim::Checked => claim_checked(connection, rows).await,
         Claim::AllNew => {
             claim_new(connection, copy::encode_identities(rows), rows.len() as u64).await?;
             Ok(rows.iter().map(|row| row.identity).collect())
@@ -87,7 +88,7 @@ pub(crate) async fn claim(connection: &mut PgConnection, rows: &[Row<'_>], how: 
     }
 }
 
-async fn ask(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<Vec<Identity>, StoreError> {
+async fn claim_checked(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<Vec<Identity>, StoreError> {
     let projects: Vec<_> = rows.iter().map(|row| row.identity.project.0).collect();
     let ids: Vec<_> = rows.iter().map(|row| row.identity.id).collect();
     let days: Vec<_> = rows.iter().map(|row| sql_date(row.identity.day)).collect();
@@ -101,37 +102,37 @@ async fn ask(connection: &mut PgConnection, rows: &[Row<'_>]) -> Result<Vec<Iden
     Ok(claimed)
 }
 
-/// Claims identities that are all new, given as the body of a COPY of so many rows. Fails if one is not.
+/// Claims identities that are all new, encoded as the body of a COPY with `rows` rows.
 pub(crate) async fn claim_new(connection: &mut PgConnection, body: Vec<u8>, rows: u64) -> Result<(), StoreError> {
     let copied = copy::run(connection, include_str!("../../sql/store/copy_event_ids.sql"), body).await;
-    agree("copied identities", rows, copied.map_err(StoreError::WrongGuess)?)
+    agree("copied identities", rows, copied.map_err(StoreError::ClaimConflict)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn clean_batches(guesses: &Guesses, count: u32) {
-        (0..count).for_each(|_| guesses.observe(MANY, MANY));
+    fn clean_batches(heuristic: &NewBatchHeuristic, count: u32) {
+        (0..count).for_each(|_| heuristic.record(HEURISTIC_MIN_ROWS, HEURISTIC_MIN_ROWS));
     }
 
     #[test]
-    fn a_guess_takes_clean_batches_and_twice_as_many_after_a_wrong_one() {
-        let guesses = Guesses::new();
-        assert!(!guesses.is_worth_one(MANY));
-        clean_batches(&guesses, CLEAN_AT_FIRST);
-        assert!(guesses.is_worth_one(MANY) && !guesses.is_worth_one(MANY - 1));
-        guesses.observe(3, 2);
-        assert!(!guesses.is_worth_one(MANY));
-        clean_batches(&guesses, CLEAN_AT_FIRST);
-        assert!(guesses.is_worth_one(MANY));
-        guesses.was_wrong();
-        clean_batches(&guesses, CLEAN_AT_FIRST);
-        assert!(!guesses.is_worth_one(MANY));
-        clean_batches(&guesses, CLEAN_AT_FIRST);
-        assert!(guesses.is_worth_one(MANY));
-        (0..20).for_each(|_| guesses.was_wrong());
-        clean_batches(&guesses, CLEAN_AT_MOST);
-        assert!(guesses.is_worth_one(MANY));
+    fn clean_batches_raise_the_expectation_and_a_conflict_doubles_how_many_it_takes() {
+        let heuristic = NewBatchHeuristic::new();
+        assert!(!heuristic.expects_all_new(HEURISTIC_MIN_ROWS));
+        clean_batches(&heuristic, INITIAL_CLEAN_BATCHES);
+        assert!(heuristic.expects_all_new(HEURISTIC_MIN_ROWS) && !heuristic.expects_all_new(HEURISTIC_MIN_ROWS - 1));
+        heuristic.record(3, 2);
+        assert!(!heuristic.expects_all_new(HEURISTIC_MIN_ROWS));
+        clean_batches(&heuristic, INITIAL_CLEAN_BATCHES);
+        assert!(heuristic.expects_all_new(HEURISTIC_MIN_ROWS));
+        heuristic.record_conflict();
+        clean_batches(&heuristic, INITIAL_CLEAN_BATCHES);
+        assert!(!heuristic.expects_all_new(HEURISTIC_MIN_ROWS));
+        clean_batches(&heuristic, INITIAL_CLEAN_BATCHES);
+        assert!(heuristic.expects_all_new(HEURISTIC_MIN_ROWS));
+        (0..20).for_each(|_| heuristic.record_conflict());
+        clean_batches(&heuristic, MAX_CLEAN_BATCHES);
+        assert!(heuristic.expects_all_new(HEURISTIC_MIN_ROWS));
     }
 }

@@ -1,8 +1,8 @@
-//! The dictionaries: numbers for actors and event types, through a bounded cache.
+//! The dictionaries: numbers for actors and event types, read through a bounded cache.
 //!
-//! New entries are made in short transactions of their own, before the batch: a batch that fails
+//! New entries are created in short transactions before the batch's transaction. A batch that fails
 //! leaves a number without events, which is harmless, and workers never wait for each other's
-//! batches. Numbers never change, so the cache is never wrong.
+//! batches. Numbers never change, so the cache is never stale.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use sqlx::{Connection, PgPool};
 use crate::error::StoreError;
 use crate::store::row::Row;
 
-/// Actors remembered by one worker: about 60 MB when full.
+/// Actors in the cache of one worker: about 60 MB when full.
 const MAX_ACTORS: usize = 500_000;
-/// Event types remembered by one worker.
+/// Event types in the cache of one worker.
 const MAX_EVENT_TYPES: usize = 20_000;
 
 type Key = (ProjectId, Box<str>);
@@ -42,26 +42,26 @@ impl Dictionary {
         Self { actors: Cache::new(MAX_ACTORS), event_types: Cache::new(MAX_EVENT_TYPES), calendars: Cache::new(1_000) }
     }
 
-    /// Looks up, or makes, the number of every actor and event type of the rows.
+    /// Looks up, or creates, the number of every actor and event type of the rows.
     pub(crate) async fn resolve<'a>(&self, pool: &PgPool, rows: &'a [Row<'_>]) -> Result<Numbers<'a>, StoreError> {
         let mut numbers = Numbers { actors: HashMap::new(), event_types: HashMap::new(), calendars: HashMap::new() };
         let mut new_actors: HashMap<ProjectId, HashSet<&str>> = HashMap::new();
         let mut new_types: HashMap<ProjectId, HashSet<&str>> = HashMap::new();
         for row in rows {
             let project = row.identity.project;
-            note(&self.actors, project, row.event.actor(), &mut numbers.actors, &mut new_actors);
-            note(&self.event_types, project, &row.event.event_type.0, &mut numbers.event_types, &mut new_types);
+            look_up(&self.actors, project, row.event.actor(), &mut numbers.actors, &mut new_actors);
+            look_up(&self.event_types, project, &row.event.event_type.0, &mut numbers.event_types, &mut new_types);
             if let std::collections::hash_map::Entry::Vacant(entry) = numbers.calendars.entry(project) {
                 entry.insert(self.calendar(pool, project).await?);
             }
         }
         for (project, names) in new_types {
             let found = event_types(pool, project, sorted(&names)).await.map_err(StoreError::Dictionary)?;
-            learn(&self.event_types, project, names, &found, &mut numbers.event_types)?;
+            remember(&self.event_types, project, names, &found, &mut numbers.event_types)?;
         }
         for (project, actors) in new_actors {
             let found = users(pool, project, sorted(&actors)).await.map_err(StoreError::Dictionary)?;
-            learn(&self.actors, project, actors, &found, &mut numbers.actors)?;
+            remember(&self.actors, project, actors, &found, &mut numbers.actors)?;
         }
         Ok(numbers)
     }
@@ -81,8 +81,8 @@ impl Dictionary {
     }
 }
 
-/// Takes the number from the cache, or notes the text as wanted.
-fn note<'a>(
+/// Takes the number from the cache, or adds the text to those that the database is asked for.
+fn look_up<'a>(
     cache: &Cache<Key, i32>,
     project: ProjectId,
     text: &'a str,
@@ -98,8 +98,8 @@ fn note<'a>(
     }
 }
 
-/// Remembers what was looked up or made.
-fn learn<'a>(
+/// Adds the numbers that the database returned to the cache and to the batch.
+fn remember<'a>(
     cache: &Cache<Key, i32>,
     project: ProjectId,
     wanted: HashSet<&'a str>,
@@ -120,8 +120,8 @@ fn sorted(texts: &HashSet<&str>) -> Vec<String> {
     texts
 }
 
-/// Whoever knows all of them writes nothing: numbers of a counter that are taken and not used are
-/// lost, and there are only so many.
+/// The numbers of these event types. New ones are created only for names that have none: numbers that
+/// are reserved and not used are lost, and the counter has 32 bits.
 async fn event_types(pool: &PgPool, project: ProjectId, names: Vec<String>) -> Result<HashMap<String, i32>, sqlx::Error> {
     let mut known = known_event_types(pool, project, &names).await?;
     let fresh: Vec<String> = names.into_iter().filter(|name| !known.contains_key(name)).collect();
@@ -136,7 +136,7 @@ async fn event_types(pool: &PgPool, project: ProjectId, names: Vec<String>) -> R
     sqlx::query_file!("sql/store/insert_event_types.sql", project.0, &fresh, &ids).execute(&mut *transaction).await?;
     transaction.commit().await?;
     lease.give_back();
-    // Another worker may have been first with some of them; its numbers hold.
+    // Another worker may have created some of them first; its numbers are used.
     known.extend(known_event_types(pool, project, &fresh).await?);
     Ok(known)
 }
@@ -146,7 +146,7 @@ async fn known_event_types(pool: &PgPool, project: ProjectId, names: &[String]) 
     Ok(rows.into_iter().map(|row| (row.name, row.id)).collect())
 }
 
-/// The same for actors.
+/// The numbers of these actors, as for event types.
 async fn users(pool: &PgPool, project: ProjectId, actors: Vec<String>) -> Result<HashMap<String, i32>, sqlx::Error> {
     let mut known = known_users(pool, project, &actors).await?;
     let fresh: Vec<String> = actors.into_iter().filter(|actor| !known.contains_key(actor)).collect();
@@ -170,7 +170,7 @@ async fn known_users(pool: &PgPool, project: ProjectId, actors: &[String]) -> Re
     Ok(rows.into_iter().map(|row| (row.actor, row.ord)).collect())
 }
 
-/// How many numbers to take; `None` if none is needed.
+/// How many numbers to reserve; `None` if none is needed.
 fn count(fresh: &[String]) -> Option<i32> {
     i32::try_from(fresh.len()).ok().filter(|count| *count > 0)
 }

@@ -1,14 +1,14 @@
-//! The store: one transaction a batch, and all of it or nothing.
+//! The store: writes each batch in one transaction, all of it or nothing.
 //!
-//! Claim the identities; keep the rows whose claim was new; write them; append what they add to the
-//! rollups; commit. A retry of anything finds its identities claimed and changes no number. Before
-//! the commit, what the server says it did must agree with what was asked of it; after anything else
-//! than a commit the connection is closed.
+//! A transaction claims the identities, keeps the rows whose identity was new, writes them, appends
+//! what they add to the rollups, and commits. When a batch is stored again, its identities are claimed
+//! already, so no number changes. Before the commit, the row counts that the server reports must agree
+//! with what was sent. If the transaction does not commit, its connection is closed.
 //!
-//! Rows that PostgreSQL refuses are found by halving: each half is a batch of its own, until the bad
-//! rows are alone and their neighbours stored. Halves are transactions and not savepoints, since a
-//! transaction with more than 64 open savepoints slows every other session down, and since what is
-//! stored stays stored when the database goes away in the middle.
+//! Rows that PostgreSQL refuses are found by bisection: each half is stored as a batch, until every
+//! refused row is alone and all others are stored. Each half is a transaction instead of a savepoint,
+//! because more than 64 open savepoints slow every other session down, and because what is committed
+//! survives when the database goes away in between.
 
 pub(crate) mod claim;
 pub(crate) mod dictionary;
@@ -28,16 +28,16 @@ use tokio::time::timeout;
 
 use crate::error::{StoreError, agree};
 use crate::status::Status;
-use crate::store::claim::{Claim, Guesses, claim};
+use crate::store::claim::{Claim, NewBatchHeuristic, claim};
 use crate::store::dictionary::{Dictionary, Numbers};
 use crate::store::rollup::{Deltas, NewEvent};
 use crate::store::row::{Identity, Row, sort_and_deduplicate};
 use crate::store::write::{copy, insert};
 
-/// What became of a batch.
+/// The result of storing a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
-    /// New rows of each message.
+    /// How many rows of each message were new, by the message's index.
     pub(crate) inserted: HashMap<usize, u64>,
     /// Rows that PostgreSQL refused, of any message.
     pub(crate) refused: Vec<Refused>,
@@ -46,10 +46,10 @@ pub(crate) struct Outcome {
 /// A row that was refused, and why.
 #[derive(Debug, Clone)]
 pub(crate) struct Refused {
-    /// The place of its message among those of the batch.
-    pub(crate) message: usize,
+    /// The index of its message in the batch.
+    pub(crate) message_index: usize,
     pub(crate) identity: Identity,
-    /// The event as it travelled.
+    /// The event's line, as in the message.
     pub(crate) line: Vec<u8>,
     pub(crate) code: Code,
     pub(crate) reason: Arc<str>,
@@ -59,20 +59,20 @@ pub(crate) struct Refused {
 pub(crate) struct Store {
     pool: PgPool,
     dictionary: Dictionary,
-    guesses: Guesses,
+    heuristic: NewBatchHeuristic,
     reply_timeout: Duration,
     status: Arc<Status>,
 }
 
 impl Store {
     pub(crate) fn new(pool: PgPool, reply_timeout: Duration, status: Arc<Status>) -> Self {
-        Self { pool, dictionary: Dictionary::new(), guesses: Guesses::new(), reply_timeout, status }
+        Self { pool, dictionary: Dictionary::new(), heuristic: NewBatchHeuristic::new(), reply_timeout, status }
     }
 
-    /// Stores the rows that are new, but for those that are refused.
+    /// Stores the rows that are new, except those that PostgreSQL refuses.
     ///
     /// # Errors
-    /// Only transient ones. Some of the rows may be stored then, and the whole batch can be tried again.
+    /// Only transient ones. Some of the rows may be stored then; storing the whole batch again is safe.
     pub(crate) async fn store(&self, mut rows: Vec<Row<'_>>) -> Result<Outcome, StoreError> {
         let events = rows.len();
         let repeats = sort_and_deduplicate(&mut rows);
@@ -111,39 +111,39 @@ impl Store {
     async fn store_all(&self, rows: &[Row<'_>]) -> Result<Vec<usize>, StoreError> {
         let started = Instant::now();
         let numbers = timeout(self.reply_timeout, self.dictionary.resolve(&self.pool, rows)).await??;
-        let stored = match self.try_quickest_way(rows, &numbers).await {
-            Err(StoreError::WrongGuess(_)) => {
-                self.guesses.was_wrong();
-                self.transact(rows, &numbers, Claim::Asking, Write::Quickest).await
+        let stored = match self.try_quickest(rows, &numbers).await {
+            Err(StoreError::ClaimConflict(_)) => {
+                self.heuristic.record_conflict();
+                self.transact(rows, &numbers, Claim::Checked, Write::Quickest).await
             }
-            Err(error) if error.is_undecided() => self.transact(rows, &numbers, Claim::Asking, Write::Insert).await,
+            Err(error) if error.is_undecided() => self.transact(rows, &numbers, Claim::Checked, Write::Insert).await,
             result => result,
         }?;
-        self.guesses.observe(rows.len(), stored.len());
+        self.heuristic.record(rows.len(), stored.len());
         histogram!("rollcall_store_duration_seconds").record(started.elapsed());
         counter!("rollcall_events_stored_total").increment(stored.len() as u64);
         self.status.add_stored(stored.len() as u64);
         Ok(stored)
     }
 
-    async fn try_quickest_way(&self, rows: &[Row<'_>], numbers: &Numbers<'_>) -> Result<Vec<usize>, StoreError> {
-        let claim = if self.guesses.is_worth_one(rows.len()) { Claim::AllNew } else { Claim::Asking };
+    async fn try_quickest(&self, rows: &[Row<'_>], numbers: &Numbers<'_>) -> Result<Vec<usize>, StoreError> {
+        let claim = if self.heuristic.expects_all_new(rows.len()) { Claim::AllNew } else { Claim::Checked };
         self.transact(rows, numbers, claim, Write::Quickest).await
     }
 
-    /// One transaction on a connection that is closed unless everything went well. A server that does
-    /// not answer at all is left after the reply timeout.
+    /// Runs one transaction. Its connection is closed unless everything went well, and also when the
+    /// server does not answer within the reply timeout.
     async fn transact(
         &self,
         rows: &[Row<'_>],
         numbers: &Numbers<'_>,
-        how: Claim,
+        strategy: Claim,
         write: Write,
     ) -> Result<Vec<usize>, StoreError> {
         let mut lease = Lease::acquire(&self.pool).await?;
         let work = async {
             let mut transaction = lease.begin().await?;
-            let claimed = claim(&mut transaction, rows, how).await?;
+            let claimed = claim(&mut transaction, rows, strategy).await?;
             let new = new_events(rows, &claimed, numbers);
             let events = new.len() as u64;
             agree("claimed identities of the batch", claimed.len() as u64, events)?;
@@ -151,15 +151,15 @@ impl Store {
                 agree("written rows", events, write.run(&mut transaction, &new).await?)?;
                 Deltas::of(&new).insert(&mut transaction, events).await?;
             }
-            // Nothing new may also be the reply to another statement.
+            // "Nothing new" may be the reply to another statement.
             prove_in_step(&mut transaction).await?;
             transaction.commit().await?;
-            Ok::<_, StoreError>(new.iter().map(|event| event.row.message).collect())
+            Ok::<_, StoreError>(new.iter().map(|event| event.row.message_index).collect())
         };
         let stored = timeout(self.reply_timeout, work).await?;
         match &stored {
             Ok(_) => lease.give_back(),
-            // Halving a batch meets many refusals; a connection for each would take longer than the rest.
+            // Bisection causes many refusals. A new connection for each would take longer than the rest.
             Err(error) if error.is_answer() => lease.give_back_if_in_step().await,
             Err(_) => {}
         }
@@ -173,18 +173,18 @@ impl Outcome {
         self.refused.extend(rows.into_iter().map(|row| {
             let mut line = Vec::new();
             row.event.write_line(&mut line);
-            Refused { message: row.message, identity: row.identity, line, code, reason: Arc::clone(&reason) }
+            Refused { message_index: row.message_index, identity: row.identity, line, code, reason: Arc::clone(&reason) }
         }));
     }
 
-    /// What is refused is refused for every message that has it: none of them is done with before the
+    /// Refuses a refused event for every message that contains it: none of them is finished before the
     /// event is stored or a dead letter.
     fn refuse_repeats(&mut self, repeats: &[(Identity, usize)]) {
-        for place in 0..self.refused.len() {
-            let refused = self.refused[place].clone();
+        for index in 0..self.refused.len() {
+            let refused = self.refused[index].clone();
             let first = repeats.partition_point(|(identity, _)| *identity < refused.identity);
             let of_same = repeats[first..].iter().take_while(|(identity, _)| *identity == refused.identity);
-            self.refused.extend(of_same.map(|(_, message)| Refused { message: *message, ..refused.clone() }));
+            self.refused.extend(of_same.map(|(_, message_index)| Refused { message_index: *message_index, ..refused.clone() }));
         }
     }
 }
@@ -213,7 +213,7 @@ pub(crate) fn new_events<'r, 'a>(rows: &'r [Row<'a>], claimed: &[Identity], numb
 /// How rows are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Write {
-    /// In whichever way is quicker for so many.
+    /// By INSERT or COPY, whichever is quicker for this number of rows.
     Quickest,
     /// By INSERT, whose errors say more than those of a COPY.
     Insert,
@@ -222,7 +222,7 @@ enum Write {
 impl Write {
     /// Writes the rows; returns how many the server counted.
     async fn run(self, connection: &mut PgConnection, new: &[NewEvent<'_, '_>]) -> Result<u64, StoreError> {
-        if self == Self::Insert || new.len() <= insert::FEW {
+        if self == Self::Insert || new.len() <= insert::INSERT_MAX_ROWS {
             return Ok(insert::insert(connection, new).await?);
         }
         copy_rows(connection, copy::encode(new)).await

@@ -1,4 +1,4 @@
-//! Rollups: what a batch adds to the answers, computed from the rows that are really new.
+//! Rollups: the deltas that a batch adds to the pre-computed counts, from its new rows only.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ pub(crate) struct NewEvent<'r, 'a> {
     pub(crate) day: Day,
 }
 
-/// What one batch adds, sorted by key.
+/// The deltas of one batch, sorted by key.
 #[derive(Debug, Default)]
 pub(crate) struct Deltas {
     users: BTreeMap<(ProjectId, i32, Day), RoaringBitmap>,
@@ -51,11 +51,11 @@ impl Deltas {
         self.counts.values().sum::<i64>().unsigned_abs()
     }
 
-    /// Appends the deltas in the transaction that stores their events, of which there are so many.
+    /// Appends the deltas, in the transaction that stores their `events` events.
     ///
     /// # Errors
-    /// Those of the database, and [`StoreError::Disagreement`] if what was counted or written is not
-    /// what should have been.
+    /// Those of the database, and [`StoreError::Disagreement`] if the counted events or the written
+    /// rows are not as many as expected.
     pub(crate) async fn insert(self, connection: &mut PgConnection, events: u64) -> Result<(), StoreError> {
         agree("events in the rollups", events, self.events())?;
         let (bitmap_keys, count_keys) = (self.users.len() as u64, self.counts.len() as u64);

@@ -1,7 +1,7 @@
-//! A batch: the events of several messages as rows of one transaction.
+//! Rows: the events of several messages, to be stored in one transaction.
 //!
-//! Texts are borrowed from the decompressed messages, so a batch of 20,000 events is a few buffers
-//! and one vector of rows.
+//! Rows borrow their texts from the decompressed messages, so a batch of 20,000 events consists of a
+//! few buffers and one vector of rows.
 
 use rollcall_shared::day::Day;
 use rollcall_shared::event::{Event, identity};
@@ -16,9 +16,10 @@ pub(crate) struct Decoded {
     pub(crate) lines: Vec<u8>,
 }
 
-/// What makes an event the same event: day of identity, project, id. Sorted, this is the order in
-/// which identities are claimed: partition after partition, as a COPY writes them, and within each
-/// in the order of its index.
+/// The identity of an event: two events with the same day, project and id are the same event.
+///
+/// Its order is the order in which identities are claimed: partition after partition, as a COPY writes
+/// them, and within each partition in the order of its index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Identity {
     pub(crate) day: Day,
@@ -26,38 +27,38 @@ pub(crate) struct Identity {
     pub(crate) id: Uuid,
 }
 
-/// One event on its way into the database.
+/// One event, to be written as one row.
 #[derive(Debug)]
 pub(crate) struct Row<'a> {
-    /// The place of its message among those of the batch.
-    pub(crate) message: usize,
+    /// The index of its message in the batch.
+    pub(crate) message_index: usize,
     pub(crate) identity: Identity,
     pub(crate) event: Event<'a>,
 }
 
-/// What messages hold.
+/// The contents of the messages of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Contents<'a> {
     /// The rows of all messages but the unreadable ones, in the order of their arrival.
     pub(crate) rows: Vec<Row<'a>>,
-    /// The places of messages in which a line is not an event.
+    /// The indexes of messages that contain a line which is not an event.
     pub(crate) unreadable: Vec<(usize, ChunkError)>,
 }
 
 /// Reads all messages.
 pub(crate) fn read(decoded: &[Decoded]) -> Contents<'_> {
     let mut contents = Contents::default();
-    for (message, decoded) in decoded.iter().enumerate() {
+    for (message_index, decoded) in decoded.iter().enumerate() {
         let begin = contents.rows.len();
         for event in chunk::events(&decoded.lines) {
             match event {
                 Ok(event) => {
                     let identity = Identity { day: event.identity_day(), project: decoded.project, id: identity(&event.id.0) };
-                    contents.rows.push(Row { message, identity, event });
+                    contents.rows.push(Row { message_index, identity, event });
                 }
                 Err(error) => {
                     contents.rows.truncate(begin);
-                    contents.unreadable.push((message, error));
+                    contents.unreadable.push((message_index, error));
                     break;
                 }
             }
@@ -67,15 +68,15 @@ pub(crate) fn read(decoded: &[Decoded]) -> Contents<'_> {
 }
 
 /// Sorts the rows by identity and keeps the first that arrived of each. Returns, sorted likewise,
-/// which other messages have one of these events too.
+/// which other messages contain one of these events too.
 pub(crate) fn sort_and_deduplicate(rows: &mut Vec<Row<'_>>) -> Vec<(Identity, usize)> {
     // Rows are large: the keys are sorted, and each row is moved once.
     rows.sort_by_cached_key(|row| row.identity);
     let mut repeats = Vec::new();
     rows.dedup_by(|later, first| {
         let is_repeat = later.identity == first.identity;
-        if is_repeat && later.message != first.message {
-            repeats.push((later.identity, later.message));
+        if is_repeat && later.message_index != first.message_index {
+            repeats.push((later.identity, later.message_index));
         }
         is_repeat
     });
@@ -115,8 +116,8 @@ mod tests {
         let decoded = decoded.map(|lines| decoded_of(&lines));
         let mut rows = read(&decoded).rows;
         let repeats = sort_and_deduplicate(&mut rows);
-        assert_eq!(rows.iter().map(|row| row.message).collect::<Vec<_>>(), [0, 0]);
-        assert_eq!(repeats.iter().map(|(_, message)| *message).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(rows.iter().map(|row| row.message_index).collect::<Vec<_>>(), [0, 0]);
+        assert_eq!(repeats.iter().map(|(_, message_index)| *message_index).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]
@@ -124,7 +125,7 @@ mod tests {
         let good = line("a", "good", 1);
         let decoded = [good.clone(), format!("{good}{{}}\n"), good].map(|lines| decoded_of(&lines));
         let contents = read(&decoded);
-        assert_eq!(contents.rows.iter().map(|row| row.message).collect::<Vec<_>>(), [0, 2]);
+        assert_eq!(contents.rows.iter().map(|row| row.message_index).collect::<Vec<_>>(), [0, 2]);
         assert!(matches!(contents.unreadable[..], [(1, ChunkError::Line { line: 1, .. })]));
     }
 }

@@ -1,9 +1,9 @@
-//! Rows of a small batch, by INSERT.
+//! INSERT: how the rows of a small batch are written.
 //!
-//! The end of a COPY travels by itself, and TCP holds such a small packet back until the one before
-//! it is confirmed, which the other side puts off for 40 ms (Nagle's algorithm against delayed
-//! acknowledgements). sqlx has no setting against that. A large COPY is confirmed while it is read
-//! and does not wait; a small batch would take twenty times as long as it must. An INSERT is one
+//! The end of a COPY is a small packet of its own. TCP holds it back until the packet before it is
+//! acknowledged, which the other side delays by 40 ms (Nagle's algorithm meets delayed
+//! acknowledgements), and sqlx cannot turn that off. A large COPY is acknowledged while it is read
+//! and does not wait, but a small one would take twenty times as long as necessary. An INSERT is one
 //! packet each way.
 
 use rollcall_shared::event::{Text, parse_uuid};
@@ -11,9 +11,9 @@ use sqlx::PgConnection;
 
 use crate::store::rollup::NewEvent;
 
-/// Rows up to which a batch is small. An INSERT takes about 10 microseconds more of PostgreSQL's
-/// time for a row than a COPY does, so more than a few thousand would cost more than the wait.
-pub(crate) const FEW: usize = 1_000;
+/// Batches of up to this many rows are inserted, larger ones copied. An INSERT costs PostgreSQL about
+/// 10 microseconds more per row than a COPY, so beyond a few thousand rows it costs more than the wait.
+pub(crate) const INSERT_MAX_ROWS: usize = 1_000;
 
 /// Inserts the rows; returns how many the server counted.
 pub(crate) async fn insert(connection: &mut PgConnection, events: &[NewEvent<'_, '_>]) -> Result<u64, sqlx::Error> {

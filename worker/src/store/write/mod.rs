@@ -1,4 +1,4 @@
-//! Writing rows: by COPY if they are many, by INSERT if they are few.
+//! Writing rows: by COPY for large batches, by INSERT for small ones.
 
 pub(crate) mod copy;
 pub(crate) mod insert;
