@@ -14,7 +14,7 @@ COPY . .
 # the image, so the programs are copied out of them.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --locked --release --bin api --bin worker --bin rollcall \
+    cargo build --locked --release -p rollcall-cli -p rollcall-api -p rollcall-worker \
     && install -D -t /out target/release/api target/release/worker target/release/rollcall
 
 FROM debian:bookworm-slim

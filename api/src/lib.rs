@@ -36,6 +36,8 @@ use tokio_util::sync::CancellationToken;
 
 use self::server::Server;
 pub use self::settings::{ApiSettings, ConnectionLimits, RequestLimits};
+use self::start::Preparation;
+use self::state::AppState;
 
 /// The key of `.env.example`, which everybody knows.
 const WELL_KNOWN_KEY: &str = "secret-key";
@@ -52,23 +54,26 @@ const STOP_WITHIN: Duration = Duration::from_millis(6_500);
 /// # Errors
 /// Only if it cannot start: the settings do not fit, or NATS refuses the connection.
 pub async fn run(settings: ApiSettings, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    serve(settings, listener, stop, true).await
+    let (app, preparation) = start::begin(settings, stop).await?;
+    serve(app, preparation, listener).await
 }
 
 /// Like [`run`], but answers 202 without publishing, and so loses every event: what HTTP, keys and
-/// validation cost by themselves. It is there for the benchmark, and no setting leads to it.
+/// validation cost by themselves. It exists for the benchmark only.
 ///
 /// # Errors
 /// As [`run`].
+#[cfg(feature = "bench")]
 pub async fn run_without_publishing(settings: ApiSettings, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    serve(settings, listener, stop, false).await
+    let (mut app, preparation) = start::begin(settings, stop).await?;
+    app.publishes = false;
+    serve(app, preparation, listener).await
 }
 
-async fn serve(settings: ApiSettings, listener: TcpListener, stop: CancellationToken, publishes: bool) -> anyhow::Result<()> {
-    warn_of_known_key(&settings, &listener);
-    let connections = settings.connections;
+async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -> anyhow::Result<()> {
+    warn_of_known_key(&app.settings, &listener);
+    let (connections, stop) = (app.settings.connections, app.stop.clone());
     let address = listener.local_addr().context("the listener has no address")?;
-    let (app, preparation) = start::begin(settings, stop.clone(), publishes).await?;
     let (questions, keys, requests) = (app.questions.clone(), app.keys.clone(), app.requests.clone());
     let upkeep = tokio::spawn(telemetry::upkeep(app.metrics.clone()));
     tracing::info!(%address, "api is listening");

@@ -44,11 +44,7 @@ pub(crate) struct Preparation {
 ///
 /// # Errors
 /// Only if a URL is not one.
-pub(crate) async fn begin(
-    settings: ApiSettings,
-    stop: CancellationToken,
-    publishes: bool,
-) -> anyhow::Result<(AppState, Preparation)> {
+pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> anyhow::Result<(AppState, Preparation)> {
     let reads = database::pool(&settings.database, "rollcall-api", settings.read_timeout).context("DATABASE_URL")?;
     let presence = Arc::new(Presence::of(&reads));
     let keys = Arc::new(key_ring(&settings, presence.clone())?);
@@ -72,7 +68,8 @@ pub(crate) async fn begin(
         publisher,
         stop,
         requests: TaskTracker::new(),
-        publishes,
+        #[cfg(feature = "bench")]
+        publishes: true,
     };
     Ok((app, preparation))
 }

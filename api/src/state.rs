@@ -29,6 +29,7 @@ pub(crate) struct AppState {
     pub(crate) queue: Queue,
     pub(crate) publisher: ChunkPublisher,
     /// Whether accepted events are published; see [`crate::run_without_publishing`].
+    #[cfg(feature = "bench")]
     pub(crate) publishes: bool,
     pub(crate) lanes: Arc<Lanes>,
     pub(crate) budget: Budget,

@@ -4,7 +4,7 @@ FastAPI checks a batch and hands it to NATS as one message. A worker takes the m
 id of each event, adds a row where there is none, and commits once. Nothing keeps the message on
 disk, and nothing is summed up ahead.
 
-`rollcall bench` starts it by itself. By hand, with a nats-server that has nats-server.conf:
+`rollcall-bench` starts it by itself. By hand, with a nats-server that has nats-server.conf:
 
     pip install -r requirements.txt
     export DATABASE_URL=postgresql+psycopg2://user:password@host/database NATS_URL=nats://127.0.0.1:4222

@@ -10,7 +10,7 @@ use rollcall_shared::event::{Event, Text};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::sample::{Config, Properties, SampleEvent, events};
+use rollcall_example::{Config, Properties, SampleEvent, events};
 
 /// Events of the request that the targets speak of.
 pub(crate) const REQUEST_EVENTS: u64 = 100_000;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::client::{Connection, post};
-use crate::samples::Samples;
+use crate::measurements::Measurements;
 
 /// What clients send.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ pub(crate) async fn run(address: SocketAddr, clients: usize, request: &Request, 
     let started = Instant::now();
     let tasks: Vec<_> =
         connections.into_iter().map(|connection| tokio::spawn(send(connection, request.clone(), started + time))).collect();
-    let mut latencies = Samples::default();
+    let mut latencies = Measurements::default();
     for task in tasks {
         for latency_ms in task.await?.with_context(|| format!("with {clients} clients"))? {
             latencies.push(latency_ms);

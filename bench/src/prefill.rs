@@ -16,7 +16,7 @@ use sqlx::PgPool;
 
 use crate::batch::{Lines, TRANSACTION_EVENTS};
 use crate::progress;
-use crate::sample::{Config, events};
+use rollcall_example::{Config, events};
 
 /// Days up to yesterday over which events are spread: eight weekly cohorts followed through eight
 /// windows, and a week more.

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::samples::Samples;
+use crate::measurements::Measurements;
 
 /// Which way is good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -24,7 +24,7 @@ pub(crate) struct Row {
     /// Which way is good.
     pub(crate) better: Better,
     /// One value a repetition.
-    pub(crate) ours: Samples,
+    pub(crate) ours: Measurements,
     /// The median must be below this (or above, where more is better), whatever the yardsticks say.
     pub(crate) bound: Option<f64>,
     /// What it is compared with.
@@ -37,7 +37,7 @@ pub(crate) struct Yardstick {
     /// What it is.
     pub(crate) name: String,
     /// One value a repetition; empty if it could not be measured.
-    pub(crate) samples: Samples,
+    pub(crate) measurements: Measurements,
     /// How many times as good as the yardstick ours must be, at least.
     pub(crate) at_least: Option<f64>,
 }
@@ -45,7 +45,14 @@ pub(crate) struct Yardstick {
 impl Row {
     /// A row in which less is better, without values yet.
     pub(crate) fn lower(name: impl Into<String>, unit: &'static str) -> Self {
-        Self { name: name.into(), unit, better: Better::Lower, ours: Samples::default(), bound: None, yardsticks: Vec::new() }
+        Self {
+            name: name.into(),
+            unit,
+            better: Better::Lower,
+            ours: Measurements::default(),
+            bound: None,
+            yardsticks: Vec::new(),
+        }
     }
 
     /// A row in which more is better, without values yet.
@@ -60,15 +67,15 @@ impl Row {
 
     /// The same with one yardstick more, without values yet.
     pub(crate) fn against(mut self, name: impl Into<String>, at_least: Option<f64>) -> Self {
-        self.yardsticks.push(Yardstick { name: name.into(), samples: Samples::default(), at_least });
+        self.yardsticks.push(Yardstick { name: name.into(), measurements: Measurements::default(), at_least });
         self
     }
 
     /// How many times as good as the yardstick ours is, in each repetition.
-    pub(crate) fn ratio(&self, yardstick: &Yardstick) -> Samples {
+    pub(crate) fn ratio(&self, yardstick: &Yardstick) -> Measurements {
         match self.better {
-            Better::Lower => yardstick.samples.divided_by(&self.ours),
-            Better::Higher => self.ours.divided_by(&yardstick.samples),
+            Better::Lower => yardstick.measurements.divided_by(&self.ours),
+            Better::Higher => self.ours.divided_by(&yardstick.measurements),
         }
     }
 
@@ -93,8 +100,8 @@ impl Serialize for Row {
         #[derive(Serialize)]
         struct WrittenYardstick<'a> {
             name: &'a str,
-            values: &'a Samples,
-            ratio: Samples,
+            values: &'a Measurements,
+            ratio: Measurements,
             at_least: Option<f64>,
             is_met: Option<bool>,
         }
@@ -103,15 +110,15 @@ impl Serialize for Row {
             name: &'a str,
             unit: &'a str,
             better: Better,
-            ours: &'a Samples,
+            ours: &'a Measurements,
             bound: Option<f64>,
             is_bound_kept: Option<bool>,
             yardsticks: Vec<WrittenYardstick<'a>>,
         }
         fn written<'a>(row: &'a Row, yardstick: &'a Yardstick) -> WrittenYardstick<'a> {
-            let Yardstick { name, samples, at_least } = yardstick;
+            let Yardstick { name, measurements, at_least } = yardstick;
             let (ratio, is_met) = (row.ratio(yardstick), row.is_met(yardstick));
-            WrittenYardstick { name, values: samples, ratio, at_least: *at_least, is_met }
+            WrittenYardstick { name, values: measurements, ratio, at_least: *at_least, is_met }
         }
         let yardsticks = self.yardsticks.iter().map(|yardstick| written(self, yardstick)).collect();
         let Self { name, unit, better, ours, bound, .. } = self;
@@ -126,7 +133,7 @@ mod tests {
 
     fn with(mut row: Row, ours: f64, theirs: f64) -> Row {
         row.ours.push(ours);
-        row.yardsticks[0].samples.push(theirs);
+        row.yardsticks[0].measurements.push(theirs);
         row
     }
 

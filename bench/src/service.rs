@@ -2,10 +2,10 @@
 //! that nobody else uses.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use rollcall_shared::queue::connect::NatsSettings;
 use rollcall_shared::queue::{connect, stream};
 use rollcall_shared::settings::Secret;
@@ -14,8 +14,8 @@ use rollcall_worker::bulk::Loader;
 
 use crate::client::{Connection, KEY, get, post};
 use crate::database::Database;
-use crate::patience::until;
 use crate::program::{Launch, Program};
+use crate::wait::wait_until;
 
 /// Longest wait for a service to be ready.
 const READY_WITHIN: Duration = Duration::from_secs(30);
@@ -64,7 +64,7 @@ impl Service {
         })
         .await?;
         let (api_address, worker_address) = (free_address()?, free_address()?);
-        let program = std::env::current_exe().context("the path of this program is unknown")?;
+        let program = rollcall_program()?;
         let start = |name: &str, user, listen: (&'static str, SocketAddr)| {
             let mut variables = variables(&database, nats.url(user));
             variables.push((listen.0, listen.1.to_string()));
@@ -107,7 +107,7 @@ impl Service {
     }
 
     async fn wait_until_stored(&self, worker: &mut Connection, total: u64) -> anyhow::Result<()> {
-        until("storing a request", STORED_WITHIN, LOOK_EVERY, async || {
+        wait_until("storing a request", STORED_WITHIN, LOOK_EVERY, async || {
             Ok((self.stored_total(worker).await? >= total).then_some(()))
         })
         .await
@@ -118,7 +118,7 @@ impl Service {
     pub(crate) async fn drained(&self) -> anyhow::Result<()> {
         let client = connect::connect(&Secret::new(self.nats.url(NatsUser::Admin)), connect::Role::Admin).await?;
         let context = async_nats::jetstream::new(client);
-        until("draining the queue", STORED_WITHIN, Duration::from_millis(50), async || {
+        wait_until("draining the queue", STORED_WITHIN, Duration::from_millis(50), async || {
             let stream = context.get_stream(stream::STREAM).await?;
             Ok((stream.cached_info().state.messages == 0).then_some(()))
         })
@@ -129,7 +129,7 @@ impl Service {
     pub(crate) async fn quiet(&self) -> anyhow::Result<()> {
         self.drained().await?;
         let loader = Loader::new(self.database.pool.clone());
-        until("folding the rollups", STORED_WITHIN, Duration::from_millis(50), async || {
+        wait_until("folding the rollups", STORED_WITHIN, Duration::from_millis(50), async || {
             // It does nothing while a worker is folding.
             loader.compact().await?;
             Ok((!self.database.has_deltas().await?).then_some(()))
@@ -151,9 +151,22 @@ impl Service {
     }
 }
 
+/// The `rollcall` program that was built beside this one: it runs the services as they are shipped.
+fn rollcall_program() -> anyhow::Result<PathBuf> {
+    let own = std::env::current_exe().context("the path of this program is unknown")?;
+    let program = own.with_file_name("rollcall");
+    ensure!(
+        program.is_file(),
+        "{} is missing; build it with the same profile, or run `make bench`, which does: \
+         cargo build --release -p rollcall-cli",
+        program.display()
+    );
+    Ok(program)
+}
+
 /// Waits until a service of ours answers that it is ready.
 pub(crate) async fn wait_until_ready(program: &Program, address: SocketAddr) -> anyhow::Result<()> {
-    until("starting a service", READY_WITHIN, Duration::from_millis(50), async || {
+    wait_until("starting a service", READY_WITHIN, Duration::from_millis(50), async || {
         let Ok(mut connection) = Connection::open(address).await else { return Ok(None) };
         let answer = connection.exchange(&get("/health/ready")).await;
         Ok(answer.is_ok_and(|answer| answer.status == 200).then_some(()))

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use jiff::{Timestamp, ToSpan};
-use rollcall_bench::sample::Config;
+use rollcall_example::Config;
 use serde_json::Value;
 
 use crate::generate;

@@ -1,8 +1,7 @@
 //! The `rollcall` command: everything that people run.
 //!
 //! `dev` runs the whole service on private servers; `api` and `worker` are its two halves alone;
-//! `migrate`, `config`, `health` and `dead-letters` operate it; `generate` and `import` bring events in;
-//! `bench` measures it.
+//! `migrate`, `config`, `health` and `dead-letters` operate it; `generate` and `import` bring events in.
 
 mod config;
 mod dead_letters;
@@ -54,8 +53,6 @@ enum Command {
     Generate(generate::Arguments),
     /// Send a file of events through the API
     Import(import::Arguments),
-    /// Measure everything against its yardsticks, on private local servers
-    Bench(rollcall_bench::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -88,7 +85,6 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         Command::DeadLetters(arguments) => dead_letters::run(arguments).await,
         Command::Generate(arguments) => generate::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,
-        Command::Bench(arguments) => rollcall_bench::run(arguments).await,
     }
 }
 

@@ -108,6 +108,32 @@ async fn health_and_config_say_what_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_program_does_not_know_the_benchmark() {
+    let app = App::start().await;
+    let help = rollcall(&app, &["--help"]).await;
+    assert!(text(&help.stdout).contains("import") && !text(&help.stdout).contains("bench"), "{}", text(&help.stdout));
+    let refused = rollcall(&app, &["bench", "--serve-without-publishing"]).await;
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
+}
+
+/// As `make build` and the Dockerfile select them.
+#[test]
+fn the_shipped_programs_are_built_without_what_loses_events() {
+    let output = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--edges", "normal", "--prefix", "none", "--format", "{p} has [{f}]"])
+        .args(["-p", "rollcall-cli", "-p", "rollcall-api", "-p", "rollcall-worker"])
+        .current_dir(repository())
+        .output()
+        .unwrap();
+    let tree = text(&output.stdout);
+    for package in ["rollcall-api", "rollcall-worker"] {
+        let mut lines = tree.lines().filter(|line| line.starts_with(package)).peekable();
+        assert!(lines.peek().is_some(), "{}", text(&output.stderr));
+        assert!(lines.all(|line| line.ends_with("has []") || line.ends_with("(*)")), "{tree}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_are_listed_shown_redriven_and_purged_from_the_command_line() {
     let app = App::start().await;
     Poison::lay(&app.pool).await;

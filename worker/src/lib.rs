@@ -8,9 +8,10 @@
 //! rows found, `sweep` clears the counts of messages that are gone, `lag` measures the queue and
 //! `backlog` the compaction, and `health`, `report` and `metrics` tell how things are.
 //!
-//! It answers no questions: that is the API's work. [`bulk`] offers the store to a caller in Rust
-//! who has the events already.
+//! It answers no questions: that is the API's work. With the feature
+//! `bench`, `bulk` offers the store to a caller in Rust who has the events already.
 
+#[cfg(feature = "bench")]
 pub mod bulk;
 mod error;
 mod health;

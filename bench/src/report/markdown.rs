@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use super::Settings;
 use super::machine::Machine;
+use crate::measurements::Measurements;
 use crate::number::{grouped, rounded};
 use crate::outcome::Outcome;
 use crate::row::{Better, Row, Yardstick};
-use crate::samples::Samples;
 
 const HEAD: &str = "| what | ours | yardstick | | ratio | target | met |\n|---|---|---|---|---|---|---|\n";
 
@@ -45,12 +45,12 @@ fn write_row(text: &mut String, row: &Row) {
         line(text, format_args!("| {name} | {ours} | | | | {target} | {} |", verdict(row.is_bound_kept())));
     }
     for yardstick in &row.yardsticks {
-        let Yardstick { name: other, samples, at_least } = yardstick;
-        if samples.is_empty() {
+        let Yardstick { name: other, measurements, at_least } = yardstick;
+        if measurements.is_empty() {
             line(text, format_args!("| {name} | {ours} | {other} | not measured | | | |"));
             continue;
         }
-        let theirs = with_spread(samples, row.unit);
+        let theirs = with_spread(measurements, row.unit);
         let ratio = with_spread(&row.ratio(yardstick), "");
         let target = at_least.map(|at_least| format!("at least {at_least}")).unwrap_or_default();
         let met = verdict(row.is_met(yardstick));
@@ -67,13 +67,13 @@ fn verdict(is_met: Option<bool>) -> &'static str {
 }
 
 /// "1.52 s (1.48 to 1.60)"
-fn with_spread(samples: &Samples, unit: &str) -> String {
-    let mut text = rounded(samples.median());
+fn with_spread(measurements: &Measurements, unit: &str) -> String {
+    let mut text = rounded(measurements.median());
     if !unit.is_empty() {
         text += &format!(" {unit}");
     }
-    if samples.len() > 1 {
-        text += &format!(" ({} to {})", rounded(samples.min()), rounded(samples.max()));
+    if measurements.len() > 1 {
+        text += &format!(" ({} to {})", rounded(measurements.min()), rounded(measurements.max()));
     }
     text
 }
@@ -97,7 +97,7 @@ mod tests {
         let mut row = Row::lower("a read", "ms").bound(5.0).against("SQL", Some(100.0)).against("before", Some(0.9));
         for value in [1.0, 2.0, 3.0] {
             row.ours.push(value);
-            row.yardsticks[0].samples.push(value * 150.0);
+            row.yardsticks[0].measurements.push(value * 150.0);
         }
         let mut text = String::new();
         write_row(&mut text, &row);

@@ -51,7 +51,7 @@ impl Case {
             (&mut self.p99, ours.p99_ms, theirs.p99_ms),
         ] {
             row.ours.push(ours);
-            row.yardsticks[0].samples.push(theirs);
+            row.yardsticks[0].measurements.push(theirs);
         }
     }
 }

@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use crate::Bench;
 use crate::client::{Connection, post};
+use crate::measurements::Measurements;
 use crate::outcome::Outcome;
-use crate::patience::until;
 use crate::row::Row;
-use crate::samples::Samples;
 use crate::service::Service;
+use crate::wait::wait_until;
 
 /// Events of one repetition: enough for a 99th percentile over all of them.
 const EVENTS: u32 = 100;
@@ -35,7 +35,7 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
     // The first of all finds caches and connections cold.
     one(service).await?;
     for _ in 0..bench.reps() {
-        let (mut to_202, mut to_stored, mut to_200) = (Samples::default(), Samples::default(), Samples::default());
+        let (mut to_202, mut to_stored, mut to_200) = (Measurements::default(), Measurements::default(), Measurements::default());
         for _ in 0..EVENTS {
             let (accepted_ms, stored_ms) = one(service).await?;
             to_202.push(accepted_ms);
@@ -61,7 +61,7 @@ async fn one(service: &Service) -> anyhow::Result<(f64, f64)> {
     let started = Instant::now();
     api.expect(202, &request).await?;
     let accepted = Instant::now();
-    until("storing one event", STORED_WITHIN, LOOK_EVERY, async || {
+    wait_until("storing one event", STORED_WITHIN, LOOK_EVERY, async || {
         let found: Option<i32> = sqlx::query_scalar(IS_STORED).bind(id).bind(&day).fetch_optional(&service.database.pool).await?;
         Ok(found.map(|_| ()))
     })

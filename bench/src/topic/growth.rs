@@ -158,5 +158,5 @@ fn compare(all: &mut [Figures<'_>]) {
 
 fn hold(row: &mut Row, empty: &Row, at_least: Option<f64>) {
     *row = row.clone().against("the same with no rows", at_least);
-    row.yardsticks[0].samples = empty.ours.clone();
+    row.yardsticks[0].measurements = empty.ours.clone();
 }

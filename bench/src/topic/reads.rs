@@ -10,9 +10,9 @@ use jiff::tz::TimeZone;
 
 use crate::Bench;
 use crate::client::{Connection, get};
+use crate::measurements::Measurements;
 use crate::outcome::Outcome;
 use crate::row::Row;
-use crate::samples::Samples;
 use crate::service::Service;
 
 /// Requests of one repetition.
@@ -99,13 +99,13 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
             case.repeat().await?;
         }
     }
-    let smaller: Vec<(u64, &str, Samples)> =
+    let smaller: Vec<(u64, &str, Measurements)> =
         cases.iter().map(|case| (case.rows, case.question.name, case.p50.ours.clone())).collect();
     for case in cases {
         let Case { question, rows, mut p50, p99, .. } = case;
         if let Some(yardstick) = p50.yardsticks.get_mut(1) {
             let before = smaller.iter().rfind(|other| other.1 == question.name && other.0 < rows);
-            yardstick.samples = before.map(|other| other.2.clone()).unwrap_or_default();
+            yardstick.measurements = before.map(|other| other.2.clone()).unwrap_or_default();
         }
         outcome.rows.extend([p50, p99]);
     }
@@ -118,11 +118,11 @@ impl Case<'_> {
         let request = get(&self.question.path);
         let started = Instant::now();
         let by_sql = api.expect(200, &get(&format!("{}&source=events", self.question.path))).await?;
-        self.p50.yardsticks[0].samples.push(started.elapsed().as_secs_f64() * 1e3);
+        self.p50.yardsticks[0].measurements.push(started.elapsed().as_secs_f64() * 1e3);
         // Both answer the same, or there is nothing to compare.
         let answer = api.expect(200, &request).await?;
         ensure!(answer == by_sql, "{}: rollups and rows disagree", self.question.path);
-        let mut latencies = Samples::default();
+        let mut latencies = Measurements::default();
         for _ in 0..REQUESTS {
             let started = Instant::now();
             api.expect(200, &request).await?;

@@ -152,7 +152,7 @@ fn note([accepted, stored, whole]: &mut [&mut Row; 3], contender: Contender, too
     };
     let push = |yardstick: Option<&mut Yardstick>, secs: Option<f64>| {
         if let (Some(yardstick), Some(secs)) = (yardstick, secs) {
-            yardstick.samples.push(secs);
+            yardstick.measurements.push(secs);
         }
     };
     push(accepted.yardsticks.get_mut(place), took.accepted);

@@ -1,7 +1,7 @@
 //! Our own API answering 202 without publishing: HTTP, keys and validation, and no queue.
 //!
-//! It is the same router in a process of its own, started as this program with a hidden option. No
-//! setting of the production programs leads there.
+//! It is the same router in a process of its own: this program, started with a hidden option. The
+//! shipped programs are built without the code for it.
 
 use std::net::SocketAddr;
 
@@ -28,7 +28,7 @@ impl Unpublished {
         variables.push(("API_LISTEN", address.to_string()));
         let program = Program::start(Launch {
             program: std::env::current_exe()?,
-            arguments: vec!["bench".into(), "--serve-without-publishing".into()],
+            arguments: vec!["--serve-without-publishing".into()],
             variables,
             folder: folder.to_owned(),
             log: folder.join("unpublished.log"),

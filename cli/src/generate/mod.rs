@@ -1,6 +1,6 @@
 //! `rollcall generate`: realistic sample events, into a file or straight to the API.
 //!
-//! `rollcall_bench::sample` makes the events; `output` writes them; the same seed and dates give the
+//! `rollcall_example` makes the events; `output` writes them; the same seed and dates give the
 //! same events with the same ids, so sending them twice stores them once.
 
 mod output;
@@ -12,7 +12,7 @@ use indicatif::ProgressBar;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rollcall_bench::sample::{Config, events};
+use rollcall_example::{Config, events};
 
 use crate::progress;
 use crate::send::{Batch, Sender, Target};

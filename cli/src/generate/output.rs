@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use rollcall_bench::sample::{Config, SampleEvent, events};
+use rollcall_example::{Config, SampleEvent, events};
 
 use crate::progress;
 

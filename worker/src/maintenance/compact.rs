@@ -96,6 +96,7 @@ pub(crate) async fn run(pool: &PgPool, interval: Duration, reply_timeout: Durati
 ///
 /// # Errors
 /// The first failure of either kind.
+#[cfg(feature = "bench")]
 pub(crate) async fn compact(pool: &PgPool, reply_timeout: Duration) -> Result<(), StoreError> {
     for kind in [Kind::ActiveUsers, Kind::EventCounts] {
         let mut compactor = Compactor::new(pool, kind, reply_timeout);

@@ -1,8 +1,9 @@
 //! Sample events: a few types make most of them, a few users send most of them, users join over
 //! time and come back less and less, weekends are quiet, nights quieter.
 //!
-//! `rollcall generate` writes them, and the benchmark sends and stores them. The same seed and dates
-//! give the same events with the same ids.
+//! `rollcall generate` and `rollcall dev --demo` send them, and the benchmark stores them. The same seed
+//! and dates give the same events with the same ids. This crate knows only the JSON that the service
+//! takes, nothing of its code.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;

@@ -1,38 +1,40 @@
-//! What Rollcall costs, measured: every promise about speed with its yardsticks, in one run.
+//! `rollcall-bench`: what Rollcall costs, measured with every promise about speed and its yardsticks
+//! in one run.
 //!
 //! A `topic` measures a group of rows: contenders take turns in each repetition, so that a busy
 //! neighbour disturbs all of them alike and ratios hold where absolute figures do not. The service
-//! under test runs as it does in production, API and worker as processes of their own (`service`),
-//! with more or fewer rows in place (`stage`). What it is held against is in `yardstick`.
-//! `report` writes the table.
+//! under test runs as it does in production: `service` starts API and worker as processes of the
+//! `rollcall` program, with more or fewer rows in place (`stage`). `yardstick` holds what it is
+//! compared with. `report` writes the table.
 //!
 //! It is not a load generator for other installations: it measures its own private servers only.
-//! [`sample`] is also what `rollcall generate` writes.
+//! It is a program of its own because it turns on the feature `bench` of API and worker, which the
+//! shipped programs must not have.
 
 mod batch;
 mod client;
 mod database;
 mod load;
+mod measurements;
 mod number;
 mod outcome;
-mod patience;
 mod prefill;
 mod program;
 mod progress;
 mod report;
 mod row;
-pub mod sample;
-mod samples;
 mod service;
 mod snapshot;
 mod stage;
 mod topic;
+mod wait;
 mod yardstick;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::ensure;
+use clap::Parser;
 use rollcall_stack::Stack;
 
 use self::outcome::Outcome;
@@ -48,9 +50,10 @@ const ROWS_A_USER: u64 = 40;
 /// The fewest users of a stage: enough for cohorts.
 const MIN_USERS: u64 = 1_000;
 
-/// What to measure.
-#[derive(Debug, clap::Args)]
-pub struct Arguments {
+/// Measure what Rollcall costs against yardsticks, on private local servers.
+#[derive(Debug, Parser)]
+#[command(name = "rollcall-bench", version, about)]
+struct Arguments {
     /// Rows in place for the largest stage; 2,000,000 is also measured if this is more
     #[arg(long, default_value_t = MIDDLE_ROWS, value_name = "N")]
     rows: u64,
@@ -110,14 +113,20 @@ impl Bench {
     }
 }
 
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    if arguments.serve_without_publishing {
+        return yardstick::unpublished::serve().await;
+    }
+    run(arguments).await
+}
+
 /// Measures, prints the table and writes it.
 ///
 /// # Errors
 /// If something does not start, an answer is wrong or takes too long, or the result cannot be written.
-pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    if arguments.serve_without_publishing {
-        return yardstick::unpublished::serve().await;
-    }
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
     ensure!(arguments.seconds > 0.0, "--seconds must be more than 0");
     progress::say("starting PostgreSQL and nats-server");
     let data = arguments.data.clone();

@@ -1,12 +1,12 @@
-//! Samples: what several repetitions of one measurement gave, and their statistics.
+//! Measurements: what several repetitions of one measurement gave, and their statistics.
 
 use serde::{Serialize, Serializer};
 
 /// The values of one measurement, one a repetition, in order.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Samples(Vec<f64>);
+pub(crate) struct Measurements(Vec<f64>);
 
-impl Samples {
+impl Measurements {
     /// Adds the value of one more repetition.
     pub(crate) fn push(&mut self, value: f64) {
         self.0.push(value);
@@ -53,13 +53,13 @@ impl Samples {
     }
 }
 
-impl FromIterator<f64> for Samples {
+impl FromIterator<f64> for Measurements {
     fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
         Self(values.into_iter().collect())
     }
 }
 
-impl Serialize for Samples {
+impl Serialize for Measurements {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct Written<'a> {
@@ -78,15 +78,15 @@ mod tests {
 
     #[test]
     fn a_median_lies_between_the_middle_values() {
-        let samples: Samples = [4.0, 1.0, 3.0, 2.0].into_iter().collect();
-        assert_eq!((samples.min(), samples.median(), samples.max()), (1.0, 2.5, 4.0));
-        assert!(Samples::default().median().is_nan());
+        let measurements: Measurements = [4.0, 1.0, 3.0, 2.0].into_iter().collect();
+        assert_eq!((measurements.min(), measurements.median(), measurements.max()), (1.0, 2.5, 4.0));
+        assert!(Measurements::default().median().is_nan());
     }
 
     #[test]
     fn ratios_are_taken_within_a_repetition() {
-        let ours: Samples = [10.0, 30.0].into_iter().collect();
-        let theirs: Samples = [5.0, 10.0].into_iter().collect();
+        let ours: Measurements = [10.0, 30.0].into_iter().collect();
+        let theirs: Measurements = [5.0, 10.0].into_iter().collect();
         assert_eq!(ours.divided_by(&theirs), [2.0, 3.0].into_iter().collect());
     }
 }
