@@ -1,7 +1,7 @@
 //! What a client is told when something is wrong: `application/problem+json` (RFC 9457).
 //!
-//! The detail of a fault on our side never reaches the client: it goes to one log line, written
-//! here, inside the span that carries the request id.
+//! The details of an internal error never reach the client: they go to one log line, written here,
+//! inside the span that carries the request id.
 
 use std::borrow::Cow;
 
@@ -48,28 +48,28 @@ pub(crate) fn clipped(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Why a request is not answered as asked. Each variant's documentation names the status.
+/// Why a request fails. Each variant's documentation names the status.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// 400: the body is not JSON, not UTF-8, or breaks off.
+    /// 400: the body is not JSON, not UTF-8, or ends early.
     #[error("{0}")]
     Body(String),
     /// 400: one or more query parameters or headers are wrong.
     #[error("{}", summary(.0.len(), "parameter"))]
     Parameters(Vec<Problem>),
-    /// 401: no key, or one that nobody has.
+    /// 401: no key, or an unknown one.
     #[error("send a valid API key in X-API-Key, or in Authorization as a Bearer token")]
     Unauthorized,
     /// 403: the key is right but may not do this.
     #[error("this key lacks the scope {0}")]
     Forbidden(&'static str),
-    /// 404: no such path.
+    /// 404: the path does not exist.
     #[error("there is nothing at this path")]
     NotFound,
-    /// 404: the path is right, and what it names is not there.
-    #[error("there is no {0} of this id")]
+    /// 404: the path is valid, but nothing has the id in it.
+    #[error("no {0} has this id")]
     NoSuch(&'static str),
-    /// 405: the path knows other methods.
+    /// 405: the path has other methods.
     #[error("this path does not take that method")]
     MethodNotAllowed,
     /// 408: the client stopped sending in the middle of its body.
@@ -110,6 +110,9 @@ pub(crate) enum ApiError {
     /// 503: the queue does not answer, or not in time.
     #[error("the event queue does not answer; try again")]
     QueueUnavailable,
+    /// 503: the stream of dead letters does not answer, or not in time.
+    #[error("the dead letters cannot be read at the moment; try again")]
+    DeadLettersUnavailable,
     /// 503: the queue is full or did not confirm in time, and some events of the batch may be in it.
     #[error(
         "{} before it confirmed every event; send the whole batch again with Idempotency-Key {idempotency_key}, and none is doubled",
@@ -127,28 +130,28 @@ pub(crate) enum ApiError {
     /// 503: this process is about to end.
     #[error("this replica is stopping; resend the request, another will take it")]
     Stopping,
-    /// 429: the project has as many questions under way as it may.
-    #[error("{limit} questions of this project are being answered already; ask again when one is done")]
-    TooManyQuestions {
+    /// 429: the project has as many queries running as it may.
+    #[error("{limit} queries of this project are already running; try again when one has finished")]
+    TooManyQueries {
         /// How many it may have.
         limit: usize,
     },
-    /// 503: the database is there, and has no connection or lock to spare.
+    /// 503: the database answers, but no connection or lock is free.
     #[error("the database is busy at the moment; try again")]
     DatabaseBusy(#[source] sqlx::Error),
     /// 503: the database does not answer.
     #[error("the database does not answer at the moment; try again")]
     DatabaseUnavailable(#[source] sqlx::Error),
-    /// 503: the question took longer than it may.
+    /// 503: the query ran into the statement timeout.
     #[error("the answer took longer than allowed; ask for a shorter period")]
     TooSlow(#[source] sqlx::Error),
-    /// 500: a fault of ours.
+    /// 500: an internal error.
     #[error("something went wrong on our side; the log has the details under this request id")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl ApiError {
-    /// A fault of ours, with its cause.
+    /// An internal error, with its cause.
     pub(crate) fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(error.into())
     }
@@ -164,9 +167,10 @@ impl ApiError {
             Self::BodyTooLarge { .. } | Self::TooManyEvents { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::EmptyBatch | Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooManyQuestions { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyQueries { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::QueueFull
             | Self::QueueUnavailable
+            | Self::DeadLettersUnavailable
             | Self::NotConfirmed { .. }
             | Self::Overloaded
             | Self::Stopping
@@ -193,9 +197,10 @@ impl ApiError {
             Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) => "invalid_events",
             Self::QueueFull | Self::NotConfirmed { is_full: true, .. } => "queue_full",
             Self::QueueUnavailable | Self::NotConfirmed { .. } => "queue_unavailable",
+            Self::DeadLettersUnavailable => "dead_letters_unavailable",
             Self::Overloaded => "overloaded",
             Self::Stopping => "stopping",
-            Self::TooManyQuestions { .. } => "too_many_questions",
+            Self::TooManyQueries { .. } => "too_many_questions",
             Self::DatabaseBusy(_) => "database_busy",
             Self::DatabaseUnavailable(_) => "database_unavailable",
             Self::TooSlow(_) => "too_slow",
@@ -208,10 +213,11 @@ impl ApiError {
         match self {
             Self::QueueFull | Self::NotConfirmed { is_full: true, .. } => Some(10),
             Self::QueueUnavailable
+            | Self::DeadLettersUnavailable
             | Self::NotConfirmed { .. }
             | Self::Overloaded
             | Self::Stopping
-            | Self::TooManyQuestions { .. }
+            | Self::TooManyQueries { .. }
             | Self::DatabaseBusy(_)
             | Self::DatabaseUnavailable(_) => Some(1),
             _ => None,

@@ -34,17 +34,17 @@ impl<S: Send + Sync> FromRequestParts<S> for PathText {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        // Bytes that are no text name nothing.
+        // A path that is not UTF-8 matches nothing.
         let path = Path::<String>::from_request_parts(parts, state).await.map_err(|_| ApiError::NotFound)?;
         Ok(Self(path.0))
     }
 }
 
-/// The query string, taken apart one parameter at a time.
+/// The query string, parsed one parameter at a time.
 ///
-/// Every getter notes what is wrong and hands out the default; [`Parameters::finish`] then refuses
-/// the request with all of it, and with every parameter that nobody asked for: a misspelt filter
-/// that is passed over in silence gives a wrong number that looks right.
+/// Every getter records what is wrong and returns the default; [`Parameters::finish`] then refuses
+/// the request with all recorded problems, and for every parameter that no getter took: a misspelt
+/// filter that was ignored would give a wrong number that looks right.
 #[derive(Debug)]
 pub(crate) struct Parameters {
     pairs: Vec<(String, String)>,
@@ -140,7 +140,7 @@ impl Parameters {
             return None;
         }
         if sent.value.contains('\0') {
-            self.problem(sent.name, "invalid_text", "must not hold a NUL, which no text can");
+            self.problem(sent.name, "invalid_text", "contains a NUL character");
             return None;
         }
         Some(sent)
@@ -161,14 +161,17 @@ impl Parameters {
         self.problems.iter().any(|problem| names.contains(&problem.field.as_str()))
     }
 
-    /// Notes something that is wrong, unless enough is.
+    /// Records a problem, up to a limit.
     pub(crate) fn problem<'m>(&mut self, field: &str, code: &'static str, message: impl Into<Cow<'m, str>>) {
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(Problem::of_parameter(field, code, message.into()));
         }
     }
 
-    /// Ends the taking apart.
+    /// Ends the parsing.
+    ///
+    /// # Errors
+    /// [`ApiError::Parameters`] if a problem was recorded or a parameter is unknown.
     pub(crate) fn finish(mut self) -> Result<(), ApiError> {
         for (name, _) in std::mem::take(&mut self.pairs) {
             self.problem(&name, "unknown", "this request takes no such parameter");

@@ -17,13 +17,13 @@ pub(crate) async fn live() -> Json<Value> {
 /// `GET /health/ready`: 200 if events are accepted, else 503; both with each dependency's state, and
 /// with the reasons if something is not well.
 ///
-/// Without PostgreSQL or its schema questions fail, and events are accepted all the same: the replica
-/// stays in service, as `degraded`. A database that is merely busy is there.
+/// Without PostgreSQL or its schema queries fail, but events are still accepted: the replica stays in
+/// service, as `degraded`. A database that is merely busy counts as up.
 pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Value>) {
     let (has_database, queue) = tokio::join!(app.presence.is_there(), app.queue.state());
     let database_reason = match (has_database, app.has_schema.load(Ordering::Relaxed)) {
-        (false, _) => Some("PostgreSQL does not answer: questions cannot be answered"),
-        (true, false) => Some("the schema is not up to date yet: questions cannot be answered"),
+        (false, _) => Some("PostgreSQL does not answer: queries cannot be answered"),
+        (true, false) => Some("the schema is not up to date yet: queries cannot be answered"),
         (true, true) => None,
     };
     let (status, text) = match (queue.reason(), database_reason) {

@@ -1,9 +1,10 @@
 //! The API: HTTP in, JSON out.
 //!
-//! `server` looks after connections, `router` names every path. `ingest` takes events and makes them durable in JetStream; `query`
-//! answers questions from PostgreSQL; `pipeline` tells how far events have come; `dead_letters` looks
-//! after those that could not be stored; `auth` says who may do which; `error` is what a client is
-//! told when something is wrong; `metrics` names what is counted.
+//! `server` handles connections, `router` lists every path. `ingest` accepts events and makes them
+//! durable in JetStream; `query`
+//! answers queries from PostgreSQL; `pipeline` shows how far events have come; `dead_letters` lists,
+//! redrives and purges events that could not be stored; `auth` decides who may do what; `error`
+//! defines the error answers; `metrics` describes the metrics.
 //!
 //! It never writes events: that is the worker's work.
 
@@ -18,8 +19,8 @@ mod ingest;
 mod metrics;
 mod pipeline;
 mod query;
-mod questions;
 mod queue;
+mod read_pool;
 mod rfc3339;
 mod router;
 mod server;
@@ -42,11 +43,11 @@ use self::state::AppState;
 /// The key of `.env.example`, which everybody knows.
 const WELL_KNOWN_KEY: &str = "secret-key";
 
-/// Once asked to stop, requests under way are waited for this long,
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-/// and the service ends after this long whatever still hangs. `rollcall dev` stops its servers
-/// afterwards, and all of it has 10 s.
-const STOP_WITHIN: Duration = Duration::from_millis(6_500);
+/// After the signal to stop, running requests have this long to finish.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// The process ends this long after the signal to stop, whatever is still running. `rollcall dev`
+/// stops its servers afterwards, and has 10 s for everything.
+const STOP_TIMEOUT: Duration = Duration::from_millis(6_500);
 
 /// Serves until told to stop, and then finishes the requests that have begun. It answers from the
 /// beginning, also while it waits for PostgreSQL or NATS.
@@ -74,7 +75,7 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
     warn_of_known_key(&app.settings, &listener);
     let (connections, stop) = (app.settings.connections, app.stop.clone());
     let address = listener.local_addr().context("the listener has no address")?;
-    let (questions, keys, requests) = (app.questions.clone(), app.keys.clone(), app.requests.clone());
+    let (reads, keys, requests) = (app.reads.clone(), app.keys.clone(), app.requests.clone());
     let upkeep = tokio::spawn(telemetry::upkeep(app.metrics.clone()));
     tracing::info!(%address, "api is listening");
     let (answered, until_stop) = (stop.clone(), requests.clone());
@@ -82,7 +83,7 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
     let drained = async move {
         answered.cancelled().await;
         until_stop.close();
-        let _ = tokio::time::timeout(ANSWER_WITHIN, until_stop.wait()).await;
+        let _ = tokio::time::timeout(DRAIN_TIMEOUT, until_stop.wait()).await;
     };
     let server = Server::new(listener, router::router(app), connections);
     let work = async {
@@ -93,10 +94,10 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
             Ok(())
         };
         tokio::try_join!(served, prepared)?;
-        tokio::join!(questions.close(), keys.close());
+        tokio::join!(reads.close(), keys.close());
         anyhow::Ok(())
     };
-    let ended = shutdown::within(STOP_WITHIN, &stop, work).await;
+    let ended = shutdown::within(STOP_TIMEOUT, &stop, work).await;
     upkeep.abort();
     if ended.is_none() || !requests.is_empty() {
         tracing::warn!(requests = requests.len(), "requests that took too long were left unanswered");

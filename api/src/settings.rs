@@ -26,12 +26,12 @@ pub struct ApiSettings {
     pub min_body_bytes_per_second: u64,
     /// How long a request waits for the queue to confirm its chunks.
     pub publish_deadline: Duration,
-    /// How long one question may take in PostgreSQL.
+    /// How long one query may take in PostgreSQL.
     pub read_timeout: Duration,
-    /// How many questions of one project PostgreSQL works on at a time. One connection of
+    /// How many queries of one project PostgreSQL runs at a time. One connection of
     /// `DATABASE_MAX_CONNECTIONS` stays free of it, whatever this says.
     pub questions_per_project: usize,
-    /// Connections that look up keys and do nothing else, beside `DATABASE_MAX_CONNECTIONS`.
+    /// Connections that look up keys and do nothing else, in addition to `DATABASE_MAX_CONNECTIONS`.
     pub key_connections: u32,
     /// How long PostgreSQL may take to look up a key; past it the request gets 503.
     pub key_timeout: Duration,

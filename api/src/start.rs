@@ -1,8 +1,8 @@
-//! The start: an API is there before its servers are.
+//! Starting up: the API serves before PostgreSQL and NATS are there.
 //!
-//! [`begin`] makes everything that a request needs without asking a server, so that the API answers
-//! from the moment it listens. What the servers have to say is found out beside that, by
-//! [`Preparation::run`], for as long as it takes.
+//! [`begin`] makes everything that a request needs without contacting a server, so that the API
+//! answers from the moment it listens. [`Preparation::run`] meanwhile waits for the servers, for as
+//! long as it takes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,18 +20,18 @@ use crate::auth::KeyRing;
 use crate::error::ApiError;
 use crate::ingest::{Budget, Lanes};
 use crate::metrics;
-use crate::questions::Questions;
 use crate::queue::confirmations::Confirmations;
 use crate::queue::publish::ChunkPublisher;
 use crate::queue::state::Queue;
+use crate::read_pool::ReadPool;
 use crate::settings::ApiSettings;
 use crate::state::AppState;
 
 /// How long the look-up of a key waits for a connection. While PostgreSQL is away, a request with a known
 /// key takes so long once in four seconds.
 const KEY_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
-/// What a look-up may take beyond that and the server's own limit: the way there and back.
-const ROUND_TRIPS: Duration = Duration::from_millis(500);
+/// What a look-up may take in addition to the acquire timeout and the server's statement timeout.
+const ROUND_TRIP_TIME: Duration = Duration::from_millis(500);
 
 /// What is left to do when requests can be served already.
 pub(crate) struct Preparation {
@@ -40,7 +40,7 @@ pub(crate) struct Preparation {
     has_schema: Arc<AtomicBool>,
 }
 
-/// Makes the state of the API. No server is asked anything.
+/// Makes the state of the API without contacting a server.
 ///
 /// # Errors
 /// Only if a URL is not one.
@@ -56,7 +56,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     let preparation = Preparation { settings: settings.clone(), keys: keys.clone(), has_schema: has_schema.clone() };
     let app = AppState {
         keys,
-        questions: Questions::new(reads, presence.clone(), settings.questions_per_project),
+        reads: ReadPool::new(reads, presence.clone(), settings.questions_per_project),
         presence,
         has_schema,
         lanes: Arc::new(Lanes::new(publisher.clone())),
@@ -79,7 +79,7 @@ fn key_ring(settings: &ApiSettings, presence: Arc<Presence>) -> anyhow::Result<K
     let connections =
         DatabaseSettings { max_connections: settings.key_connections, acquire_timeout, ..settings.database.clone() };
     let pool = database::pool(&connections, "rollcall-api-keys", settings.key_timeout).context("DATABASE_URL")?;
-    let timeout = acquire_timeout + settings.key_timeout + ROUND_TRIPS;
+    let timeout = acquire_timeout + settings.key_timeout + ROUND_TRIP_TIME;
     Ok(KeyRing::new(pool, presence, timeout, settings.api_key.as_ref()))
 }
 

@@ -10,9 +10,9 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::KeyRing;
 use crate::ingest::{Budget, Lanes};
-use crate::questions::Questions;
 use crate::queue::publish::ChunkPublisher;
 use crate::queue::state::Queue;
+use crate::read_pool::ReadPool;
 use crate::settings::ApiSettings;
 
 /// The state of the router; clones share everything.
@@ -20,7 +20,7 @@ use crate::settings::ApiSettings;
 pub(crate) struct AppState {
     pub(crate) settings: Arc<ApiSettings>,
     /// For reads.
-    pub(crate) questions: Questions,
+    pub(crate) reads: ReadPool,
     /// Whether PostgreSQL is there.
     pub(crate) presence: Arc<Presence>,
     /// Whether the schema was up to date once, and the project of `API_KEY` read.

@@ -90,7 +90,7 @@ async fn redriving_twice_at_once_stores_once() {
     assert_eq!(app.stored().await, 20);
     assert_eq!(letters(&app, "").await, Vec::<Value>::new());
     let (status, answer) = app.call(Method::POST, "/admin/dead-letters/1/redrive").await;
-    assert_eq!((status, &answer["message"]), (404, &json!("there is no dead letter of this id")));
+    assert_eq!((status, &answer["message"]), (404, &json!("no dead letter has this id")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -73,7 +73,7 @@ async fn slow_questions_of_one_key_leave_keys_readiness_and_other_projects_alone
     let (answers, ()) = tokio::join!(questions, others);
     let (refused, answered): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(status, ..)| *status == 429);
     assert_eq!(answered.iter().map(|(status, ..)| *status).collect::<Vec<_>>(), [200; SHARE]);
-    let message = "3 questions of this project are being answered already; ask again when one is done";
+    let message = "3 queries of this project are already running; try again when one has finished";
     let problem = json!({"type": "urn:rollcall:problem:too_many_questions", "title": "Too Many Requests", "status": 429,
                          "code": "too_many_questions", "detail": message, "message": message});
     assert!(refused.iter().all(|answer| *answer == (429, Some("1".to_owned()), problem.clone())), "{refused:?}");

@@ -51,7 +51,7 @@ async fn an_api_that_starts_without_postgresql_accepts_events() {
     api.start();
     is_alive(&app, &url).await;
     let degraded = json!({"status": "degraded", "dependencies": {"postgres": "down", "nats": "up"},
-                          "reasons": ["PostgreSQL does not answer: questions cannot be answered"]});
+                          "reasons": ["PostgreSQL does not answer: queries cannot be answered"]});
     let ready = async || get(&app, &format!("{url}/health/ready")).await.filter(|(status, _)| *status == 200);
     assert_eq!(eventually("it is in service", ready).await.1, degraded);
     assert_eq!(send(&app, &url, KEY).await, (202, None, Value::Null));
@@ -78,7 +78,7 @@ async fn an_api_that_starts_without_a_schema_accepts_events() {
     api.start();
     let ready = async || get(&app, &format!("{url}/health/ready")).await.filter(|(status, _)| *status == 200);
     let answer = eventually("it is in service", ready).await.1;
-    assert_eq!(answer["reasons"], json!(["the schema is not up to date yet: questions cannot be answered"]));
+    assert_eq!(answer["reasons"], json!(["the schema is not up to date yet: queries cannot be answered"]));
     assert_eq!(send(&app, &url, KEY).await, (202, None, Value::Null));
     assert_eq!(send(&app, &url, "unknown").await, (503, Some("1".to_owned()), json!("database_unavailable")));
     rollcall_shared::database::migrate(&app.pool).await.unwrap();

@@ -13,7 +13,7 @@ use crate::error::ApiError;
 pub(crate) enum Scope {
     /// Send events.
     Ingest,
-    /// Ask questions.
+    /// Send queries.
     Read,
     /// Administer; implies both others.
     Admin,

@@ -2,8 +2,8 @@
 //!
 //! A grant is believed for [`FRESH`]; that bounds how long a revoked key still works on any
 //! replica. Only while PostgreSQL is away is a grant seen before believed for longer: accepting events
-//! must not depend on the database. One that is there and busy is asked until it answers, over
-//! connections that serve nothing else.
+//! must not depend on the database. While it is
+//! merely busy, the look-up is tried again, over connections that serve nothing else.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -39,7 +39,7 @@ struct Remembered {
 
 /// Knows every key.
 pub(crate) struct KeyRing {
-    /// Used for keys alone, so that no question keeps it waiting.
+    /// Used for keys alone, so that no query keeps it waiting.
     database: PgPool,
     presence: Arc<Presence>,
     /// How long a look-up may take in all. Longer than the server lets it, so that only one whose
@@ -60,7 +60,7 @@ struct ProjectRow {
 }
 
 impl KeyRing {
-    /// A ring with the bootstrap key on the project `default`, if there is one. It asks nothing yet.
+    /// A ring with the bootstrap key on the project `default`, if there is one. It sends nothing to the database yet.
     pub(crate) fn new(database: PgPool, presence: Arc<Presence>, timeout: Duration, api_key: Option<&Secret>) -> Self {
         let grant = || Grant { project: Arc::new(Project::without_zone(ProjectId::DEFAULT)), scopes: vec![Scope::Admin] };
         let bootstrap = api_key.map(|key| (hash(key.expose()), Arc::new(grant())));
@@ -114,14 +114,14 @@ impl KeyRing {
         self.database.close().await;
     }
 
-    /// Asks the database, and once more if a connection broke though the server is there.
+    /// Queries the database, and tries again once if a connection broke although the server is there.
     async fn look_up(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
         let mut attempts = 0..2;
         loop {
             attempts.next();
-            let error = match tokio::time::timeout(self.timeout, self.ask(hash)).await {
+            let error = match tokio::time::timeout(self.timeout, self.query(hash)).await {
                 Ok(Ok(grant)) => return Ok(grant),
-                // It is not the question that takes long: somebody else holds a lock, or the server up.
+                // Looking up a key is fast: another session holds a lock, or the server is overloaded.
                 Ok(Err(ApiError::TooSlow(error))) => return Err(ApiError::DatabaseBusy(error)),
                 Ok(Err(error)) => error,
                 Err(_) => ApiError::DatabaseBusy(sqlx::Error::PoolTimedOut),
@@ -138,7 +138,7 @@ impl KeyRing {
         }
     }
 
-    async fn ask(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
+    async fn query(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
         let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.as_slice()).fetch_optional(&self.database).await?;
         row.map(|row| {
             let project = Arc::new(Project::new(ProjectId(row.project_id), row.time_zone)?);

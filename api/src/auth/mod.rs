@@ -1,4 +1,4 @@
-//! Who is asking, and what they may do.
+//! Authentication and authorisation: who sends a request, and what they may do.
 //!
 //! A request carries a key; [`KeyRing`] finds what it grants; [`Access`] lets a handler run only
 //! with the scope that it names in its arguments.
@@ -21,7 +21,7 @@ use crate::state::AppState;
 
 /// The scope to send events.
 pub(crate) struct Ingest;
-/// The scope to ask questions.
+/// The scope to send queries.
 pub(crate) struct Read;
 /// The scope to administer.
 pub(crate) struct Admin;

@@ -32,7 +32,7 @@ impl Letter {
         Self { message, verdict, lines }
     }
 
-    /// Its place on the shelf, and its id.
+    /// Its sequence in the stream, which is its id.
     pub(crate) fn sequence(&self) -> u64 {
         self.message.sequence
     }
@@ -91,7 +91,7 @@ impl Letter {
         InFull { summary: self.summary(), payload_bytes: self.message.payload.len(), events }
     }
 
-    /// Payload and headers with which its events travel again.
+    /// Payload and headers with which its events are published again.
     pub(super) fn to_send_again(&self) -> (Bytes, HeaderMap) {
         (self.message.payload.clone(), headers_to_send_again(&self.message.headers))
     }

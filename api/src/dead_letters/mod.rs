@@ -1,20 +1,19 @@
-//! Dead letters: `/admin/dead-letters`, where what could not be stored is looked at, sent again, or
-//! thrown away.
+//! Dead letters: `/admin/dead-letters` lists, redrives and purges what could not be stored.
 //!
-//! A `shelf` holds the letters of one project; a `letter` is one of them, read; a `filter` says which
-//! are meant. Lists and mass changes go through the shelf a page at a time, from a cursor to the
-//! letter that was the last when the first page was asked for: what fails again meanwhile is not
-//! met twice.
+//! `stream` reads and removes the letters of one project; a `letter` is one of them, decoded; a
+//! `filter` selects letters. Lists and mass changes read the stream a page at a time, from a cursor to
+//! the letter that was the newest when the first page was read, so a redriven event that fails again
+//! does not appear twice.
 
 mod filter;
 mod letter;
 mod page;
-mod shelf;
+mod stream;
 
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use futures::stream::{self, StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt};
 use rollcall_shared::project::ProjectId;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -22,7 +21,7 @@ use serde_json::{Value, json};
 use self::filter::Filter;
 pub(crate) use self::letter::Letter;
 use self::page::{Page, Paging};
-pub(crate) use self::shelf::Shelf;
+pub(crate) use self::stream::DeadLetterStream;
 use crate::auth::{Access, Admin, Project};
 use crate::error::ApiError;
 use crate::extract::{Parameters, PathText};
@@ -40,8 +39,8 @@ pub(crate) async fn list(
     let filter = Filter::of(&mut parameters);
     let paging = Paging::of(&mut parameters);
     parameters.finish()?;
-    let shelf = Shelf::open(&app, access.project.id).await?;
-    let page = Page::read(&shelf, &access.project, &filter, paging).await?;
+    let stream = DeadLetterStream::open(&app.nats, access.project.id).await?;
+    let page = Page::read(&stream, &access.project, &filter, paging).await?;
     let data: Vec<_> = page.letters.iter().map(Letter::summary).collect();
     Ok(Json(json!({ "data": data, "next_cursor": page.next_cursor })))
 }
@@ -129,9 +128,9 @@ async fn change_page(app: &AppState, project: &Project, mut parameters: Paramete
         parameters.problem("all", "required", "must be true to purge every dead letter; or send a filter");
     }
     parameters.finish()?;
-    let shelf = Shelf::open(app, project.id).await?;
-    let page = Page::read(&shelf, project, &filter, paging).await?;
-    change(app, &shelf, page, act, dry_run).await
+    let stream = DeadLetterStream::open(&app.nats, project.id).await?;
+    let page = Page::read(&stream, project, &filter, paging).await?;
+    change(app, &stream, page, act, dry_run).await
 }
 
 async fn change_one(
@@ -143,16 +142,16 @@ async fn change_one(
 ) -> Result<Json<Value>, ApiError> {
     let dry_run = parameters.flag("dry_run");
     parameters.finish()?;
-    let (shelf, letter) = find(app, project, id).await?;
-    change(app, &shelf, Page::of_one(letter), act, dry_run).await
+    let (stream, letter) = find(app, project, id).await?;
+    change(app, &stream, Page::of_one(letter), act, dry_run).await
 }
 
 /// Changes the letters of a page, several at a time, and stops at the first error.
-async fn change(app: &AppState, shelf: &Shelf, page: Page, act: Act, dry_run: bool) -> Result<Json<Value>, ApiError> {
+async fn change(app: &AppState, stream: &DeadLetterStream, page: Page, act: Act, dry_run: bool) -> Result<Json<Value>, ApiError> {
     if !dry_run {
-        let changes: Vec<_> = page.letters.iter().map(|letter| change_letter(app, shelf, letter, act)).collect();
-        stream::iter(changes).buffer_unordered(IN_FLIGHT).try_collect::<()>().await?;
-        tracing::info!(letters = page.letters.len(), project = %shelf.project(), ?act, "dead letters were changed");
+        let changes: Vec<_> = page.letters.iter().map(|letter| change_letter(app, stream, letter, act)).collect();
+        futures::stream::iter(changes).buffer_unordered(IN_FLIGHT).try_collect::<()>().await?;
+        tracing::info!(letters = page.letters.len(), project = %stream.project(), ?act, "dead letters were changed");
     }
     let changed = Some(if dry_run { 0 } else { page.letters.len() });
     let change = page.change();
@@ -164,18 +163,18 @@ async fn change(app: &AppState, shelf: &Shelf, page: Page, act: Act, dry_run: bo
 
 /// A letter to be redriven is removed once its events are durable: a crash in between leaves a letter
 /// whose events are stored or on their way, and sending them again stores nothing twice.
-async fn change_letter(app: &AppState, shelf: &Shelf, letter: &Letter, act: Act) -> Result<(), ApiError> {
+async fn change_letter(app: &AppState, stream: &DeadLetterStream, letter: &Letter, act: Act) -> Result<(), ApiError> {
     if act == Act::Redrive {
         let (payload, headers) = letter.to_send_again();
-        app.publisher.publish_again(shelf.project(), payload, headers).await?;
+        app.publisher.publish_again(stream.project(), payload, headers).await?;
     }
-    shelf.remove(letter).await
+    stream.remove(letter).await
 }
 
-async fn find(app: &AppState, project: ProjectId, id: &str) -> Result<(Shelf, Letter), ApiError> {
+async fn find(app: &AppState, project: ProjectId, id: &str) -> Result<(DeadLetterStream, Letter), ApiError> {
     let none = || ApiError::NoSuch("dead letter");
     let sequence = id.parse().map_err(|_| none())?;
-    let shelf = Shelf::open(app, project).await?;
-    let letter = shelf.get(sequence).await?.ok_or_else(none)?;
-    Ok((shelf, letter))
+    let stream = DeadLetterStream::open(&app.nats, project).await?;
+    let letter = stream.get(sequence).await?.ok_or_else(none)?;
+    Ok((stream, letter))
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::Change;
 use super::filter::Filter;
 use super::letter::Letter;
-use super::shelf::Shelf;
+use super::stream::DeadLetterStream;
 use crate::auth::Project;
 use crate::error::ApiError;
 use crate::extract::Parameters;
@@ -49,14 +49,19 @@ impl Paging {
 }
 
 impl Page {
-    /// Reads a page from the shelf.
+    /// Reads a page from the stream.
     ///
     /// # Errors
-    /// [`ApiError::QueueUnavailable`].
-    pub(super) async fn read(shelf: &Shelf, project: &Project, filter: &Filter, paging: Paging) -> Result<Self, ApiError> {
+    /// [`ApiError::DeadLettersUnavailable`].
+    pub(super) async fn read(
+        stream: &DeadLetterStream,
+        project: &Project,
+        filter: &Filter,
+        paging: Paging,
+    ) -> Result<Self, ApiError> {
         let mut cursor = match paging.cursor {
             Some(cursor) => cursor,
-            None => Cursor { next: 1, last: shelf.last_sequence().await? },
+            None => Cursor { next: 1, last: stream.last_sequence().await? },
         };
         let subjects = filter.subjects(project.id);
         let (mut letters, mut bytes) = (Vec::new(), 0);
@@ -67,7 +72,7 @@ impl Page {
             if letters.len() == paging.limit || bytes >= MAX_PAGE_BYTES {
                 break;
             }
-            match shelf.next_of(&subjects, cursor.next).await?.filter(|letter| letter.sequence() <= cursor.last) {
+            match stream.next_of(&subjects, cursor.next).await?.filter(|letter| letter.sequence() <= cursor.last) {
                 None => return Ok(Self { letters, next_cursor: None }),
                 Some(letter) => {
                     cursor.next = letter.sequence() + 1;

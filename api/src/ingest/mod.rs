@@ -37,7 +37,7 @@ use crate::ingest::body::BodyRules;
 pub(crate) use crate::ingest::body::budget::Budget;
 use crate::ingest::body::budget::Share;
 pub(crate) use crate::ingest::deliver::lane::Lanes;
-use crate::ingest::deliver::lane::Luggage;
+use crate::ingest::deliver::lane::SmallBatch;
 use crate::ingest::deliver::wait::{Inbox, Stored};
 use crate::ingest::parse::payload::Format;
 use crate::ingest::parse::validate::Rules;
@@ -99,7 +99,7 @@ pub(crate) async fn post_events(
     let batch_id = resent.unwrap_or_else(|| BatchId::new(received_at_us));
     let resend_key = idempotency_key.clone().unwrap_or_else(|| batch_id.key());
     let chosen_key = idempotency_key.filter(|_| resent.is_none());
-    let wait_until = wait.map(|patience| Instant::now() + patience);
+    let wait_until = wait.map(|timeout| Instant::now() + timeout);
 
     let body_bytes = body.len();
     // Work on a body ends when this future is dropped: the client has gone, or the process ends.
@@ -184,7 +184,7 @@ async fn publish(app: &AppState, project: ProjectId, batch: Batch) -> Result<(),
     }
     let Batch { lines, events, origin, share } = batch;
     let published = match lines {
-        Lines::Few(lines) => app.lanes.send(project, Luggage { lines, events, origin, share }).await,
+        Lines::Few(lines) => app.lanes.send(project, SmallBatch { lines, events, origin, share }).await,
         Lines::Chunks(chunks) => {
             let published = app.publisher.publish_all(project, chunks, &origin).await;
             drop(share);

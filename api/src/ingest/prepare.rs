@@ -19,10 +19,10 @@ use crate::settings::RequestLimits;
 pub(crate) const MAX_LISTED_IDS: usize = 100;
 /// Problems are listed for this many bad events.
 const MAX_LISTED_EVENTS: usize = 100;
-/// Lines up to this size wait for company and share a message; more leave as chunks of their own.
+/// Lines up to this size share a message with other requests; more become chunks of their own.
 const MAX_SHARED_BYTES: usize = 64 * 1024;
 
-/// How the events of a request travel.
+/// The events of a request, ready to publish.
 #[derive(Debug)]
 pub(crate) enum Lines {
     /// Few enough to share a message with other requests.
@@ -109,7 +109,7 @@ fn refusal(error: PayloadError, limits: RequestLimits) -> ApiError {
         PayloadError::EnvelopeField(field) => ApiError::InvalidEnvelope(Problem::of_parameter(
             &field,
             "unknown_field",
-            "nothing may stand beside events; move it into each event's properties",
+            "only events is allowed here; move this field into each event's properties",
         )),
         PayloadError::Cancelled => ApiError::Stopping,
     }

@@ -4,7 +4,7 @@ use axum::http::HeaderMap;
 use rollcall_shared::queue::chunk::TRACE_HEADER;
 
 /// The parent that the client names, if it is well-formed: `00-<32 hex>-<16 hex>-<2 hex>`. Anything
-/// else is ignored, as the standard asks; it also bounds what is put on a message.
+/// else is ignored, as the standard requires; that also bounds the header of a message.
 pub(crate) fn parent(headers: &HeaderMap) -> Option<String> {
     headers.get(TRACE_HEADER)?.to_str().ok().filter(|value| is_well_formed(value)).map(str::to_owned)
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::auth::{Access, Read};
-use crate::dead_letters::{Letter, Shelf};
+use crate::dead_letters::{DeadLetterStream, Letter};
 use crate::error::ApiError;
 use crate::extract::{Parameters, PathText};
 use crate::state::AppState;
@@ -70,7 +70,7 @@ async fn place(app: &AppState, project: ProjectId, id: Uuid) -> Result<Place, Ap
 }
 
 async fn stored(app: &AppState, project: ProjectId, id: Uuid) -> Result<Option<Stored>, ApiError> {
-    let mut connection = app.questions.ask(project).await?;
+    let mut connection = app.reads.acquire(project).await?;
     let rows = sqlx::query_file!("sql/pipeline/event_days.sql", project.0, id).fetch_all(&mut *connection).await?;
     connection.answered();
     let found = rows.len();
@@ -80,13 +80,13 @@ async fn stored(app: &AppState, project: ProjectId, id: Uuid) -> Result<Option<S
 }
 
 async fn dead_letter(app: &AppState, project: ProjectId, id: Uuid) -> Result<Option<Letter>, ApiError> {
-    let shelf = Shelf::open(app, project).await?;
-    if let Some(letter) = shelf.next(&subjects_of_event(project, id), 1).await? {
+    let stream = DeadLetterStream::open(&app.nats, project).await?;
+    if let Some(letter) = stream.next(&subjects_of_event(project, id), 1).await? {
         return Ok(Some(letter));
     }
     let mut sequence = 1;
     for _ in 0..MAX_MESSAGES {
-        let Some(letter) = shelf.next(&subjects_of_messages(project), sequence).await? else { break };
+        let Some(letter) = stream.next(&subjects_of_messages(project), sequence).await? else { break };
         if letter.has_event(id) {
             return Ok(Some(letter));
         }

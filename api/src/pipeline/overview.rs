@@ -61,7 +61,7 @@ pub(crate) async fn overview(
 /// Workers that reported lately; `None` while PostgreSQL is away or busy.
 async fn workers(app: &AppState, project: ProjectId) -> Option<Vec<WorkerRow>> {
     let rows = async {
-        let mut connection = app.questions.ask(project).await?;
+        let mut connection = app.reads.acquire(project).await?;
         let rows = sqlx::query_file_as!(WorkerRow, "sql/pipeline/worker_reports.sql").fetch_all(&mut *connection).await?;
         connection.answered();
         Ok::<_, ApiError>(rows)

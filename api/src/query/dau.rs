@@ -98,13 +98,13 @@ struct Bucket {
     unique_users: u64,
 }
 
-struct Question {
+struct Query {
     period: Period,
     granularity: Granularity,
     event_type: Option<String>,
 }
 
-impl Question {
+impl Query {
     fn take(parameters: &mut Parameters, today: Date) -> Self {
         Self {
             period: Period::take(parameters, today),
@@ -120,46 +120,46 @@ pub(crate) async fn dau(
     access: Access<Read>,
     mut parameters: Parameters,
 ) -> Result<Json<Answer>, ApiError> {
-    let question = Question::take(&mut parameters, access.project.zone()?.calendar.today());
+    let query = Query::take(&mut parameters, access.project.zone()?.calendar.today());
     let fill = parameters.parsed(&["fill"], "zero or none").unwrap_or(Fill::Zero);
     let source = Source::take(&mut parameters);
     parameters.finish()?;
     let counts = match source {
-        Source::Rollups => from_rollups(&app, &access.project, &question).await?,
-        Source::Events => from_events(&app, &access.project, &question).await?,
+        Source::Rollups => from_rollups(&app, &access.project, &query).await?,
+        Source::Events => from_events(&app, &access.project, &query).await?,
     };
-    Ok(Json(Answer { data: buckets(&question, fill, &counts), granularity: question.granularity }))
+    Ok(Json(Answer { data: buckets(&query, fill, &counts), granularity: query.granularity }))
 }
 
 /// The answer where there are no events.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn empty_answer(mut parameters: Parameters, today: Date) {
-    let question = Question::take(&mut parameters, today);
+    let query = Query::take(&mut parameters, today);
     if parameters.finish().is_ok() {
-        assert!(buckets(&question, Fill::Zero, &BTreeMap::new()).len() <= 1100);
+        assert!(buckets(&query, Fill::Zero, &BTreeMap::new()).len() <= 1100);
     }
 }
 
-fn buckets(question: &Question, fill: Fill, counts: &BTreeMap<Date, u64>) -> Vec<Bucket> {
-    let first = question.granularity.bucket(question.period.from);
-    std::iter::successors(Some(first), |bucket| question.granularity.next(*bucket))
-        .take_while(|bucket| *bucket <= question.period.to)
+fn buckets(query: &Query, fill: Fill, counts: &BTreeMap<Date, u64>) -> Vec<Bucket> {
+    let first = query.granularity.bucket(query.period.from);
+    std::iter::successors(Some(first), |bucket| query.granularity.next(*bucket))
+        .take_while(|bucket| *bucket <= query.period.to)
         .map(|date| Bucket { date, unique_users: counts.get(&date).copied().unwrap_or(0) })
         .filter(|bucket| fill == Fill::Zero || bucket.unique_users > 0)
         .collect()
 }
 
-async fn from_rollups(app: &AppState, project: &Project, question: &Question) -> Result<BTreeMap<Date, u64>, ApiError> {
-    let Period { from, to } = question.period;
+async fn from_rollups(app: &AppState, project: &Project, query: &Query) -> Result<BTreeMap<Date, u64>, ApiError> {
+    let Period { from, to } = query.period;
     // The users of a week are no sum of its days, so only days can do with counts.
-    let want_bitmaps = question.granularity != Granularity::Day;
-    let mut connection = app.questions.ask(project.id).await?;
+    let want_bitmaps = query.granularity != Granularity::Day;
+    let mut connection = app.reads.acquire(project.id).await?;
     let rows = sqlx::query_file!(
         "sql/stats/dau.sql",
         project.id.0,
         from.to_sqlx() as _,
         to.to_sqlx() as _,
-        question.event_type.as_deref(),
+        query.event_type.as_deref(),
         want_bitmaps
     )
     .fetch_all(&mut *connection)
@@ -168,7 +168,7 @@ async fn from_rollups(app: &AppState, project: &Project, question: &Question) ->
     let mut counts = BTreeMap::new();
     let mut unions: BTreeMap<Date, RoaringBitmap> = BTreeMap::new();
     for row in rows {
-        let bucket = question.granularity.bucket(row.day.into());
+        let bucket = query.granularity.bucket(row.day.into());
         if let Some(count) = row.users_count {
             counts.insert(bucket, u64::try_from(count).unwrap_or(0));
         }
@@ -180,17 +180,17 @@ async fn from_rollups(app: &AppState, project: &Project, question: &Question) ->
     Ok(counts)
 }
 
-async fn from_events(app: &AppState, project: &Project, question: &Question) -> Result<BTreeMap<Date, u64>, ApiError> {
-    let Period { from, to } = question.period;
-    let mut connection = app.questions.ask(project.id).await?;
+async fn from_events(app: &AppState, project: &Project, query: &Query) -> Result<BTreeMap<Date, u64>, ApiError> {
+    let Period { from, to } = query.period;
+    let mut connection = app.reads.acquire(project.id).await?;
     let rows = sqlx::query_file!(
         "sql/rows/dau.sql",
         project.id.0,
         from.to_sqlx() as _,
         to.to_sqlx() as _,
-        question.event_type.as_deref(),
+        query.event_type.as_deref(),
         project.zone()?.name,
-        question.granularity.name()
+        query.granularity.name()
     )
     .fetch_all(&mut *connection)
     .await?;

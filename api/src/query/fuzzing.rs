@@ -1,4 +1,4 @@
-//! The door of the fuzz targets to the parameters of questions and to what is computed from them.
+//! The fuzz targets' entry to the parameters of queries and to what is computed from them.
 
 use axum::http::Uri;
 use jiff::civil::date;
@@ -8,7 +8,7 @@ use super::source::Source;
 use super::{dau, retention};
 use crate::extract::Parameters;
 
-/// Takes a query string apart as every question does, and computes all that needs no database.
+/// Parses a query string as every query does, and computes what needs no database.
 ///
 /// # Panics
 /// If anything does not hold that must.

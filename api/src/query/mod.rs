@@ -1,8 +1,7 @@
-//! Questions: each in a file of its own, from parameters to answer.
+//! Queries: each in a file of its own, from its parameters to its answer.
 //!
-//! Every question has two ways to its answer: the rollups, in milliseconds, and with
-//! `source=events` the rows themselves in plain SQL. Both must give the same numbers; the tests
-//! hold them against each other.
+//! Every query can be answered from the rollups, in milliseconds, or, with `source=events`, from the
+//! event rows in plain SQL. Both must give the same numbers; the tests compare them.
 
 mod bitmap;
 mod dau;

@@ -1,4 +1,4 @@
-//! A period: the days, both inclusive, that a question is about.
+//! A period: the days, both inclusive, that a query is about.
 
 use jiff::ToSpan;
 use jiff::civil::Date;

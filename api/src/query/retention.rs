@@ -45,7 +45,7 @@ impl FromStr for Cohort {
     }
 }
 
-struct Question {
+struct Query {
     windows: Windows,
     /// How many of the windows begin a cohort.
     cohorts: usize,
@@ -56,7 +56,7 @@ struct Question {
     return_event_type: Option<String>,
 }
 
-impl Question {
+impl Query {
     fn take(parameters: &mut Parameters) -> (Self, WindowType) {
         let start = parameters.date(&["start_date"]);
         let follow = parameters.number("windows", 3, 1..=52) as usize;
@@ -99,38 +99,38 @@ pub(crate) async fn retention(
     access: Access<Read>,
     mut parameters: Parameters,
 ) -> Result<Json<Answer>, ApiError> {
-    let (question, window_type) = Question::take(&mut parameters);
+    let (query, window_type) = Query::take(&mut parameters);
     let source = Source::take(&mut parameters);
     parameters.finish()?;
     let counts = match source {
-        Source::Rollups => from_rollups(&app, &access.project, &question).await?,
-        Source::Events => from_events(&app, &access.project, &question).await?,
+        Source::Rollups => from_rollups(&app, &access.project, &query).await?,
+        Source::Events => from_events(&app, &access.project, &query).await?,
     };
     let today = access.project.zone()?.calendar.today();
-    let data = (0..question.cohorts).map(|index| answer(&question, index, &counts, today)).collect();
+    let data = (0..query.cohorts).map(|index| answer(&query, index, &counts, today)).collect();
     Ok(Json(Answer { data, window_type }))
 }
 
 /// The answer where there are no events.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn empty_answer(mut parameters: Parameters, today: Date) {
-    let (question, _) = Question::take(&mut parameters);
+    let (query, _) = Query::take(&mut parameters);
     if parameters.finish().is_ok() {
-        let _ = AllSeries::of(&question);
-        (0..question.cohorts).for_each(|cohort| drop(answer(&question, cohort, &Counts::new(), today)));
+        let _ = AllSeries::of(&query);
+        (0..query.cohorts).for_each(|cohort| drop(answer(&query, cohort, &Counts::new(), today)));
     }
 }
 
-fn answer(question: &Question, cohort: usize, counts: &Counts, today: Date) -> CohortAnswer {
+fn answer(query: &Query, cohort: usize, counts: &Counts, today: Date) -> CohortAnswer {
     let count = |window| counts.get(&(cohort, window)).copied().unwrap_or(0);
     let users_count = count(0);
-    let followed = if users_count == 0 { 1..1 } else { 1..question.follow + 1 };
+    let followed = if users_count == 0 { 1..1 } else { 1..query.follow + 1 };
     CohortAnswer {
-        cohort_date: question.windows.first(cohort),
+        cohort_date: query.windows.first(cohort),
         users_count,
         retention_windows: followed.clone().map(|window| percent(count(window), users_count)).collect(),
         retained_users: followed.clone().map(count).collect(),
-        complete: followed.map(|window| question.windows.end(cohort + window) <= today).collect(),
+        complete: followed.map(|window| query.windows.end(cohort + window) <= today).collect(),
     }
 }
 
@@ -147,29 +147,29 @@ struct Series {
     windows: Vec<RoaringBitmap>,
 }
 
-/// The distinct series that a question needs.
+/// The distinct series that a query needs.
 struct AllSeries(Vec<Series>);
 
 impl AllSeries {
-    fn of(question: &Question) -> Self {
+    fn of(query: &Query) -> Self {
         let mut all = Self(Vec::new());
-        for name in [&question.event_type, &question.return_event_type] {
-            all.need(question, name.clone(), question.windows.first(0));
+        for name in [&query.event_type, &query.return_event_type] {
+            all.need(query, name.clone(), query.windows.first(0));
         }
-        if question.cohort == Cohort::New {
-            all.need(question, None, FIRST_DAY);
+        if query.cohort == Cohort::New {
+            all.need(query, None, FIRST_DAY);
         }
         all
     }
 
-    fn need(&mut self, question: &Question, name: Option<String>, from: Date) {
+    fn need(&mut self, query: &Query, name: Option<String>, from: Date) {
         match self.0.iter_mut().find(|series| series.name == name) {
             Some(series) => series.from = series.from.min(from),
             None => self.0.push(Series {
                 name,
                 from,
                 before: RoaringBitmap::new(),
-                windows: vec![RoaringBitmap::new(); question.windows.len()],
+                windows: vec![RoaringBitmap::new(); query.windows.len()],
             }),
         }
     }
@@ -179,21 +179,20 @@ impl AllSeries {
     }
 }
 
-async fn from_rollups(app: &AppState, project: &Project, question: &Question) -> Result<Counts, ApiError> {
-    let mut all = AllSeries::of(question);
-    load(app, project, question, &mut all).await?;
-    let (Some(comers), Some(returners)) =
-        (all.named(question.event_type.as_deref()), all.named(question.return_event_type.as_deref()))
+async fn from_rollups(app: &AppState, project: &Project, query: &Query) -> Result<Counts, ApiError> {
+    let mut all = AllSeries::of(query);
+    load(app, project, query, &mut all).await?;
+    let (Some(comers), Some(returners)) = (all.named(query.event_type.as_deref()), all.named(query.return_event_type.as_deref()))
     else {
         return Ok(Counts::new());
     };
-    let everyone = all.named(None).filter(|_| question.cohort == Cohort::New);
+    let everyone = all.named(None).filter(|_| query.cohort == Cohort::New);
     let mut seen_before = everyone.map(|series| series.before.clone()).unwrap_or_default();
     let mut counts = Counts::new();
-    for cohort in 0..question.cohorts {
+    for cohort in 0..query.cohorts {
         let members = &comers.windows[cohort] - &seen_before;
         counts.insert((cohort, 0), members.len());
-        for window in 1..=question.follow {
+        for window in 1..=query.follow {
             counts.insert((cohort, window), members.intersection_len(&returners.windows[cohort + window]));
         }
         if let Some(everyone) = everyone {
@@ -204,18 +203,18 @@ async fn from_rollups(app: &AppState, project: &Project, question: &Question) ->
 }
 
 /// Unites the stored days into the windows of each series, as they arrive.
-async fn load(app: &AppState, project: &Project, question: &Question, all: &mut AllSeries) -> Result<(), ApiError> {
-    let last = question.windows.last(question.windows.len() - 1).to_sqlx();
+async fn load(app: &AppState, project: &Project, query: &Query, all: &mut AllSeries) -> Result<(), ApiError> {
+    let last = query.windows.last(query.windows.len() - 1).to_sqlx();
     let numbers: Vec<i32> = (0..).take(all.0.len()).collect();
     let names: Vec<Option<String>> = all.0.iter().map(|series| series.name.clone()).collect();
     let from: Vec<_> = all.0.iter().map(|series| series.from.to_sqlx()).collect();
     let to = vec![last; all.0.len()];
-    let mut connection = app.questions.ask(project.id).await?;
+    let mut connection = app.reads.acquire(project.id).await?;
     let mut rows = sqlx::query_file!("sql/stats/retention.sql", project.id.0, &numbers, &names as _, &from as _, &to as _)
         .fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         let series = &mut all.0[usize::try_from(row.series).unwrap_or(0)];
-        let union = match question.windows.of(row.day.into()) {
+        let union = match query.windows.of(row.day.into()) {
             Some(window) => &mut series.windows[window],
             None => &mut series.before,
         };
@@ -226,22 +225,22 @@ async fn load(app: &AppState, project: &Project, question: &Question, all: &mut 
     Ok(())
 }
 
-async fn from_events(app: &AppState, project: &Project, question: &Question) -> Result<Counts, ApiError> {
-    let windows = 0..question.windows.len();
-    let from: Vec<_> = windows.clone().map(|window| question.windows.first(window).to_sqlx()).collect();
-    let to: Vec<_> = windows.map(|window| question.windows.last(window).to_sqlx()).collect();
-    let mut connection = app.questions.ask(project.id).await?;
+async fn from_events(app: &AppState, project: &Project, query: &Query) -> Result<Counts, ApiError> {
+    let windows = 0..query.windows.len();
+    let from: Vec<_> = windows.clone().map(|window| query.windows.first(window).to_sqlx()).collect();
+    let to: Vec<_> = windows.map(|window| query.windows.last(window).to_sqlx()).collect();
+    let mut connection = app.reads.acquire(project.id).await?;
     let rows = sqlx::query_file!(
         "sql/rows/retention.sql",
         project.id.0,
         &from as _,
         &to as _,
-        question.cohorts as i64,
-        question.follow as i64,
+        query.cohorts as i64,
+        query.follow as i64,
         project.zone()?.name,
-        question.event_type.as_deref(),
-        question.return_event_type.as_deref(),
-        question.cohort == Cohort::New
+        query.event_type.as_deref(),
+        query.return_event_type.as_deref(),
+        query.cohort == Cohort::New
     )
     .fetch_all(&mut *connection)
     .await?;

@@ -36,7 +36,7 @@ pub(crate) async fn top_events(
     let project = &access.project;
     let (from, to) = (period.from.to_sqlx(), period.to.to_sqlx());
     let zone = project.zone()?;
-    let mut connection = app.questions.ask(project.id).await?;
+    let mut connection = app.reads.acquire(project.id).await?;
     let data = match source {
         Source::Rollups => {
             sqlx::query_file_as!(Count, "sql/stats/top_events.sql", project.id.0, from as _, to as _, limit)

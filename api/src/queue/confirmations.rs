@@ -1,17 +1,18 @@
-//! Confirmations: whether the queue has confirmed what was published lately.
+//! Confirmations: whether the queue has confirmed the messages published recently.
 //!
-//! A server can be connected, tell its figures, and store nothing: its disk is full, or the stream no
-//! longer takes our subjects. Only publishing shows that. But one message that is not confirmed says
-//! nothing about the queue while others are.
+//! A server can be connected, report its state, and store nothing: its disk is full, or the stream no
+//! longer takes our subjects. Only publishing shows that. But one unconfirmed message says nothing
+//! about the queue while others are confirmed.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A failure is held against the queue for this long, or until it confirms something. Then it is
-/// tried again: a replica out of service would otherwise never learn that the queue is well.
-const MEMORY: Duration = Duration::from_secs(10);
+/// How long the queue counts as refusing after a message that it did not confirm, unless it confirms
+/// another one first. A replica that is out of service publishes nothing, so without this limit it
+/// would never learn that the queue has recovered.
+const UNCONFIRMED_TTL: Duration = Duration::from_secs(10);
 
-/// What publishing last showed.
+/// The outcomes of the latest publishes.
 #[derive(Debug, Default)]
 pub(crate) struct Confirmations {
     last: Mutex<Last>,
@@ -31,7 +32,7 @@ impl Confirmations {
             Last { confirmed_at: Some(Instant::now()), unconfirmed_at: None };
     }
 
-    /// It did not confirm one in time whose publishing began at this moment.
+    /// The queue did not confirm in time a message whose publishing began at `began`.
     pub(crate) fn unconfirmed(&self, began: Instant) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.confirmed_at.is_none_or(|at| at < began) {
@@ -39,10 +40,10 @@ impl Confirmations {
         }
     }
 
-    /// Whether a message was lately not confirmed, and no other since it was begun.
+    /// Whether a recent message was not confirmed, and no other message has been since it was published.
     pub(crate) fn are_missing(&self) -> bool {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.unconfirmed_at.is_some_and(|at| at.elapsed() < MEMORY)
+        last.unconfirmed_at.is_some_and(|at| at.elapsed() < UNCONFIRMED_TTL)
     }
 }
 

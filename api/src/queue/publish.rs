@@ -1,8 +1,8 @@
 //! Publishing: chunks into JetStream, each awaited until it is durable there.
 //!
-//! Chunks of one request are pipelined. Few lines wait in a lane of `ingest` for company. The
-//! in-flight limits bound the memory of the process; what does not fit waits here, in its request,
-//! and a request that waits past the deadline is answered with 503.
+//! Chunks of one request are pipelined. Small batches share chunks; see the lanes of
+//! `ingest`. The limits on what is in flight bound the memory of the process: a request beyond them
+//! waits here, and is answered with 503 at the deadline.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The queue as the API sees it: whether it takes events, and how full it is.
+//! The state of the queue: whether it takes events, and how full it is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use rollcall_shared::queue::stream::{CONSUMER, STREAM};
 
 use crate::queue::confirmations::Confirmations;
 
-/// A server that has not answered by then hangs.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long JetStream may take to answer a request for its state.
+const STATE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Room for one chunk of the largest size. A stream with less refuses large batches.
 const LARGEST_MESSAGE_BYTES: u64 = 768 * 1024;
 
-/// Asks JetStream about itself.
+/// Reads the state of JetStream.
 #[derive(Clone)]
 pub(crate) struct Queue {
     client: async_nats::Client,
@@ -44,7 +44,7 @@ pub(crate) enum QueueState {
 impl Queue {
     pub(crate) fn new(client: async_nats::Client, confirmations: Arc<Confirmations>) -> Self {
         let mut context = jetstream::new(client.clone());
-        context.set_timeout(PATIENCE);
+        context.set_timeout(STATE_TIMEOUT);
         Self { client, context, confirmations }
     }
 
@@ -61,16 +61,16 @@ impl Queue {
         if self.confirmations.are_missing() { QueueState::Refusing } else { QueueState::Up }
     }
 
-    /// A stream's own figures; `None` if it is not there or the server does not answer.
+    /// The state of a stream; `None` if it is not there or the server does not answer.
     pub(crate) async fn stream(&self, name: &str) -> Option<StreamInfo> {
-        let asked = async { self.context.get_stream_no_info(name).await.ok()?.get_info().await.ok() };
-        tokio::time::timeout(PATIENCE, asked).await.ok()?
+        let info = async { self.context.get_stream_no_info(name).await.ok()?.get_info().await.ok() };
+        tokio::time::timeout(STATE_TIMEOUT, info).await.ok()?
     }
 
-    /// The shared consumer's own figures; `None` likewise.
+    /// The state of the shared consumer; `None` likewise.
     pub(crate) async fn consumer(&self) -> Option<ConsumerInfo> {
-        let asked = async { self.context.get_stream_no_info(STREAM).await.ok()?.consumer_info(CONSUMER).await.ok() };
-        tokio::time::timeout(PATIENCE, asked).await.ok()?
+        let info = async { self.context.get_stream_no_info(STREAM).await.ok()?.consumer_info(CONSUMER).await.ok() };
+        tokio::time::timeout(STATE_TIMEOUT, info).await.ok()?
     }
 }
 

@@ -22,7 +22,7 @@ use crate::error::ApiError;
 pub(crate) const SMALL_BYTES: usize = 256 * 1024;
 /// How long a small body waits for room. It is soon there: small bodies are gone in milliseconds.
 const SMALL_TIMEOUT: Duration = Duration::from_secs(2);
-/// One part in so many of the budget is for small bodies.
+/// One `SMALL_PART`th of the budget is reserved for small bodies.
 const SMALL_PART: usize = 4;
 /// Large bodies of one project that are admitted or wait to be next; the others wait behind them.
 const LARGE_PER_PROJECT: usize = 2;

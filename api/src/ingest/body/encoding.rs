@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufRead, AsyncRead};
 use crate::error::ApiError;
 
 /// Largest window of zstd that is read, as a power of two: 8 MiB, which RFC 8878 recommends every
-/// decoder to support. A frame may ask for far more memory than the body has bytes.
+/// decoder to support. A frame may require far more memory than the body has bytes.
 const MAX_ZSTD_WINDOW_LOG: u32 = 23;
 /// The first seven bits of a brotli stream with a window of up to 1 GiB. RFC 7932, and with it `br`,
 /// knows no such windows, and the decompressor takes them all the same.
@@ -58,7 +58,7 @@ impl Encoding {
         }
     }
 
-    /// Whether data with this first byte asks for more memory than any that is well-formed.
+    /// Whether data with this first byte requires more memory than any well-formed stream.
     pub(crate) fn has_huge_window(self, first_byte: u8) -> bool {
         self == Self::Brotli && first_byte & 0x7f == BROTLI_LARGE_WINDOW
     }

@@ -115,7 +115,7 @@ async fn read(
     let mut began = Instant::now();
     let first = arrived(&pace, source.fill_buf(), rules).await?.first().copied();
     if first.is_some_and(|byte| encoding.has_huge_window(byte)) {
-        return Err(ApiError::Body(format!("the {} data asks for a larger window than is read", encoding.name())));
+        return Err(ApiError::Body(format!("the {} data needs a larger window than is supported", encoding.name())));
     }
     let mut reader: Box<dyn AsyncRead + Send + Unpin + '_> = encoding.reader(&mut source);
     let mut paid_bytes = 0;

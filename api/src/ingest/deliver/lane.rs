@@ -1,8 +1,8 @@
-//! Lanes: group commit for small requests.
+//! Lanes: group commit for small batches.
 //!
-//! On one node every stored message costs one fsync, so requests of a few events share messages.
-//! A project has one lane. While its publish is in flight, requests gather; they leave together in
-//! the next message, and each is answered when that message is durable. An idle lane adds no delay.
+//! On one node every stored message costs one fsync, so small batches share messages. A project has
+//! one lane. While one message of the lane is being published, further batches wait; they share the
+//! next message, and each request is answered when that message is durable. An idle lane adds no delay.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,28 +14,28 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ingest::body::budget::Share;
 use crate::queue::publish::{ChunkPublisher, NotDurable, Origin};
 
-/// Requests that may wait in one lane; more wait in their own tasks, in order.
-const CAPACITY: usize = 1024;
+/// Batches that one lane queues; further ones wait in the tasks of their requests, in order.
+const MAX_QUEUED_BATCHES: usize = 1024;
 
-/// A few events of one request that are to share a message.
-pub(crate) struct Luggage {
+/// The events of a small request, to share a message with others.
+pub(crate) struct SmallBatch {
     pub(crate) lines: Vec<u8>,
     pub(crate) events: u32,
     pub(crate) origin: Origin,
-    /// The memory of the lines, held until they have left.
+    /// The memory of the lines, held until they are compressed.
     pub(crate) share: Share,
 }
 
 /// A request that waits in a lane.
-struct Passenger {
-    luggage: Luggage,
-    arrived: oneshot::Sender<Result<(), NotDurable>>,
+struct Waiter {
+    batch: SmallBatch,
+    reply: oneshot::Sender<Result<(), NotDurable>>,
 }
 
 /// The lanes of all projects.
 pub(crate) struct Lanes {
     publisher: ChunkPublisher,
-    by_project: Mutex<HashMap<ProjectId, mpsc::Sender<Passenger>>>,
+    by_project: Mutex<HashMap<ProjectId, mpsc::Sender<Waiter>>>,
 }
 
 impl Lanes {
@@ -46,23 +46,23 @@ impl Lanes {
     /// Returns once the lines are durable.
     ///
     /// # Errors
-    /// [`NotDurable`], for every request of the message alike, or for this one if it waits in the lane
-    /// past the deadline.
-    pub(crate) async fn send(&self, project: ProjectId, luggage: Luggage) -> Result<(), NotDurable> {
-        let (arrived, arrival) = oneshot::channel();
+    /// [`NotDurable`] if the message was not published, which every request in it gets, or if this
+    /// request waited in the lane until the deadline.
+    pub(crate) async fn send(&self, project: ProjectId, batch: SmallBatch) -> Result<(), NotDurable> {
+        let (reply, replied) = oneshot::channel();
         let lane = self.lane(project);
-        let travel = async {
+        let outcome = async {
             // A lane ends only with its sender, which the map holds.
-            let _ = lane.send(Passenger { luggage, arrived }).await;
-            arrival.await.unwrap_or(Err(NotDurable::Unconfirmed))
+            let _ = lane.send(Waiter { batch, reply }).await;
+            replied.await.unwrap_or(Err(NotDurable::Unconfirmed))
         };
-        self.publisher.within_deadline(travel).await
+        self.publisher.within_deadline(outcome).await
     }
 
-    fn lane(&self, project: ProjectId) -> mpsc::Sender<Passenger> {
+    fn lane(&self, project: ProjectId) -> mpsc::Sender<Waiter> {
         let mut lanes = self.by_project.lock().unwrap_or_else(PoisonError::into_inner);
         let open = || {
-            let (sender, receiver) = mpsc::channel(CAPACITY);
+            let (sender, receiver) = mpsc::channel(MAX_QUEUED_BATCHES);
             tokio::spawn(run(project, self.publisher.clone(), receiver));
             sender
         };
@@ -70,51 +70,51 @@ impl Lanes {
     }
 }
 
-/// Takes whoever waits, publishes one message, answers, and starts again.
-async fn run(project: ProjectId, publisher: ChunkPublisher, mut waiting: mpsc::Receiver<Passenger>) {
+/// Publishes the waiting batches, one message after another, and replies to their requests.
+async fn run(project: ProjectId, publisher: ChunkPublisher, mut waiting: mpsc::Receiver<Waiter>) {
     while let Some(first) = waiting.recv().await {
         let message = match fill(first, &mut waiting) {
             Ok(message) => message,
-            // Without memory for one message the passengers are dropped, and their requests answer 503.
+            // The waiters are dropped, and their requests are answered with 503.
             Err(error) => {
                 tracing::error!(%error, "a chunk could not be compressed");
                 continue;
             }
         };
-        if message.aboard.is_empty() {
+        if message.replies.is_empty() {
             continue;
         }
         let outcome = publisher.publish_all(project, vec![message.chunk], &message.origin).await;
-        for arrived in message.aboard {
-            // A client that went away no longer listens.
-            let _ = arrived.send(outcome);
+        for reply in message.replies {
+            // The receiver is gone if the client has disconnected.
+            let _ = reply.send(outcome);
         }
     }
 }
 
-/// What leaves together.
+/// The batches of several requests in one chunk.
 struct Message {
     chunk: Chunk,
     origin: Origin,
-    aboard: Vec<oneshot::Sender<Result<(), NotDurable>>>,
+    replies: Vec<oneshot::Sender<Result<(), NotDurable>>>,
 }
 
-/// Takes on board who waits, as far as there is room. Who has been answered already, or has gone, is
-/// left: their clients were told to send again.
-fn fill(first: Passenger, waiting: &mut mpsc::Receiver<Passenger>) -> std::io::Result<Message> {
+/// Fills one message with waiting batches. Those whose requests were answered at the deadline, or whose
+/// clients have disconnected, are left out: nobody was told that they are durable.
+fn fill(first: Waiter, waiting: &mut mpsc::Receiver<Waiter>) -> std::io::Result<Message> {
     let mut writer = ChunkWriter::new()?;
     let mut origin = Origin::default();
-    let mut aboard = Vec::new();
+    let mut replies = Vec::new();
     let mut next = Some(first);
-    while let Some(Passenger { luggage, arrived }) = next {
-        if !arrived.is_closed() {
-            writer.push(&luggage.lines, luggage.events)?;
-            origin.join(luggage.origin);
-            aboard.push(arrived);
+    while let Some(Waiter { batch, reply }) = next {
+        if !reply.is_closed() {
+            writer.push(&batch.lines, batch.events)?;
+            origin.join(batch.origin);
+            replies.push(reply);
         }
-        // What is on board is compressed, so its share is given back.
-        drop(luggage.share);
+        // The lines are compressed now, so their memory is given back.
+        drop(batch.share);
         next = if writer.is_full() { None } else { waiting.try_recv().ok() };
     }
-    Ok(Message { chunk: writer.finish()?, origin, aboard })
+    Ok(Message { chunk: writer.finish()?, origin, replies })
 }

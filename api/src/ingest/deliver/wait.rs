@@ -1,8 +1,8 @@
 //! Waiting until events are stored: `?wait=stored`.
 //!
-//! The messages of such a request travel alone and name an inbox. Workers report there what they
-//! settled of each; the request adds the reports up. A report that gets lost, or a time that runs
-//! out, makes the answer the usual 202: the events are safe either way.
+//! Such a request publishes messages of its own, which name an inbox. Workers report to the inbox what
+//! became of each message's events; the request adds the reports up. If a report is lost, or the
+//! timeout is over, the answer is the usual 202: the events are durable either way.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use crate::error::ApiError;
 
-/// A client that cannot subscribe within this time has no connection.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long subscribing may take. It takes longer only without a connection.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What became of the events of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -40,7 +40,7 @@ impl Inbox {
     pub(crate) async fn open(client: &async_nats::Client) -> Result<Self, ApiError> {
         let subject = client.new_inbox();
         // Without a connection the client may wait for one.
-        let subscribed = tokio::time::timeout(PATIENCE, client.subscribe(format!("{subject}.*"))).await;
+        let subscribed = tokio::time::timeout(SUBSCRIBE_TIMEOUT, client.subscribe(format!("{subject}.*"))).await;
         let reports = subscribed.map_err(|_| ApiError::QueueUnavailable)?.map_err(|_| ApiError::QueueUnavailable)?;
         Ok(Self { subject, reports })
     }
@@ -49,7 +49,7 @@ impl Inbox {
         &self.subject
     }
 
-    /// The sum of all reports once nothing is left open. `None` if that is not so in time.
+    /// The sum of all reports once every chunk is settled; `None` if that takes longer than `until`.
     pub(crate) async fn wait(mut self, chunks: usize, events: u64, until: Instant) -> Option<Stored> {
         let mut sum = Sum::new(chunks);
         while !sum.is_complete() {
@@ -79,7 +79,7 @@ impl Sum {
         self.open.is_empty()
     }
 
-    /// A report about a chunk that is done with comes from a redelivery and says nothing new.
+    /// A report about a chunk that is settled already comes from a redelivery and says nothing new.
     fn add(&mut self, chunk: usize, settled: Settled) {
         if !self.open.contains(&chunk) {
             return;

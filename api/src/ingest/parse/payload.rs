@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ingest::parse::name::{Name, NamesAs};
 use crate::ingest::parse::wire::{ReadEvent, WireEvent};
 
-/// A reader looks up from its work once in so many events.
+/// A reader checks for cancellation once in this many events.
 const EVENTS_PER_LOOK: usize = 64;
 
 /// How the body separates events.
@@ -43,7 +43,7 @@ pub(crate) enum PayloadError {
     Syntax(String),
     /// `events` of the envelope is not an array.
     EnvelopeNotArray,
-    /// The envelope holds this beside `events`.
+    /// The envelope has this field in addition to `events`.
     EnvelopeField(String),
     /// More events than allowed.
     TooManyEvents,

@@ -24,7 +24,7 @@ const MAX_PROPERTIES_DEPTH: usize = 32;
 /// Problems listed of one event.
 const MAX_PROBLEMS: usize = 20;
 
-/// What an event is judged by, beside its own fields.
+/// What the validation of an event depends on in addition to its own fields.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules<'a> {
     /// The server's clock when the request came, microseconds since 1970.
@@ -106,15 +106,13 @@ impl Judge<'_> {
     fn fault(&mut self, fault: &Fault) {
         match fault {
             Fault::Conflict { first, second } if first == second => {
-                self.report(second, "conflicting_fields", &format!("{first} stands twice with different values; send it once"));
+                self.report(second, "conflicting_fields", &format!("{first} is sent twice with different values; send it once"));
             }
             Fault::Conflict { first, second } => {
                 let message = format!("{first} and {second} are names of one field and disagree; send one of them");
                 self.report(second, "conflicting_fields", &message);
             }
-            Fault::NoText(name) => {
-                self.report(name, "invalid_text", "the name holds half of a surrogate pair, which no text can")
-            }
+            Fault::NoText(name) => self.report(name, "invalid_text", "the name contains half of a surrogate pair"),
         }
     }
 
@@ -132,7 +130,7 @@ impl Judge<'_> {
         }
         let storable = text::decode(json).filter(|text| !text.contains('\0'));
         if storable.is_none() {
-            self.report(named.name, "invalid_text", "holds \\u0000 or half of a surrogate pair, which no text can");
+            self.report(named.name, "invalid_text", "contains \\u0000 or half of a surrogate pair");
         }
         storable
     }
@@ -162,7 +160,7 @@ impl Judge<'_> {
         match (properties, action) {
             (Some(properties), Some(action)) => self.bounded(&format!("{}.action", properties.name), action),
             _ => {
-                self.report("event_type", "required", "is required, unless properties.action is a string to take its place");
+                self.report("event_type", "required", "is required, unless properties.action is a string");
                 None
             }
         }
@@ -250,7 +248,7 @@ impl Judge<'_> {
             _ => match merge(raw, &wire.extra) {
                 Ok(merged) => merged,
                 Err(twice) => {
-                    self.report(twice, "conflicting_fields", "it stands twice with different values; send it once");
+                    self.report(twice, "conflicting_fields", "is sent twice with different values; send it once");
                     return None;
                 }
             },
@@ -273,7 +271,7 @@ impl Judge<'_> {
     /// The name of an unknown field.
     fn name(&mut self, name: &str) {
         if name.contains('\0') {
-            self.report(&clipped(name).escape_debug().to_string(), "invalid_text", "the name holds \\u0000, which no text can");
+            self.report(&clipped(name).escape_debug().to_string(), "invalid_text", "the name contains \\u0000");
         }
     }
 
@@ -285,7 +283,7 @@ impl Judge<'_> {
         match find_unfit(name, json) {
             None => {}
             Some((path, Unfit::Text)) => {
-                self.report(&path, "invalid_text", "holds \\u0000 or half of a surrogate pair, which no text can");
+                self.report(&path, "invalid_text", "contains \\u0000 or half of a surrogate pair");
             }
             Some((path, Unfit::Number)) => {
                 self.report(&path, "out_of_range", "must be a number that a 64-bit float can hold; send others as strings");

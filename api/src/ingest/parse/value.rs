@@ -6,9 +6,9 @@
 use crate::error::clipped;
 use crate::ingest::parse::text::decode;
 
-/// Whether a JSON value is nested deeper than so many levels: `{}` is one.
+/// Whether a JSON value is nested deeper than `levels`; `{}` has one level.
 pub(crate) fn is_deeper_than(json: &str, levels: usize) -> bool {
-    // With so few brackets, in strings or not, it cannot be; and few events have more.
+    // A value with few brackets, in strings or not, cannot be deep; few events have more.
     memchr::memchr2_iter(b'{', b'[', json.as_bytes()).nth(levels).is_some() && depth(json) > levels
 }
 
@@ -58,7 +58,7 @@ fn may_hold_huge_number(json: &[u8]) -> bool {
     // Without a branch, which the compiler turns into a few vector instructions.
     let looks_like_exponent = |(digit, e): (&u8, &u8)| digit.is_ascii_digit() & (*e | 0x20 == b'e');
     let has_exponent = json.iter().zip(json.iter().skip(1)).fold(false, |found, pair| found | looks_like_exponent(pair));
-    // So many digits fill at least one of these parts.
+    // Two hundred digits in a row always fill one of these parts.
     has_exponent && has_large_exponent(json) || json.chunks_exact(64).any(|part| part.iter().all(u8::is_ascii_digit))
 }
 

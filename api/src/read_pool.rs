@@ -1,8 +1,8 @@
-//! Questions: how many of one project PostgreSQL works on at a time.
+//! The read pool: the PostgreSQL connections for queries, shared fairly between projects.
 //!
-//! A key that may read can ask for a lot of slow answers at once. Its project gets a share of the
-//! connections, and always one less than there are; whoever comes later waits, and is told so in the
-//! end.
+//! One key can start many slow queries at once. A project therefore holds a limited number of the
+//! connections, and never all of them. Further queries of the project wait for a connection and are
+//! refused when the pool's acquire timeout is over.
 
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
@@ -17,48 +17,50 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
 
-/// Hands out the connections on which questions are answered. Clones share them.
+/// Hands out connections for queries. Clones share them.
 #[derive(Clone)]
-pub(crate) struct Questions {
+pub(crate) struct ReadPool {
     pool: PgPool,
     presence: Arc<Presence>,
-    /// How many one project may have under way.
+    /// How many connections one project may hold.
     limit: usize,
-    /// How long one waits for its turn.
-    wait: Duration,
-    /// One entry for each project that ever asked.
+    /// How long a query waits until its project holds fewer connections than `limit`.
+    wait_timeout: Duration,
+    /// One semaphore for each project that has sent a query.
     shares: Arc<Mutex<HashMap<ProjectId, Arc<Semaphore>>>>,
 }
 
-/// A connection for one question. Unless it is said to be answered, it is used again only if it can be
-/// proved to be in step, and keeps its place in the project's share until then: a client that goes
-/// away leaves a statement that still runs.
+/// A connection for one query.
+///
+/// A client that disconnects leaves a statement that is still running. Unless [`Connection::answered`]
+/// was called, the connection therefore returns to the pool only once it is proved to be idle, and
+/// counts towards its project's limit until then.
 pub(crate) struct Connection {
-    /// `None` once it is given away.
+    /// `None` only while it is dropped.
     held: Option<(PoolConnection<Postgres>, OwnedSemaphorePermit)>,
     is_answered: bool,
 }
 
-impl Questions {
-    /// Over the connections of a pool. A project gets `limit` of them, or all but one if that is less.
+impl ReadPool {
+    /// Shares the connections of `pool`. A project holds at most `limit` of them, and never all.
     pub(crate) fn new(pool: PgPool, presence: Arc<Presence>, limit: usize) -> Self {
         let options = pool.options();
         let limit = limit.min(options.get_max_connections() as usize - 1).max(1);
-        let wait = options.get_acquire_timeout();
-        Self { pool, presence, limit, wait, shares: Arc::default() }
+        let wait_timeout = options.get_acquire_timeout();
+        Self { pool, presence, limit, wait_timeout, shares: Arc::default() }
     }
 
-    /// A connection for a question of this project.
+    /// A connection for a query of this project.
     ///
     /// # Errors
-    /// [`ApiError::TooManyQuestions`] if the project's share stays in use for too long,
-    /// [`ApiError::DatabaseBusy`] if every connection does, [`ApiError::DatabaseUnavailable`] if
+    /// [`ApiError::TooManyQueries`] if the project holds `limit` connections until the timeout,
+    /// [`ApiError::DatabaseBusy`] if every connection of the pool stays in use, [`ApiError::DatabaseUnavailable`] if
     /// PostgreSQL is away.
-    pub(crate) async fn ask(&self, project: ProjectId) -> Result<Connection, ApiError> {
-        let turn = tokio::time::timeout(self.wait, self.share_of(project).acquire_owned()).await;
-        // The semaphore is never closed, so only time can run out.
-        let Ok(Ok(permit)) = turn else {
-            let full = ApiError::TooManyQuestions { limit: self.limit };
+    pub(crate) async fn acquire(&self, project: ProjectId) -> Result<Connection, ApiError> {
+        let permit = tokio::time::timeout(self.wait_timeout, self.share_of(project).acquire_owned()).await;
+        // The semaphore is never closed, so an error is always the timeout.
+        let Ok(Ok(permit)) = permit else {
+            let full = ApiError::TooManyQueries { limit: self.limit };
             return Err(if self.presence.is_there().await { full } else { away() });
         };
         match self.pool.acquire().await {
@@ -79,13 +81,13 @@ impl Questions {
     }
 }
 
-/// The error for a pool that waited for a server that is not there.
+/// The error for a pool whose server is not there.
 fn away() -> ApiError {
     ApiError::DatabaseUnavailable(sqlx::Error::PoolTimedOut)
 }
 
 impl Connection {
-    /// The reply to the last statement was read to its end.
+    /// Returns the connection to the pool: the reply to the last statement was read to its end.
     pub(crate) fn answered(mut self) {
         self.is_answered = true;
     }
