@@ -36,5 +36,5 @@ async fn nothing_is_lost_or_doubled_when_the_servers_are_in_trouble() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_by_stalls_longer_than_every_time_limit() {
     use FaultKind::{ClaimIds, LockRows, LockTables, StallPostgres};
-    promises_are_kept(4, 24, &[ClaimIds, LockRows, LockTables, StallPostgres]).await;
+    promises_are_kept(4, 30, &[ClaimIds, LockRows, LockTables, StallPostgres]).await;
 }

@@ -181,6 +181,11 @@ impl FaultKind {
     pub(crate) fn is_outage(self) -> bool {
         matches!(self, Self::KillNats | Self::KillPostgres | Self::Refuse)
     }
+
+    /// Whether it is done twice, with [`Fault::pause`] between.
+    pub(crate) fn is_done_twice(self) -> bool {
+        matches!(self, Self::StallPostgres | Self::LockTables)
+    }
 }
 
 impl Area {
@@ -215,4 +220,18 @@ pub(crate) struct Fault {
     pub(crate) lasts: Duration,
     /// Says which of the processes, paths or variants; any number will do.
     pub(crate) draw: usize,
+}
+
+impl Fault {
+    /// How long the service is left alone before a fault that is done twice is done again: long enough
+    /// for a worker to begin on the backlog, and too short to finish it. The second time therefore
+    /// meets large batches, which are written by COPY.
+    pub(crate) fn pause(&self) -> Duration {
+        Duration::from_millis(100 + self.draw as u64 % 301)
+    }
+
+    /// How long it takes to do and undo the fault, as often as it is done.
+    pub(crate) fn total(&self) -> Duration {
+        if self.kind.is_done_twice() { self.lasts * 2 + self.pause() } else { self.lasts }
+    }
 }

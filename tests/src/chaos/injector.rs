@@ -36,7 +36,7 @@ fn target(fleet: &Fleet, fault: Fault) -> String {
         }
         Area::Api => format!("api-{}", fault.draw % fleet.apis.len()),
         Area::Worker => format!("worker-{}", fault.draw % fleet.workers.len()),
-        _ => format!("variant {}", fault.draw % 4),
+        _ => format!("draw {}", fault.draw),
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn schedule(seed: u64, duration: Duration, kinds: &[FaultKind]) -> Ve
         if random.random_bool(0.3) {
             faults.extend(companion(&faults[0], &mut deck, duration, &mut random));
         }
-        let longest = faults.iter().map(|fault| fault.after + fault.lasts).max().unwrap_or_default();
+        let longest = faults.iter().map(|fault| fault.after + fault.total()).max().unwrap_or_default();
         rounds.push(Round { at, faults });
         at += longest + Duration::from_millis(random.random_range(if is_long { 1_000..5_000 } else { 500..1_500 }));
     }

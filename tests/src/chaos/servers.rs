@@ -25,7 +25,12 @@ pub(crate) async fn disturb_nats(fleet: &Fleet, fault: Fault) {
 pub(crate) async fn disturb_postgres(fleet: &Fleet, fault: Fault) {
     let pid = fleet.with_stack(|stack| stack.postgres.pid()).await;
     match fault.kind {
-        FaultKind::PausePostgres | FaultKind::StallPostgres => return pause(pid, fault.lasts).await,
+        FaultKind::PausePostgres => return pause(pid, fault.lasts).await,
+        FaultKind::StallPostgres => {
+            pause(pid, fault.lasts).await;
+            tokio::time::sleep(fault.pause()).await;
+            return pause(pid, fault.lasts).await;
+        }
         FaultKind::KillPostgres => fleet.with_stack(|stack| stack.postgres.kill()).await,
         FaultKind::CrashPostgres => fleet.with_stack(crash).await,
         _ => fleet.with_stack(|stack| stack.postgres.stop()).await,

@@ -6,8 +6,20 @@ use super::fault::Fault;
 use super::fleet::Fleet;
 use crate::Stranger;
 
+/// Locks the partitions of `events` and not the table itself, so that a COPY begins and waits in its
+/// middle, where its rows are written.
+const PARTITIONS: &str = "
+    do $$
+    declare
+        partition regclass;
+    begin
+        for partition in select inhrelid from pg_inherits where inhparent = 'events'::regclass order by inhrelid loop
+            execute format('lock table %s in share mode', partition);
+        end loop;
+    end $$";
 /// Tables, and how they are locked: as by an index build, and as by a migration.
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
+    PARTITIONS,
     "lock table events in share mode",
     "lock table events in access exclusive mode",
     "lock table event_ids in share mode",
@@ -20,9 +32,12 @@ const ROWS: [&str; 2] = ["select from projects for update", "select from trouble
 /// So many events that were just sent, or will be next, are claimed.
 const CLAIMED: u64 = 40;
 
-/// Locks a table.
+/// Locks a table, lets it go, and locks it again.
 pub(crate) async fn lock_tables(fleet: &Fleet, fault: Fault) {
-    hold(fleet, TABLES[fault.draw % TABLES.len()], fault).await;
+    let lock = TABLES[fault.draw % TABLES.len()];
+    hold(fleet, lock, fault).await;
+    tokio::time::sleep(fault.pause()).await;
+    hold(fleet, lock, fault).await;
 }
 
 /// Locks rows.
