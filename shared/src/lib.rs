@@ -2,6 +2,7 @@
 //!
 //! An [`event`] is identified, encoded and put into a chunk; chunks travel through the [`queue`]; the
 //! tables they end in are made by [`database`].
+//! [`field`] lists the names of its fields.
 //! [`day`] cuts time into the days of a project. [`dotenv`], [`settings`], [`telemetry`] and
 //! [`shutdown`] are what every process does alike.
 //!
@@ -11,6 +12,7 @@ pub mod database;
 pub mod day;
 pub mod dotenv;
 pub mod event;
+pub mod field;
 pub mod project;
 pub mod queue;
 pub mod settings;

@@ -141,7 +141,7 @@ fn holds_what_was_sent(event: &Event<'_>, sent: &Map<String, Value>) {
 fn properties_of(sent: &Map<String, Value>) -> Map<String, Value> {
     let names = ["properties", "payload", "metadata", "jsonDetails"];
     let mut expected = names.iter().find_map(|name| sent.get(*name)?.as_object()).cloned().unwrap_or_default();
-    for (name, value) in sent.iter().filter(|(name, _)| crate::ingest::parse::wire::Field::named(name.as_bytes()).is_none()) {
+    for (name, value) in sent.iter().filter(|(name, _)| rollcall_shared::field::Field::named(name.as_bytes()).is_none()) {
         expected.entry(name).or_insert_with(|| value.clone());
     }
     expected

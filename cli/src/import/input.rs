@@ -7,14 +7,10 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
+use rollcall_shared::field::Field;
 use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-
-/// Columns of a CSV file that hold JSON objects.
-const JSON_COLUMNS: [&str; 4] = ["properties", "payload", "metadata", "jsonDetails"];
-/// Columns of a CSV file in which digits alone are a number.
-const TIME_COLUMNS: [&str; 4] = ["occurred_at", "timestamp", "time", "ts"];
 
 /// Characters between the cells of a file that is called .csv all the same, and their names.
 const DELIMITERS: [(char, &str); 4] = [(',', "commas"), (';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
@@ -160,12 +156,13 @@ enum Cell<'a> {
 fn object<'a>(names: &'a [String], row: &'a csv::StringRecord) -> Result<BTreeMap<&'a str, Cell<'a>>, String> {
     let mut object = BTreeMap::new();
     for (name, cell) in names.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
-        let value = if JSON_COLUMNS.contains(&name.as_str()) {
-            Cell::Json(json(cell).map_err(|error| format!("{name} {}", not_json(&error)))?)
-        } else if TIME_COLUMNS.contains(&name.as_str()) && cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
-            json(cell).map_or(Cell::Text(cell), Cell::Json)
-        } else {
-            Cell::Text(cell)
+        let value = match Field::named(name.as_bytes()) {
+            Some((Field::Properties, _)) => Cell::Json(json(cell).map_err(|error| format!("{name} {}", not_json(&error)))?),
+            // Digits alone are a number.
+            Some((Field::OccurredAt, _)) if cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
+                json(cell).map_or(Cell::Text(cell), Cell::Json)
+            }
+            _ => Cell::Text(cell),
         };
         object.insert(name.as_str(), value);
     }

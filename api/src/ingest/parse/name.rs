@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt::{self, Write};
 
+use rollcall_shared::field::Field;
 use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 
 use crate::error::clipped;
-use crate::ingest::parse::wire::Field;
 
 /// A key of a JSON object.
 pub(crate) enum Name<'a> {

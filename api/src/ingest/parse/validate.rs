@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use rollcall_shared::event::{Event, Text, derived_id, parse_uuid};
+use rollcall_shared::field::Field;
 use serde_json::value::RawValue;
 
 use crate::error::{Problem, clipped};
@@ -12,7 +13,7 @@ use crate::ingest::parse::properties::{MAX_PROPERTIES_BYTES, merge, string_entry
 use crate::ingest::parse::text;
 use crate::ingest::parse::time::{self, TimeError};
 use crate::ingest::parse::value::{Unfit, find_unfit, is_deeper_than};
-use crate::ingest::parse::wire::{Fault, Field, Named, WireEvent};
+use crate::ingest::parse::wire::{Fault, Named, WireEvent};
 use crate::ingest::resend::BatchId;
 
 /// Longest event type and longest id of a user, session or account, in characters.

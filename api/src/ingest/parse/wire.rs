@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use rollcall_shared::field::Field;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -14,46 +15,6 @@ use crate::error::clipped;
 use crate::ingest::parse::agreement::agree;
 use crate::ingest::parse::name::{Name, NamesAs};
 use crate::ingest::parse::properties::MAX_PROPERTIES_BYTES;
-
-/// The fields of an event that have a meaning of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Field {
-    EventId,
-    EventType,
-    UserId,
-    AnonymousId,
-    SessionId,
-    AccountId,
-    OccurredAt,
-    Properties,
-}
-
-/// How many variants [`Field`] has.
-const FIELDS: usize = 8;
-
-/// Every name of every field; the first of each is the name that answers use.
-const NAMES: [(Field, &[&str]); FIELDS] = [
-    (Field::EventId, &["event_id", "eventId", "messageId", "uuid", "insert_id", "$insert_id"]),
-    (Field::EventType, &["event_type", "eventType", "event", "event_name", "type"]),
-    (Field::UserId, &["user_id", "userId", "distinct_id"]),
-    (Field::AnonymousId, &["anonymous_id", "anonymousId"]),
-    (Field::SessionId, &["session_id", "sessionId"]),
-    (Field::AccountId, &["account_id", "accountId"]),
-    (Field::OccurredAt, &["occurred_at", "timestamp", "time", "ts"]),
-    (Field::Properties, &["properties", "payload", "metadata", "jsonDetails"]),
-];
-
-impl Field {
-    /// The field of this name, and the name itself for as long as the program runs.
-    pub(crate) fn named(name: &[u8]) -> Option<(Self, &'static str)> {
-        NAMES.iter().find_map(|(field, names)| names.iter().find(|known| known.as_bytes() == name).map(|known| (*field, *known)))
-    }
-
-    /// The name that answers use.
-    pub(crate) fn name(self) -> &'static str {
-        NAMES[self as usize].1[0]
-    }
-}
 
 /// A value under the name that the client gave it.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +39,7 @@ pub(crate) const MAX_FAULTS: usize = 20;
 /// One event as it came.
 #[derive(Debug, Default)]
 pub(crate) struct WireEvent<'a> {
-    fields: [Option<Named<'a>>; FIELDS],
+    fields: [Option<Named<'a>>; Field::COUNT],
     /// Fields without a meaning of their own, in order.
     pub(crate) extra: Vec<(Cow<'a, str>, &'a RawValue)>,
     /// Bytes of their names and values. Past [`MAX_PROPERTIES_BYTES`] no more of them are kept.
@@ -220,13 +181,6 @@ impl<'de> Visitor<'de> for ReadEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_field_stands_at_its_place_in_the_table() {
-        for (place, (field, _)) in NAMES.iter().enumerate() {
-            assert_eq!(*field as usize, place);
-        }
-    }
 
     #[test]
     fn names_that_agree_are_one_and_names_that_differ_are_told() {
