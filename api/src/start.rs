@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::KeyRing;
 use crate::error::ApiError;
-use crate::ingest::{Budget, Lanes};
+use crate::ingest::{BatchPublisher, Ingestion};
 use crate::metrics;
 use crate::queue::confirmations::Confirmations;
 use crate::queue::publish::ChunkPublisher;
@@ -51,6 +51,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     let nats = connect::connect_in_background(&settings.nats.url, Role::Api).await?;
     let confirmations = Arc::new(Confirmations::default());
     let publisher = ChunkPublisher::new(nats.clone(), settings.publish_deadline, confirmations.clone());
+    let batches = BatchPublisher::new(nats.clone(), publisher.clone(), stop.clone());
     let settings = Arc::new(settings);
     let has_schema = Arc::new(AtomicBool::new(false));
     let preparation = Preparation { settings: settings.clone(), keys: keys.clone(), has_schema: has_schema.clone() };
@@ -59,8 +60,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         reads: ReadPool::new(reads, presence.clone(), settings.questions_per_project),
         presence,
         has_schema,
-        lanes: Arc::new(Lanes::new(publisher.clone())),
-        budget: Budget::new(settings.ingest_memory_bytes, settings.limits.max_body_bytes, settings.ingest_wait_timeout),
+        ingestion: Ingestion::new(&settings, batches, stop.clone()),
         queue: Queue::new(nats.clone(), confirmations),
         settings,
         metrics: metrics::begin(),
@@ -68,8 +68,6 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         publisher,
         stop,
         requests: TaskTracker::new(),
-        #[cfg(feature = "bench")]
-        publishes: true,
     };
     Ok((app, preparation))
 }

@@ -1,15 +1,18 @@
 //! What every handler shares.
+//!
+//! Handlers and extractors take the part that they need, through [`FromRef`].
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use axum::extract::FromRef;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rollcall_shared::database::Presence;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::KeyRing;
-use crate::ingest::{Budget, Lanes};
+use crate::ingest::Ingestion;
 use crate::queue::publish::ChunkPublisher;
 use crate::queue::state::Queue;
 use crate::read_pool::ReadPool;
@@ -28,15 +31,30 @@ pub(crate) struct AppState {
     pub(crate) nats: async_nats::Client,
     pub(crate) queue: Queue,
     pub(crate) publisher: ChunkPublisher,
-    /// Whether accepted events are published; see [`crate::run_without_publishing`].
-    #[cfg(feature = "bench")]
-    pub(crate) publishes: bool,
-    pub(crate) lanes: Arc<Lanes>,
-    pub(crate) budget: Budget,
+    pub(crate) ingestion: Ingestion,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) metrics: PrometheusHandle,
     /// Cancelled when the process is asked to stop.
     pub(crate) stop: CancellationToken,
     /// Counts the requests under way.
     pub(crate) requests: TaskTracker,
+}
+
+macro_rules! parts {
+    ($($field:ident: $part:ty),+ $(,)?) => {
+        $(impl FromRef<AppState> for $part {
+            fn from_ref(app: &AppState) -> Self {
+                app.$field.clone()
+            }
+        })+
+    };
+}
+
+parts! {
+    reads: ReadPool,
+    presence: Arc<Presence>,
+    nats: async_nats::Client,
+    queue: Queue,
+    ingestion: Ingestion,
+    keys: Arc<KeyRing>,
 }

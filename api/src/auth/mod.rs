@@ -9,7 +9,7 @@ mod key_ring;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
@@ -17,7 +17,6 @@ pub(crate) use self::grant::Project;
 use self::grant::Scope;
 pub(crate) use self::key_ring::KeyRing;
 use crate::error::ApiError;
-use crate::state::AppState;
 
 /// The scope to send events.
 pub(crate) struct Ingest;
@@ -49,12 +48,18 @@ pub(crate) struct Access<S> {
     scope: PhantomData<S>,
 }
 
-impl<S: RequiredScope> FromRequestParts<AppState> for Access<S> {
+impl<S, State> FromRequestParts<State> for Access<S>
+where
+    S: RequiredScope,
+    State: Send + Sync,
+    Arc<KeyRing>: FromRef<State>,
+{
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
         let key = key(&parts.headers).ok_or(ApiError::Unauthorized)?;
-        let grant = app.keys.grant_of(key).await?.ok_or(ApiError::Unauthorized)?;
+        let keys = Arc::<KeyRing>::from_ref(state);
+        let grant = keys.grant_of(key).await?.ok_or(ApiError::Unauthorized)?;
         if !grant.allows(S::SCOPE) {
             return Err(ApiError::Forbidden(S::SCOPE.name()));
         }

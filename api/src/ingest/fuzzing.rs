@@ -9,10 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
 use crate::ingest::body::encoding::Encoding;
+use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::payload::Format;
 use crate::ingest::parse::validate::Rules;
 use crate::ingest::prepare::{Lines, Prepared, prepare};
-use crate::ingest::resend::BatchId;
 use crate::settings::RequestLimits;
 
 const LIMITS: RequestLimits = RequestLimits { max_events: 100_000, max_body_bytes: 64 << 20 };

@@ -15,7 +15,7 @@ use crate::auth::{Access, Read};
 use crate::dead_letters::{DeadLetterStream, Letter};
 use crate::error::ApiError;
 use crate::extract::{Parameters, PathText};
-use crate::state::AppState;
+use crate::read_pool::ReadPool;
 
 /// Letters that are whole messages and are looked through for an event. There are few: a message
 /// that killed its workers, or that nobody could read.
@@ -51,26 +51,27 @@ struct Stored {
 
 /// `stored` with the days, `dead_lettered` with the letter, or `unknown`.
 pub(crate) async fn event(
-    State(app): State<AppState>,
+    State(reads): State<ReadPool>,
+    State(nats): State<async_nats::Client>,
     access: Access<Read>,
     PathText(event_id): PathText,
     parameters: Parameters,
 ) -> Result<Json<Answer>, ApiError> {
     parameters.finish()?;
-    let place = place(&app, access.project.id, identity(&event_id)).await?;
+    let place = place(&reads, &nats, access.project.id, identity(&event_id)).await?;
     Ok(Json(Answer { event_id, place }))
 }
 
-async fn place(app: &AppState, project: ProjectId, id: Uuid) -> Result<Place, ApiError> {
-    if let Some(stored) = stored(app, project, id).await? {
+async fn place(reads: &ReadPool, nats: &async_nats::Client, project: ProjectId, id: Uuid) -> Result<Place, ApiError> {
+    if let Some(stored) = stored(reads, project, id).await? {
         return Ok(Place::Stored(stored));
     }
-    let letter = dead_letter(app, project, id).await?;
+    let letter = dead_letter(nats, project, id).await?;
     Ok(letter.map_or(Place::Unknown, |letter| Place::DeadLettered { dead_letter: letter.summary() }))
 }
 
-async fn stored(app: &AppState, project: ProjectId, id: Uuid) -> Result<Option<Stored>, ApiError> {
-    let mut connection = app.reads.acquire(project).await?;
+async fn stored(reads: &ReadPool, project: ProjectId, id: Uuid) -> Result<Option<Stored>, ApiError> {
+    let mut connection = reads.acquire(project).await?;
     let rows = sqlx::query_file!("sql/pipeline/event_days.sql", project.0, id).fetch_all(&mut *connection).await?;
     connection.answered();
     let found = rows.len();
@@ -79,8 +80,8 @@ async fn stored(app: &AppState, project: ProjectId, id: Uuid) -> Result<Option<S
     Ok((found > 0).then_some(Stored { days, undated }))
 }
 
-async fn dead_letter(app: &AppState, project: ProjectId, id: Uuid) -> Result<Option<Letter>, ApiError> {
-    let stream = DeadLetterStream::open(&app.nats, project).await?;
+async fn dead_letter(nats: &async_nats::Client, project: ProjectId, id: Uuid) -> Result<Option<Letter>, ApiError> {
+    let stream = DeadLetterStream::open(nats, project).await?;
     if let Some(letter) = stream.next(&subjects_of_event(project, id), 1).await? {
         return Ok(Some(letter));
     }

@@ -1,11 +1,14 @@
 //! `GET /pipeline`: the queue, its consumer, the dead letters and the workers.
 
+use std::sync::Arc;
+
 use async_nats::jetstream::consumer::Info as ConsumerInfo;
 use async_nats::jetstream::stream::Info as StreamInfo;
 use axum::Json;
 use axum::extract::State;
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
+use rollcall_shared::database::Presence;
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::stream::{DLQ_STREAM, STREAM};
 use serde_json::{Value, json};
@@ -13,7 +16,8 @@ use serde_json::{Value, json};
 use crate::auth::{Access, Read};
 use crate::error::ApiError;
 use crate::extract::Parameters;
-use crate::state::AppState;
+use crate::queue::state::Queue;
+use crate::read_pool::ReadPool;
 
 /// How a worker is doing, by its own word.
 struct WorkerRow {
@@ -28,17 +32,19 @@ struct WorkerRow {
 
 /// The figures are of the whole installation: projects share its queue and its workers.
 pub(crate) async fn overview(
-    State(app): State<AppState>,
+    State(queue): State<Queue>,
+    State(reads): State<ReadPool>,
+    State(presence): State<Arc<Presence>>,
     access: Access<Read>,
     parameters: Parameters,
 ) -> Result<Json<Value>, ApiError> {
     parameters.finish()?;
     let (events, consumer, dead_letters, has_database, workers) = tokio::join!(
-        app.queue.stream(STREAM),
-        app.queue.consumer(),
-        app.queue.stream(DLQ_STREAM),
-        app.presence.is_there(),
-        workers(&app, access.project.id),
+        queue.stream(STREAM),
+        queue.consumer(),
+        queue.stream(DLQ_STREAM),
+        presence.is_there(),
+        workers(&reads, access.project.id),
     );
     let has_workers = workers.is_some();
     let workers = workers.unwrap_or_default();
@@ -47,7 +53,7 @@ pub(crate) async fn overview(
     Ok(Json(json!({
         "dependencies": {
             "postgres": if has_database { "up" } else { "down" },
-            "nats": app.queue.state().await.word(),
+            "nats": queue.state().await.word(),
         },
         "stream": events.as_ref().map(stream),
         "consumers": consumer.as_ref().map(|info| [consumer_figures(info)]),
@@ -59,9 +65,9 @@ pub(crate) async fn overview(
 }
 
 /// Workers that reported lately; `None` while PostgreSQL is away or busy.
-async fn workers(app: &AppState, project: ProjectId) -> Option<Vec<WorkerRow>> {
+async fn workers(reads: &ReadPool, project: ProjectId) -> Option<Vec<WorkerRow>> {
     let rows = async {
-        let mut connection = app.reads.acquire(project).await?;
+        let mut connection = reads.acquire(project).await?;
         let rows = sqlx::query_file_as!(WorkerRow, "sql/pipeline/worker_reports.sql").fetch_all(&mut *connection).await?;
         connection.answered();
         Ok::<_, ApiError>(rows)

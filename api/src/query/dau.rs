@@ -17,7 +17,7 @@ use super::source::Source;
 use crate::auth::{Access, Project, Read};
 use crate::error::ApiError;
 use crate::extract::Parameters;
-use crate::state::AppState;
+use crate::read_pool::ReadPool;
 
 /// How the period is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -116,7 +116,7 @@ impl Query {
 
 /// `GET /stats/dau`
 pub(crate) async fn dau(
-    State(app): State<AppState>,
+    State(reads): State<ReadPool>,
     access: Access<Read>,
     mut parameters: Parameters,
 ) -> Result<Json<Answer>, ApiError> {
@@ -125,8 +125,8 @@ pub(crate) async fn dau(
     let source = Source::take(&mut parameters);
     parameters.finish()?;
     let counts = match source {
-        Source::Rollups => from_rollups(&app, &access.project, &query).await?,
-        Source::Events => from_events(&app, &access.project, &query).await?,
+        Source::Rollups => from_rollups(&reads, &access.project, &query).await?,
+        Source::Events => from_events(&reads, &access.project, &query).await?,
     };
     Ok(Json(Answer { data: buckets(&query, fill, &counts), granularity: query.granularity }))
 }
@@ -149,11 +149,11 @@ fn buckets(query: &Query, fill: Fill, counts: &BTreeMap<Date, u64>) -> Vec<Bucke
         .collect()
 }
 
-async fn from_rollups(app: &AppState, project: &Project, query: &Query) -> Result<BTreeMap<Date, u64>, ApiError> {
+async fn from_rollups(reads: &ReadPool, project: &Project, query: &Query) -> Result<BTreeMap<Date, u64>, ApiError> {
     let Period { from, to } = query.period;
     // The users of a week are no sum of its days, so only days can do with counts.
     let want_bitmaps = query.granularity != Granularity::Day;
-    let mut connection = app.reads.acquire(project.id).await?;
+    let mut connection = reads.acquire(project.id).await?;
     let rows = sqlx::query_file!(
         "sql/stats/dau.sql",
         project.id.0,
@@ -180,9 +180,9 @@ async fn from_rollups(app: &AppState, project: &Project, query: &Query) -> Resul
     Ok(counts)
 }
 
-async fn from_events(app: &AppState, project: &Project, query: &Query) -> Result<BTreeMap<Date, u64>, ApiError> {
+async fn from_events(reads: &ReadPool, project: &Project, query: &Query) -> Result<BTreeMap<Date, u64>, ApiError> {
     let Period { from, to } = query.period;
-    let mut connection = app.reads.acquire(project.id).await?;
+    let mut connection = reads.acquire(project.id).await?;
     let rows = sqlx::query_file!(
         "sql/rows/dau.sql",
         project.id.0,

@@ -21,7 +21,7 @@ use super::window::{WindowType, Windows};
 use crate::auth::{Access, Project, Read};
 use crate::error::ApiError;
 use crate::extract::Parameters;
-use crate::state::AppState;
+use crate::read_pool::ReadPool;
 
 /// Days before this one have no events: 1970 began, in UTC, on this day west of Greenwich.
 const FIRST_DAY: Date = jiff::civil::date(1969, 12, 31);
@@ -95,7 +95,7 @@ type Counts = BTreeMap<(usize, usize), u64>;
 
 /// `GET /stats/retention`
 pub(crate) async fn retention(
-    State(app): State<AppState>,
+    State(reads): State<ReadPool>,
     access: Access<Read>,
     mut parameters: Parameters,
 ) -> Result<Json<Answer>, ApiError> {
@@ -103,8 +103,8 @@ pub(crate) async fn retention(
     let source = Source::take(&mut parameters);
     parameters.finish()?;
     let counts = match source {
-        Source::Rollups => from_rollups(&app, &access.project, &query).await?,
-        Source::Events => from_events(&app, &access.project, &query).await?,
+        Source::Rollups => from_rollups(&reads, &access.project, &query).await?,
+        Source::Events => from_events(&reads, &access.project, &query).await?,
     };
     let today = access.project.zone()?.calendar.today();
     let data = (0..query.cohorts).map(|index| answer(&query, index, &counts, today)).collect();
@@ -179,9 +179,9 @@ impl AllSeries {
     }
 }
 
-async fn from_rollups(app: &AppState, project: &Project, query: &Query) -> Result<Counts, ApiError> {
+async fn from_rollups(reads: &ReadPool, project: &Project, query: &Query) -> Result<Counts, ApiError> {
     let mut all = AllSeries::of(query);
-    load(app, project, query, &mut all).await?;
+    load(reads, project, query, &mut all).await?;
     let (Some(comers), Some(returners)) = (all.named(query.event_type.as_deref()), all.named(query.return_event_type.as_deref()))
     else {
         return Ok(Counts::new());
@@ -203,13 +203,13 @@ async fn from_rollups(app: &AppState, project: &Project, query: &Query) -> Resul
 }
 
 /// Unites the stored days into the windows of each series, as they arrive.
-async fn load(app: &AppState, project: &Project, query: &Query, all: &mut AllSeries) -> Result<(), ApiError> {
+async fn load(reads: &ReadPool, project: &Project, query: &Query, all: &mut AllSeries) -> Result<(), ApiError> {
     let last = query.windows.last(query.windows.len() - 1).to_sqlx();
     let numbers: Vec<i32> = (0..).take(all.0.len()).collect();
     let names: Vec<Option<String>> = all.0.iter().map(|series| series.name.clone()).collect();
     let from: Vec<_> = all.0.iter().map(|series| series.from.to_sqlx()).collect();
     let to = vec![last; all.0.len()];
-    let mut connection = app.reads.acquire(project.id).await?;
+    let mut connection = reads.acquire(project.id).await?;
     let mut rows = sqlx::query_file!("sql/stats/retention.sql", project.id.0, &numbers, &names as _, &from as _, &to as _)
         .fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
@@ -225,11 +225,11 @@ async fn load(app: &AppState, project: &Project, query: &Query, all: &mut AllSer
     Ok(())
 }
 
-async fn from_events(app: &AppState, project: &Project, query: &Query) -> Result<Counts, ApiError> {
+async fn from_events(reads: &ReadPool, project: &Project, query: &Query) -> Result<Counts, ApiError> {
     let windows = 0..query.windows.len();
     let from: Vec<_> = windows.clone().map(|window| query.windows.first(window).to_sqlx()).collect();
     let to: Vec<_> = windows.map(|window| query.windows.last(window).to_sqlx()).collect();
-    let mut connection = app.reads.acquire(project.id).await?;
+    let mut connection = reads.acquire(project.id).await?;
     let rows = sqlx::query_file!(
         "sql/rows/retention.sql",
         project.id.0,

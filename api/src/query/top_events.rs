@@ -10,7 +10,7 @@ use super::source::Source;
 use crate::auth::{Access, Read};
 use crate::error::ApiError;
 use crate::extract::Parameters;
-use crate::state::AppState;
+use crate::read_pool::ReadPool;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Answer {
@@ -25,7 +25,7 @@ struct Count {
 
 /// `GET /stats/top-events`
 pub(crate) async fn top_events(
-    State(app): State<AppState>,
+    State(reads): State<ReadPool>,
     access: Access<Read>,
     mut parameters: Parameters,
 ) -> Result<Json<Answer>, ApiError> {
@@ -36,7 +36,7 @@ pub(crate) async fn top_events(
     let project = &access.project;
     let (from, to) = (period.from.to_sqlx(), period.to.to_sqlx());
     let zone = project.zone()?;
-    let mut connection = app.reads.acquire(project.id).await?;
+    let mut connection = reads.acquire(project.id).await?;
     let data = match source {
         Source::Rollups => {
             sqlx::query_file_as!(Count, "sql/stats/top_events.sql", project.id.0, from as _, to as _, limit)

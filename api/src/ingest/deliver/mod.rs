@@ -2,4 +2,5 @@
 
 pub(crate) mod compress;
 pub(crate) mod lane;
+pub(crate) mod trace;
 pub(crate) mod wait;

@@ -1,6 +1,7 @@
 //! Parsing: a body becomes events, and each event a line that can be stored, or problems.
 
 pub(crate) mod agreement;
+pub(crate) mod batch_id;
 pub(crate) mod name;
 pub(crate) mod payload;
 pub(crate) mod properties;
