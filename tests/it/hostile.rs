@@ -70,6 +70,8 @@ async fn a_deep_value_is_refused_for_its_depth() {
     let objects = format!(r#""payload":{}1{}"#, r#"{"\u0041":"#.repeat(5_000), "}".repeat(5_000));
     assert_eq!(refused(&app, "objects", event(&objects)).await[0]["code"], "too_deep");
     assert_eq!(refused(&app, "no event", nested(2, &nested(4_000_000, "\"\\u0041\""))).await[0]["code"], "not_an_object");
+    // The parser's own error would repeat the text.
+    assert_eq!(refused(&app, "one long text", format!("\"{}\"", "x".repeat(8 << 20))).await[0]["code"], "not_an_object");
 }
 
 #[tokio::test(flavor = "multi_thread")]

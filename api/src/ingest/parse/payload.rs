@@ -111,8 +111,15 @@ impl<'a> Cutter<'_, 'a> {
         if text.trim_ascii().is_empty() {
             return Ok(());
         }
-        if self.reading.one_by_one {
+        // The parser's error about a value of another type would repeat that value, however long it is.
+        let is_container = text.trim_ascii_start().starts_with(['{', '[']);
+        if self.reading.one_by_one || !is_container {
             check(text).map_err(|error| PayloadError::Syntax(error.to_string()))?;
+        }
+        if !is_container {
+            self.count()?;
+            (self.sink)(Ok(WireEvent::no_object()));
+            return Ok(());
         }
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let result = Document(self).deserialize(&mut deserializer).and_then(|()| deserializer.end());
