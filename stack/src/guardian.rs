@@ -28,7 +28,7 @@ impl Guardian {
         command.args(["-c", include_str!("guardian.sh"), "rollcall-guardian", &pid.to_string()]);
         for step in plan {
             let signal = step.signal.as_str().trim_start_matches("SIG");
-            command.args([signal, &step.patience.as_secs().to_string()]);
+            command.args([signal, &step.timeout.as_secs().to_string()]);
         }
         // A group of its own, so that a terminal's Ctrl-C does not reach it; "/", so that it keeps no
         // folder from being removed; no output, so that nobody waits for the end of it.

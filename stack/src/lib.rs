@@ -12,7 +12,7 @@
 //! - `process` runs one server under its `guardian`, the shell that stops the server when this
 //!   process is killed; `plan` is how a server is told to stop.
 //! - `scratch` is the folder of an ephemeral stack.
-//! - `log`, `port`, `secret` and `patience` are what their names say.
+//! - `log`, `port`, `secret` and `wait` are what their names say.
 
 mod account;
 mod cluster;
@@ -23,7 +23,6 @@ mod log;
 mod nats;
 mod nats_program;
 mod orphan;
-mod patience;
 mod plan;
 mod port;
 mod postgres;
@@ -33,6 +32,7 @@ mod scratch;
 mod search;
 mod secret;
 mod stack;
+mod wait;
 
 pub use error::StackError;
 pub use nats::{NatsServer, NatsUser};

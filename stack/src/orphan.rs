@@ -13,8 +13,8 @@ use nix::unistd::Pid;
 
 use crate::StackError;
 use crate::folder::Folder;
-use crate::patience::wait_for;
 use crate::plan::Step;
+use crate::wait::wait_for;
 
 /// The file that names the server's process.
 const PID_FILE: &str = "pid";
@@ -39,7 +39,7 @@ pub(crate) fn stop(folder: &Folder, plan: &[Step]) {
     for step in plan {
         // It fails only if the process is gone, which is what was wanted.
         let _ = signal::kill(Pid::from_raw(pid), step.signal);
-        if wait_for(step.patience, || (!belongs_to(pid, folder)).then_some(())).is_some() {
+        if wait_for(step.timeout, || (!belongs_to(pid, folder)).then_some(())).is_some() {
             return;
         }
     }

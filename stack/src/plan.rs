@@ -8,12 +8,12 @@ use nix::sys::signal::Signal;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) signal: Signal,
-    pub(crate) patience: Duration,
+    pub(crate) timeout: Duration,
 }
 
 impl Step {
-    pub(crate) const fn new(signal: Signal, patience_secs: u64) -> Self {
-        Self { signal, patience: Duration::from_secs(patience_secs) }
+    pub(crate) const fn new(signal: Signal, timeout_secs: u64) -> Self {
+        Self { signal, timeout: Duration::from_secs(timeout_secs) }
     }
 }
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::folder::Folder;
 use crate::log::ServerLog;
-use crate::patience::wait_for;
 use crate::postgres_program::PostgresPrograms;
 use crate::process::{Launch, ServerProcess};
+use crate::wait::wait_for;
 use crate::{Search, StackError, cluster, orphan, plan, port};
 
 /// Recovery after a kill reads at most `max_wal_size` again; more than this is a fault.

@@ -17,8 +17,8 @@ use nix::unistd::Pid;
 use crate::folder::Folder;
 use crate::guardian::Guardian;
 use crate::log::ServerLog;
-use crate::patience::wait_for;
 use crate::plan::Step;
+use crate::wait::wait_for;
 use crate::{StackError, orphan};
 
 /// Waits for leave to begin, then becomes the server. If this process dies first, the wait ends
@@ -122,7 +122,7 @@ impl ServerProcess {
                 return;
             }
             self.send(step.signal);
-            if wait_for(step.patience, || self.has_ended().then_some(())).is_none() {
+            if wait_for(step.timeout, || self.has_ended().then_some(())).is_none() {
                 tracing::warn!(server = self.server, signal = %step.signal, "the server did not stop at this signal");
             }
         }

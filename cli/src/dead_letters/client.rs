@@ -1,4 +1,4 @@
-//! The API's `/admin/dead-letters`, asked with patience: every change may be repeated.
+//! The API's `/admin/dead-letters`. Requests are retried, because every change may be repeated.
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
