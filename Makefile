@@ -26,10 +26,14 @@ run: prepare ## Build and run everything on 127.0.0.1:8000 with sample data
 build: ## Build all binaries for use
 	$(CARGO) build --locked --release -p rollcall-cli -p rollcall-api -p rollcall-worker
 
+# Tells what begins and how long it took: $(call timed,what,command). Cargo adds the time of each suite.
+timed = echo "make: $(1)"; begin=$$(date +%s); $(2) && echo "make: $(1): $$(($$(date +%s) - begin)) s"
+
 .PHONY: test
 test: prepare ## Run every test, against real servers
-	$(CARGO) build --locked --workspace
-	$(CARGO) test --locked --workspace
+	@$(call timed,build the programs,$(CARGO) build --locked --workspace --bins)
+	@$(call timed,build the tests,$(CARGO) test --locked --workspace --no-run)
+	@$(call timed,run the tests,$(CARGO) test --locked --workspace)
 
 SECONDS ?= 60
 SEED ?= 1
