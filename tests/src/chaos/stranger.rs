@@ -18,8 +18,7 @@ const PARTITIONS: &str = "
         end loop;
     end $$";
 /// Tables, and how they are locked: as by an index build, and as by a migration.
-const TABLES: [&str; 7] = [
-    PARTITIONS,
+const TABLES: [&str; 6] = [
     "lock table events in share mode",
     "lock table events in access exclusive mode",
     "lock table event_ids in share mode",
@@ -32,12 +31,11 @@ const ROWS: [&str; 2] = ["select from projects for update", "select from trouble
 /// So many events that were just sent, or will be next, are claimed.
 const CLAIMED: u64 = 40;
 
-/// Locks a table, lets it go, and locks it again.
+/// Locks a table, lets it go, and locks the partitions of `events` when workers write the backlog.
 pub(crate) async fn lock_tables(fleet: &Fleet, fault: Fault) {
-    let lock = TABLES[fault.draw % TABLES.len()];
-    hold(fleet, lock, fault).await;
+    hold(fleet, TABLES[fault.draw % TABLES.len()], fault).await;
     tokio::time::sleep(fault.pause()).await;
-    hold(fleet, lock, fault).await;
+    hold(fleet, PARTITIONS, fault).await;
 }
 
 /// Locks rows.
