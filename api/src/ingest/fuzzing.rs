@@ -250,6 +250,26 @@ mod tests {
         }
     }
 
+    /// What fuzzing found once is looked at by every test run.
+    #[test]
+    fn the_corpus_of_the_fuzz_targets_holds() {
+        let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+        let inputs = |target: &str| {
+            let files = std::fs::read_dir(corpus.join(target)).unwrap();
+            files.map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect::<Vec<_>>()
+        };
+        let (bodies, compressed) = (inputs("ingest"), inputs("decompress"));
+        assert!(bodies.len() > 10 && compressed.len() > 3);
+        for input in &bodies {
+            let [format, body @ ..] = &input[..] else { continue };
+            judge(body, *format == b'n');
+        }
+        for input in &compressed {
+            let [encoding, body @ ..] = &input[..] else { continue };
+            decompress(*encoding, body);
+        }
+    }
+
     #[test]
     fn a_body_that_nobody_waits_for_is_not_read_to_its_end() {
         let cancel = CancellationToken::new();
