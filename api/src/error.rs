@@ -16,12 +16,9 @@ use crate::queue::publish::NotDurable;
 /// One thing that is wrong with an event or a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
-    /// The event's place in the batch, from 0; absent for parameters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) index: Option<usize>,
-    /// The event's id as far as it could be read; absent for parameters.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) event_id: Option<Option<String>>,
+    /// The event; absent for parameters.
+    #[serde(flatten)]
+    pub(crate) event: Option<EventPlace>,
     /// The field as the client named it, with the path inside it.
     pub(crate) field: String,
     /// Stable, for programs.
@@ -30,10 +27,19 @@ pub(crate) struct Problem {
     pub(crate) message: String,
 }
 
+/// Which event of a batch has a problem.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct EventPlace {
+    /// Its place in the batch, from 0.
+    pub(crate) index: usize,
+    /// Its id, if it could be read.
+    pub(crate) event_id: Option<String>,
+}
+
 impl Problem {
     /// A problem with something that belongs to no event.
     pub(crate) fn of_parameter(field: &str, code: &'static str, message: impl Into<String>) -> Self {
-        Self { index: None, event_id: None, field: clipped(field).into_owned(), code, message: message.into() }
+        Self { event: None, field: clipped(field).into_owned(), code, message: message.into() }
     }
 }
 

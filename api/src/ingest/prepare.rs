@@ -8,7 +8,7 @@ use std::thread::{self, Scope};
 use rollcall_shared::queue::chunk::{Chunk, ChunkWriter};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{ApiError, Problem};
+use crate::error::{ApiError, EventPlace, Problem};
 use crate::ingest::deliver::compress::Compressor;
 use crate::ingest::parse::payload::{self, Format, PayloadError, Reading};
 use crate::ingest::parse::validate::{Rules, validate};
@@ -142,8 +142,7 @@ impl<'r, 'scope, 'env> Batch<'r, 'scope, 'env> {
         let judged = match event {
             Ok(wire) => validate(&wire, index, self.rules, &mut self.lines),
             Err(message) => Err(vec![Problem {
-                index: Some(index),
-                event_id: Some(None),
+                event: Some(EventPlace { index, event_id: None }),
                 field: String::new(),
                 code: "invalid_json",
                 message,

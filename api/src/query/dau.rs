@@ -141,16 +141,16 @@ pub(super) fn empty_answer(mut parameters: Parameters, today: Date) {
 }
 
 fn buckets(query: &Query, fill: Fill, counts: &BTreeMap<Date, u64>) -> Vec<Bucket> {
-    let first = query.granularity.bucket(query.period.from);
+    let first = query.granularity.bucket(query.period.from());
     std::iter::successors(Some(first), |bucket| query.granularity.next(*bucket))
-        .take_while(|bucket| *bucket <= query.period.to)
+        .take_while(|bucket| *bucket <= query.period.to())
         .map(|date| Bucket { date, unique_users: counts.get(&date).copied().unwrap_or(0) })
         .filter(|bucket| fill == Fill::Zero || bucket.unique_users > 0)
         .collect()
 }
 
 async fn from_rollups(reads: &ReadPool, project: &Project, query: &Query) -> Result<BTreeMap<Date, u64>, ApiError> {
-    let Period { from, to } = query.period;
+    let (from, to) = (query.period.from(), query.period.to());
     // The users of a week are no sum of its days, so only days can do with counts.
     let want_bitmaps = query.granularity != Granularity::Day;
     let mut connection = reads.acquire(project.id).await?;
@@ -181,7 +181,7 @@ async fn from_rollups(reads: &ReadPool, project: &Project, query: &Query) -> Res
 }
 
 async fn from_events(reads: &ReadPool, project: &Project, query: &Query) -> Result<BTreeMap<Date, u64>, ApiError> {
-    let Period { from, to } = query.period;
+    let (from, to) = (query.period.from(), query.period.to());
     let mut connection = reads.acquire(project.id).await?;
     let rows = sqlx::query_file!(
         "sql/rows/dau.sql",

@@ -20,7 +20,7 @@ pub fn take(query: &str) {
     parameters.number("limit", 10, 1..=100);
     Source::take(&mut parameters);
     if parameters.finish().is_ok() {
-        assert!(period.from <= period.to, "{period:?}");
+        assert!(period.from() <= period.to(), "{period:?}");
     }
     if let Ok(parameters) = Parameters::of(&uri) {
         dau::empty_answer(parameters, today);

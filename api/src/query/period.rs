@@ -17,27 +17,61 @@ const DEFAULT_DAYS: i32 = 30;
 /// Days from `from` to `to`, both inclusive, at most 1100 of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Period {
-    pub(super) from: Date,
-    pub(super) to: Date,
+    from: Date,
+    to: Date,
+}
+
+/// Why two days do not make a period.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PeriodError {
+    /// The first day is after the last.
+    Reversed,
+    /// There are more than [`MAX_DAYS`] days.
+    TooLong,
 }
 
 impl Period {
-    /// Takes `from` and `to`, also as `from_date` and `to_date`; the last 30 days when absent.
+    /// Takes `from` and `to`, also as `from_date` and `to_date`; the last 30 days when absent, or when
+    /// a problem with them was recorded.
     pub(super) fn take(parameters: &mut Parameters, today: Date) -> Self {
         let from = parameters.date(&FROM);
         let to = parameters.date(&TO).unwrap_or(today);
-        let from = from.unwrap_or_else(|| to.saturating_sub((DEFAULT_DAYS - 1).days()));
-        // Held against the default of a bad date, the other would be blamed for it.
+        // Compared with the default for an invalid date, the valid one would be blamed for it.
         if parameters.has_problem(&FROM) || parameters.has_problem(&TO) {
-            return Self { from, to };
+            return Self::ending(today);
         }
-        let (from_name, to_name) = (parameters.name_of(&FROM), parameters.name_of(&TO));
-        if from > to {
-            parameters.problem(from_name, "out_of_range", format!("must not be after {to_name}"));
-        } else if days_between(from, to) >= MAX_DAYS {
-            parameters.problem(from_name, "out_of_range", format!("the period must be 1 to {MAX_DAYS} days"));
+        let period = from.map_or(Ok(Self::ending(to)), |from| Self::new(from, to));
+        period.unwrap_or_else(|error| {
+            let message = match error {
+                PeriodError::Reversed => format!("must not be after {}", parameters.name_of(&TO)),
+                PeriodError::TooLong => format!("the period must be 1 to {MAX_DAYS} days"),
+            };
+            parameters.problem(parameters.name_of(&FROM), "out_of_range", message);
+            Self::ending(today)
+        })
+    }
+
+    fn new(from: Date, to: Date) -> Result<Self, PeriodError> {
+        match days_between(from, to) {
+            days if days < 0 => Err(PeriodError::Reversed),
+            days if days >= MAX_DAYS => Err(PeriodError::TooLong),
+            _ => Ok(Self { from, to }),
         }
-        Self { from, to }
+    }
+
+    /// The last 30 days up to and including this one.
+    fn ending(to: Date) -> Self {
+        Self { from: to.saturating_sub((DEFAULT_DAYS - 1).days()), to }
+    }
+
+    /// The first day.
+    pub(super) fn from(self) -> Date {
+        self.from
+    }
+
+    /// The last day, which is never before the first.
+    pub(super) fn to(self) -> Date {
+        self.to
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) async fn top_events(
     let source = Source::take(&mut parameters);
     parameters.finish()?;
     let project = &access.project;
-    let (from, to) = (period.from.to_sqlx(), period.to.to_sqlx());
+    let (from, to) = (period.from().to_sqlx(), period.to().to_sqlx());
     let zone = project.zone()?;
     let mut connection = reads.acquire(project.id).await?;
     let data = match source {

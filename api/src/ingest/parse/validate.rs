@@ -8,7 +8,7 @@ use rollcall_shared::event::{Event, Text, derived_id, parse_uuid};
 use rollcall_shared::field::Field;
 use serde_json::value::RawValue;
 
-use crate::error::{Problem, clipped};
+use crate::error::{EventPlace, Problem, clipped};
 use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::properties::{MAX_PROPERTIES_BYTES, merge, string_entry, without_line_breaks};
 use crate::ingest::parse::text;
@@ -63,7 +63,7 @@ pub(crate) fn validate<'a>(
     if [Field::UserId, Field::AnonymousId, Field::SessionId].iter().all(|field| wire.get(*field).is_none()) {
         judge.report("user_id", "required", "at least one of user_id, anonymous_id and session_id is required");
     }
-    let sent_time_us = wire.get(Field::OccurredAt).map(|named| judge.time(named));
+    let sent_time_us = wire.get(Field::OccurredAt).and_then(|named| judge.time(named));
     let properties = judge.properties(wire);
 
     let (Some(event_type), Some(properties), true) = (event_type, properties, judge.problems.is_empty()) else {
@@ -100,7 +100,7 @@ impl Judge<'_> {
     fn report(&mut self, field: &str, code: &'static str, message: &str) {
         if self.problems.len() < MAX_PROBLEMS {
             let field = clipped(field).into_owned();
-            self.problems.push(Problem { index: None, event_id: None, field, code, message: message.to_owned() });
+            self.problems.push(Problem { event: None, field, code, message: message.to_owned() });
         }
     }
 
@@ -118,8 +118,8 @@ impl Judge<'_> {
     }
 
     fn verdict(self, index: usize, event_id: Option<&str>) -> Vec<Problem> {
-        let place = |problem| Problem { index: Some(index), event_id: Some(event_id.map(str::to_owned)), ..problem };
-        self.problems.into_iter().map(place).collect()
+        let event = EventPlace { index, event_id: event_id.map(str::to_owned) };
+        self.problems.into_iter().map(|problem| Problem { event: Some(event.clone()), ..problem }).collect()
     }
 
     /// A string that PostgreSQL can hold.
@@ -190,8 +190,8 @@ impl Judge<'_> {
         None
     }
 
-    /// The instant in microseconds; 0 stands for one that was reported as wrong.
-    fn time(&mut self, named: Named<'_>) -> i64 {
+    /// The instant in microseconds since 1970; `None` if it was reported as wrong.
+    fn time(&mut self, named: Named<'_>) -> Option<i64> {
         let json = named.value.get();
         let result = match json.as_bytes().first() {
             Some(b'"') => {
@@ -201,18 +201,18 @@ impl Judge<'_> {
             _ => Err(TimeError::Syntax),
         };
         match result {
-            Ok(instant_us) => instant_us,
+            Ok(instant_us) => Some(instant_us),
             Err(TimeError::Syntax) => {
                 self.report(
                     named.name,
                     "invalid_time",
                     "must be RFC 3339, such as 2025-10-01T10:00:00Z, or Unix seconds or milliseconds as a number",
                 );
-                0
+                None
             }
             Err(TimeError::OutOfRange) => {
                 self.report(named.name, "out_of_range", "must lie between 1970-01-01 and 24 hours ahead of now");
-                0
+                None
             }
         }
     }
