@@ -1,6 +1,6 @@
 //! Clients that hold connections or invent names harm nobody else.
 
-use rollcall_tests::{App, AppOptions, KEY, event, eventually};
+use rollcall_tests::{App, AppOptions, KEY, event, wait_until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -25,7 +25,7 @@ async fn send(app: &App, bytes: &str) -> TcpStream {
 async fn rest(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     // A reset is an end too.
-    let read = tokio::time::timeout(rollcall_tests::DEADLINE, stream.read_to_end(&mut answer)).await;
+    let read = tokio::time::timeout(rollcall_tests::WAIT_TIMEOUT, stream.read_to_end(&mut answer)).await;
     let _ = read.expect("the server closes the connection");
     String::from_utf8(answer).unwrap()
 }
@@ -80,7 +80,7 @@ async fn idle_connections_make_room_for_new_clients() {
         let sent = fresh.post(format!("{}/events", app.url)).header("X-API-Key", KEY).json(&one).send().await.unwrap();
         assert_eq!(sent.status(), 202);
     }
-    eventually("most are closed", async || {
+    wait_until("most are closed", async || {
         let mut open = 0;
         for stream in &idle {
             open += usize::from(!is_closed(stream).await);
@@ -106,7 +106,7 @@ async fn a_client_past_the_most_connections_with_requests_is_refused_until_one_e
     assert!(answer.starts_with("HTTP/1.1 503") && answer.contains("retry-after: 1") && answer.contains("overloaded"), "{answer}");
     busy.pop();
     let health = "GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-    eventually("there is a place", async || {
+    wait_until("there is a place", async || {
         let mut stream = connect(&app).await;
         // A refused connection may be reset while it is written to.
         let _ = stream.write_all(health.as_bytes()).await;

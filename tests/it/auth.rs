@@ -60,7 +60,7 @@ async fn projects_do_not_see_each_other() {
     let request = app.http.post(format!("{}/events", app.url)).header("X-API-Key", "other-key");
     let body = json!([event("same", "bob", "signup", "2025-10-01T10:00:00Z")]);
     assert_eq!(request.json(&body).send().await.unwrap().status(), 202);
-    app.drained().await;
+    app.wait_until_stored().await;
     let days = "from=2025-10-01&to=2025-10-01";
     assert_eq!(app.ask(&format!("/stats/top-events?{days}")).await, json!({"data": [{"event_type": "login", "count": 1}]}));
     let request = app.http.get(format!("{}/stats/top-events?{days}", app.url)).header("X-API-Key", "other-key");
@@ -76,7 +76,7 @@ async fn a_revoked_key_stops_working_within_five_seconds() {
     assert_eq!(status(&app, "/stats/dau", &key).await, 200);
     sqlx::query("update api_keys set revoked_at = now()").execute(&app.pool).await.unwrap();
     let revoked = async || (status(&app, "/stats/dau", &key).await == 401).then_some(());
-    rollcall_tests::eventually("the key is refused", revoked).await;
+    rollcall_tests::wait_until("the key is refused", revoked).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +87,7 @@ async fn days_are_cut_in_the_time_zone_of_the_project() {
     let body = json!([event("a", "ada", "t", "2025-10-01T23:30:00Z"), event("b", "bob", "t", "2025-10-01T21:30:00Z")]);
     let request = app.http.post(format!("{}/events", app.url)).header("X-API-Key", "berlin-key");
     assert_eq!(request.json(&body).send().await.unwrap().status(), 202);
-    app.drained().await;
+    app.wait_until_stored().await;
     for source in ["rollups", "events"] {
         let url = format!("{}/stats/dau?from=2025-10-01&to=2025-10-02&source={source}", app.url);
         let answer: Value = app.http.get(url).header("X-API-Key", "berlin-key").send().await.unwrap().json().await.unwrap();

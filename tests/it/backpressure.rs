@@ -2,7 +2,7 @@
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use rollcall_tests::{App, AppOptions, KEY, event, eventually};
+use rollcall_tests::{App, AppOptions, KEY, event, wait_until};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -36,7 +36,7 @@ async fn a_full_stream_is_told_and_recovers_by_itself() {
     assert_eq!(refused.headers()["retry-after"], "10");
     assert_eq!(refused.json::<Value>().await.unwrap()["code"], "queue_full");
     // Small batches may fit where a large one did not.
-    eventually("the API is not ready", async || {
+    wait_until("the API is not ready", async || {
         app.post("/events", &[], bulky(accepted + 500).to_string()).await;
         (app.get("/health/ready").await.0 == 503).then_some(())
     })
@@ -47,10 +47,10 @@ async fn a_full_stream_is_told_and_recovers_by_itself() {
 
     let (mut worker, _) = app.process("worker");
     worker.start();
-    app.drained().await;
-    app.ready().await;
+    app.wait_until_stored().await;
+    app.wait_until_all_ready().await;
     app.send(&bulky(accepted)).await;
-    app.drained().await;
+    app.wait_until_stored().await;
     let stored: Vec<String> =
         sqlx::query_scalar("select distinct client_event_id from events").fetch_all(&app.pool).await.unwrap();
     let missing = (0..accepted + 500).filter(|n| !stored.contains(&format!("e{n}"))).count();
@@ -83,14 +83,14 @@ async fn a_queue_that_hangs_is_told_within_the_deadline_and_recovers_by_itself()
     let (status, answer) = app.get("/health/ready").await;
     assert_eq!((status, &answer["status"]), (503, &json!("not ready")), "{answer}");
     kill(nats, Signal::SIGCONT).unwrap();
-    eventually("events are accepted again", async || (app.post("/events", &[], small.clone()).await.0 == 202).then_some(()))
+    wait_until("events are accepted again", async || (app.post("/events", &[], small.clone()).await.0 == 202).then_some(()))
         .await;
     for key in [key, "my own"] {
         let (status, accepted) = app.post("/events", &[("Idempotency-Key", key)], nameless.clone()).await;
         assert_eq!((status, &accepted["events_count"]), (202, &json!(2)));
     }
-    app.ready().await;
-    app.drained().await;
+    app.wait_until_all_ready().await;
+    app.wait_until_stored().await;
     let nameless: i64 = sqlx::query_scalar(
         "select count(*) from events join event_types on event_types.id = events.event_type_id where name = 'nameless'",
     )
@@ -118,7 +118,7 @@ async fn a_queue_that_answers_and_stores_nothing_is_told_and_recovers_by_itself(
     assert_eq!(answer["reasons"], json!(["the stream EVENTS does not confirm events; nats-server's log has the cause"]));
     config.subjects = subjects;
     jetstream.update_stream(&config).await.unwrap();
-    app.ready().await;
+    app.wait_until_all_ready().await;
     assert_eq!(app.post("/events", &[], one.clone()).await.0, 202);
 }
 
@@ -145,7 +145,7 @@ async fn memory_is_bounded_and_clients_that_break_off_give_theirs_back() {
     }
     let one = json!([event("one", "u", "t", "2026-03-01T10:00:00Z")]).to_string();
     let large = format!("{one}{}", " ".repeat(1 << 19));
-    let response = eventually("there is no room", async || {
+    let response = wait_until("there is no room", async || {
         let request = app.http.post(format!("{}/events", app.url)).header("X-API-Key", KEY);
         let response = request.header("Content-Type", "application/json").body(large.clone()).send().await.unwrap();
         (response.status() == 503).then_some(response)
@@ -155,8 +155,8 @@ async fn memory_is_bounded_and_clients_that_break_off_give_theirs_back() {
     assert_eq!(response.json::<Value>().await.unwrap()["code"], "overloaded");
     assert_eq!(app.post("/events", &[], one.clone()).await.0, 202, "there is always room for a small batch");
     drop(halves);
-    eventually("there is room again", async || (app.post("/events", &[], large.clone()).await.0 == 202).then_some(())).await;
-    app.drained().await;
+    wait_until("there is room again", async || (app.post("/events", &[], large.clone()).await.0 == 202).then_some(())).await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 1, "half a body is no event");
 }
 
@@ -165,7 +165,7 @@ async fn clients_that_break_off_leave_no_connection_behind() {
     let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
     let (mut api, url) = app.process("api");
     api.start();
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     let files = || std::fs::read_dir(format!("/proc/{}/fd", api.pid().unwrap())).unwrap().count();
     let before = files();
     let mut most = before;
@@ -174,7 +174,7 @@ async fn clients_that_break_off_leave_no_connection_behind() {
         most = most.max(files());
     }
     assert!(most > before, "the connections were there");
-    eventually("no connection is left", async || (files() <= before).then_some(())).await;
+    wait_until("no connection is left", async || (files() <= before).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,7 +224,7 @@ async fn a_large_body_that_takes_too_long_makes_room_for_those_that_wait() {
         }
     });
     let large = format!("{}{}", json!([event("one", "u", "t", "2026-03-01T10:00:00Z")]), " ".repeat(1 << 19));
-    eventually("the large body is accepted", async || (app.post("/events", &[], large.clone()).await.0 == 202).then_some(()))
+    wait_until("the large body is accepted", async || (app.post("/events", &[], large.clone()).await.0 == 202).then_some(()))
         .await;
-    eventually("the slow one is closed", async || drip.is_finished().then_some(())).await;
+    wait_until("the slow one is closed", async || drip.is_finished().then_some(())).await;
 }

@@ -1,7 +1,7 @@
 //! Large batches: a hundred thousand events in one request, twice; and batches that look all new.
 
 use rollcall_shared::project::ProjectId;
-use rollcall_tests::{App, AppOptions, KEY, eventually};
+use rollcall_tests::{App, AppOptions, KEY, wait_until};
 use rollcall_worker::bulk::{Lines, Loader};
 use serde_json::{Value, json};
 
@@ -41,7 +41,7 @@ async fn a_hundred_thousand_events_are_stored_once_however_often_they_are_sent()
             app.http.post(format!("{}/events", app.url)).header("X-API-Key", KEY).header("Content-Type", "application/x-ndjson");
         let answer: Value = request.body(body.clone()).send().await.unwrap().json().await.unwrap();
         assert_eq!(answer["events_count"], 100_000);
-        app.drained().await;
+        app.wait_until_stored().await;
     };
     send().await;
     assert_eq!(app.stored().await, 100_000);
@@ -51,7 +51,7 @@ async fn a_hundred_thousand_events_are_stored_once_however_often_they_are_sent()
     send().await;
     assert_eq!(app.stored().await, 100_000);
     assert_eq!(answers(&app).await, first);
-    app.compacted().await;
+    app.wait_until_compacted().await;
     assert_eq!(answers(&app).await, first);
     assert_ne!(first[3]["data"], json!([]));
 }
@@ -94,7 +94,7 @@ async fn a_batch_that_looked_all_new_and_is_not_is_stored_once() {
     let stored: (i64, i64, i64) = sqlx::query_as(counts).fetch_one(&app.pool).await.unwrap();
     assert_eq!(stored, (distinct, distinct, distinct));
     let rolled_back = "select xact_rollback from pg_stat_database where datname = current_database()";
-    eventually("some guess was wrong", async || {
+    wait_until("some guess was wrong", async || {
         let count: i64 = sqlx::query_scalar(rolled_back).fetch_one(&app.pool).await.unwrap();
         (count > 0).then_some(())
     })

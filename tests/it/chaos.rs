@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use rollcall_tests::chaos::{FaultKind, Plan, run, table};
 
 /// Runs with a few kinds of fault, so that each of them comes in a short time.
-async fn promises_are_kept(seed: u64, secs: u64, faults: &[FaultKind]) {
+async fn assert_promises_are_kept(seed: u64, secs: u64, faults: &[FaultKind]) {
     let folder = tempfile::tempdir().unwrap();
     let plan = Plan { seed, duration: Duration::from_secs(secs), faults: faults.to_vec(), folder: folder.path().to_owned() };
     let report = run(&plan, &ProgressBar::hidden()).await;
@@ -18,23 +18,23 @@ async fn promises_are_kept(seed: u64, secs: u64, faults: &[FaultKind]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_when_processes_are_killed() {
     use FaultKind::{KillApi, KillNats, KillPostgres, KillWorker, StopApi, StopWorker};
-    promises_are_kept(1, 12, &[KillApi, KillNats, KillPostgres, KillWorker, StopApi, StopWorker]).await;
+    assert_promises_are_kept(1, 12, &[KillApi, KillNats, KillPostgres, KillWorker, StopApi, StopWorker]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_over_a_bad_network() {
     use FaultKind::{Cut, PauseApi, PauseWorker, Refuse, Slow, Stall};
-    promises_are_kept(2, 12, &[Cut, PauseApi, PauseWorker, Refuse, Slow, Stall]).await;
+    assert_promises_are_kept(2, 12, &[Cut, PauseApi, PauseWorker, Refuse, Slow, Stall]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_when_the_servers_are_in_trouble() {
     use FaultKind::{Consumer, CrashPostgres, Full, Locks, RestartNats, RestartPostgres, Terminate};
-    promises_are_kept(3, 12, &[Consumer, CrashPostgres, Full, Locks, RestartNats, RestartPostgres, Terminate]).await;
+    assert_promises_are_kept(3, 12, &[Consumer, CrashPostgres, Full, Locks, RestartNats, RestartPostgres, Terminate]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_doubled_by_stalls_longer_than_every_time_limit() {
     use FaultKind::{ClaimIds, LockRows, LockTables, StallPostgres};
-    promises_are_kept(4, 30, &[ClaimIds, LockRows, LockTables, StallPostgres]).await;
+    assert_promises_are_kept(4, 30, &[ClaimIds, LockRows, LockTables, StallPostgres]).await;
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use rollcall_tests::{App, KEY, Poison, binary, event, eventually};
+use rollcall_tests::{App, KEY, Poison, binary, event, wait_until};
 use serde_json::json;
 
 async fn rollcall(app: &App, arguments: &[&str]) -> Output {
@@ -52,7 +52,7 @@ async fn an_import_can_be_repeated_and_stores_nothing_twice() {
     for _ in 0..2 {
         let output = rollcall(&app, &["import", "--batch", "400", &files[0], &files[1], &files[2], &without_ids]).await;
         assert!(output.status.success(), "{}", text(&output.stderr));
-        app.drained().await;
+        app.wait_until_stored().await;
         assert_eq!(app.stored().await, 3 * 2500 + 500);
     }
     assert!(
@@ -76,7 +76,7 @@ async fn an_import_stops_at_a_bad_record_and_resumes_there() {
     let output = rollcall(&app, &["import", "--batch", "100", &path]).await;
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("100 events accepted"), "{}", text(&output.stdout));
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 300);
 }
 
@@ -143,7 +143,7 @@ async fn dead_letters_are_listed_shown_redriven_and_purged_from_the_command_line
         let output = rollcall(&app, &[&["dead-letters"], arguments].concat()).await;
         (output.status.success(), text(&output.stdout), text(&output.stderr))
     };
-    eventually("all are dead letters", async || {
+    wait_until("all are dead letters", async || {
         let count = run(&["redrive", "--all", "--dry-run"]).await.1;
         (count == "620 dead letters with 620 events would be redriven\n").then_some(())
     })
@@ -173,7 +173,7 @@ async fn dead_letters_are_listed_shown_redriven_and_purged_from_the_command_line
     Poison::lift(&app.pool).await;
     let (redriven, told, errors) = run(&["redrive", "--all"]).await;
     assert_eq!((redriven, told.as_str()), (true, "619 dead letters with 619 events redriven\n"), "{errors}");
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 619);
     assert_eq!(run(&["list"]).await, (true, String::new(), "no dead letters\n".to_owned()));
 }

@@ -1,7 +1,7 @@
 //! Compaction: a backlog of deltas is folded in bounded batches, project by project, and no number changes.
 
 use roaring::RoaringBitmap;
-use rollcall_tests::{App, AppOptions, eventually};
+use rollcall_tests::{App, AppOptions, wait_until};
 use sqlx::{AssertSqlSafe, PgPool};
 
 /// A table of what each fold took, of the two tables of deltas.
@@ -89,7 +89,7 @@ async fn a_backlog_is_folded_whatever_the_planner_believes_and_a_small_project_d
     let before = sums(&app.pool).await;
     let (mut worker, _) = app.process("worker");
     worker.start();
-    eventually("the deltas are folded", async || {
+    wait_until("the deltas are folded", async || {
         assert_eq!(sums(&app.pool).await, before, "a reader sees every delta once");
         (number(&app.pool, "select count(*) from event_counts_delta").await == 0).then_some(())
     })
@@ -115,7 +115,7 @@ async fn a_batch_of_bitmaps_is_bounded_in_bytes_and_all_of_them_are_united() {
     run(&app.pool, WATCH).await;
     let (mut worker, _) = app.process("worker");
     worker.start();
-    app.compacted().await;
+    app.wait_until_compacted().await;
     let (users, stored): (i32, Vec<u8>) =
         sqlx::query_as("select users_count, bitmap from active_users").fetch_one(&app.pool).await.unwrap();
     assert_eq!(users, 1_000_003);
@@ -136,7 +136,7 @@ async fn what_cannot_be_folded_holds_up_neither_the_other_kind_nor_other_project
     let (mut worker, url) = app.process("worker");
     worker.start();
     let left = "select (select count(*) from event_counts_delta) + (select count(*) from active_users_delta)";
-    eventually("all but one is folded", async || (number(&app.pool, left).await == 1).then_some(())).await;
+    wait_until("all but one is folded", async || (number(&app.pool, left).await == 1).then_some(())).await;
     let metrics = app.http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
     let failures = |kind| {
         let name = format!("rollcall_compaction_failures_total{{kind=\"{kind}\"}} ");
@@ -156,8 +156,8 @@ async fn metrics_tell_how_far_the_compaction_is_behind() {
     sqlx::query("select pg_advisory_lock(7031), pg_advisory_lock(7035)").execute(&mut *other).await.unwrap();
     let (mut worker, url) = app.process("worker");
     worker.start();
-    app.is_ready(&url).await;
-    eventually("the backlog is measured", async || {
+    app.wait_until_ready(&url).await;
+    wait_until("the backlog is measured", async || {
         let text = app.http.get(format!("{url}/metrics")).send().await.ok()?.text().await.ok()?;
         let value = |name: &str, kind: &str| -> Option<f64> {
             text.lines().find_map(|line| line.strip_prefix(&format!("{name}{{kind=\"{kind}\"}} "))?.parse().ok())

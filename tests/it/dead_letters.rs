@@ -1,7 +1,7 @@
 //! Dead letters: how they come about, and how they come back.
 
 use reqwest::Method;
-use rollcall_tests::{App, KEY, Poison, event, eventually};
+use rollcall_tests::{App, KEY, Poison, event, wait_until};
 use serde_json::{Value, json};
 
 const LIST: &str = "/admin/dead-letters";
@@ -13,8 +13,8 @@ async fn letters(app: &App, query: &str) -> Vec<Value> {
 }
 
 /// Waits until there are so many letters, each redriven so often.
-async fn letters_come(app: &App, count: usize, redrives: u64) -> Vec<Value> {
-    eventually(&format!("{count} dead letters, redriven {redrives} times"), async || {
+async fn wait_until_letters_come(app: &App, count: usize, redrives: u64) -> Vec<Value> {
+    wait_until(&format!("{count} dead letters, redriven {redrives} times"), async || {
         let letters = letters(app, "?limit=1000").await;
         (letters.len() == count && letters.iter().all(|letter| letter["redrives"] == redrives)).then_some(letters)
     })
@@ -26,7 +26,7 @@ async fn bury(app: &App, count: usize) -> Vec<Value> {
     Poison::lay(&app.pool).await;
     let events: Vec<_> = (0..count).map(|n| poison(&format!("bad-{n}"))).collect();
     app.send(&json!(events)).await;
-    letters_come(app, count, 0).await
+    wait_until_letters_come(app, count, 0).await
 }
 
 fn poison(id: &str) -> Value {
@@ -41,15 +41,15 @@ async fn one_bad_event_of_a_hundred_thousand_is_one_dead_letter_and_comes_back()
         (0..100_000).map(|n| event(&format!("e{n}"), &format!("u{}", n % 500), "t", "2026-03-01T10:00:00Z")).collect();
     events[70_707] = poison("e70707");
     app.send(&json!(events)).await;
-    eventually("all the others are stored", async || (app.stored().await == 99_999).then_some(())).await;
-    let refused: i32 = eventually("the bad one was refused", async || {
+    wait_until("all the others are stored", async || (app.stored().await == 99_999).then_some(())).await;
+    let refused: i32 = wait_until("the bad one was refused", async || {
         sqlx::query_scalar("select refusals from troubled_messages").fetch_optional(&app.pool).await.unwrap()
     })
     .await;
     assert!(refused <= 5, "a dead letter is written only after five retries");
 
-    let letters = letters_come(&app, 1, 0).await;
-    app.drained().await;
+    let letters = wait_until_letters_come(&app, 1, 0).await;
+    app.wait_until_stored().await;
     let mut letter = letters[0].clone();
     for varying in ["first_seen", "failed_at", "reason", "origin", "request_ids"] {
         assert!(letter.as_object_mut().unwrap().remove(varying).is_some(), "{varying}");
@@ -69,13 +69,13 @@ async fn one_bad_event_of_a_hundred_thousand_is_one_dead_letter_and_comes_back()
     Poison::lift(&app.pool).await;
     let (status, answer) = app.call(Method::POST, &format!("{LIST}/1/redrive")).await;
     assert_eq!((status, answer), (200, json!({"matched": 1, "redriven": 1, "events_count": 1, "next_cursor": null})));
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 100_000);
     assert_eq!(self::letters(&app, "").await, Vec::<Value>::new());
     let (_, answer) = app.get("/pipeline/events/e70707").await;
     assert_eq!(answer, json!({"event_id": "e70707", "status": "stored", "days": ["2026-03-01"], "undated": false}));
     assert_eq!(app.ask("/stats/dau?from=2026-03-01&to=2026-03-01").await["data"][0]["unique_users"], 501);
-    app.untroubled().await;
+    app.wait_until_no_message_is_counted().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,7 +86,7 @@ async fn redriving_twice_at_once_stores_once() {
     let redrive = || app.call(Method::POST, "/admin/dead-letters/redrive");
     let (first, second) = tokio::join!(redrive(), redrive());
     assert_eq!((first.0, second.0), (200, 200), "{first:?} {second:?}");
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 20);
     assert_eq!(letters(&app, "").await, Vec::<Value>::new());
     let (status, answer) = app.call(Method::POST, "/admin/dead-letters/1/redrive").await;
@@ -100,11 +100,11 @@ async fn what_fails_again_comes_back_with_its_count_raised() {
     for redrives in 1..=2 {
         let (status, answer) = app.call(Method::POST, "/admin/dead-letters/redrive").await;
         assert_eq!((status, &answer["redriven"]), (200, &json!(3)), "{answer}");
-        letters_come(&app, 3, redrives).await;
+        wait_until_letters_come(&app, 3, redrives).await;
     }
     Poison::lift(&app.pool).await;
     app.call(Method::POST, "/admin/dead-letters/redrive").await;
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 3);
 }
 
@@ -113,7 +113,7 @@ async fn a_client_that_sends_a_dead_letter_again_makes_no_second_one() {
     let app = App::start().await;
     bury(&app, 1).await;
     app.send(&poison("bad-0")).await;
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(letters(&app, "").await.len(), 1);
 }
 
@@ -186,8 +186,8 @@ async fn an_unreadable_message_is_a_dead_letter_at_once() {
         jetstream.publish("events.ingest.1", payload.into()).await.unwrap().await.unwrap();
     }
     app.send(&event("good", "u", "t", "2026-03-01T10:00:00Z")).await;
-    app.drained().await;
-    let letters = letters_come(&app, 2, 0).await;
+    app.wait_until_stored().await;
+    let letters = wait_until_letters_come(&app, 2, 0).await;
     for letter in letters {
         assert_eq!(
             (&letter["code"], &letter["kind"], &letter["attempts"]),
@@ -223,7 +223,7 @@ async fn a_letter_is_shown_as_it_was_sent() {
     let properties = r#"{"poison":true,"huge":1e300,"exact":12345678901234567890123}"#;
     let body = format!(r#"{{"event_id":"odd","event_type":"t","user_id":"u","properties":{properties}}}"#);
     assert_eq!(app.post("/events", &[], body).await.0, 202);
-    let letters = letters_come(&app, 1, 0).await;
+    let letters = wait_until_letters_come(&app, 1, 0).await;
     let id = letters[0]["id"].as_str().unwrap();
     let request = app.http.get(format!("{}{LIST}/{id}", app.url)).header("X-API-Key", KEY);
     let response = request.send().await.unwrap();

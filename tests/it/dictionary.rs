@@ -1,7 +1,7 @@
 //! Dictionaries: numbers are taken by new names alone, and an end of them is no event's fault.
 
 use rollcall_shared::project::ProjectId;
-use rollcall_tests::{App, AppOptions, event, eventually, metric};
+use rollcall_tests::{App, AppOptions, event, metric, wait_until};
 use rollcall_worker::bulk::{Lines, Loader};
 use serde_json::json;
 
@@ -32,15 +32,15 @@ async fn events_wait_for_numbers_that_have_run_out_and_none_becomes_a_dead_lette
     let (mut worker, url) = app.process("worker");
     worker.start();
     app.send(&json!([event("first", "u", "known", "2026-03-01T10:00:00Z")])).await;
-    app.drained().await;
+    app.wait_until_stored().await;
     sqlx::raw_sql("update projects set next_event_type_id = 2147483647").execute(&app.pool).await.unwrap();
     app.send(&json!([event("second", "u", "new", "2026-03-01T10:00:00Z")])).await;
-    eventually("it waits", async || (metric(&url, "rollcall_store_retries_total").await? >= 2.0).then_some(())).await;
+    wait_until("it waits", async || (metric(&url, "rollcall_store_retries_total").await? >= 2.0).then_some(())).await;
     let known = json!([event("third", "u", "known", "2026-03-01T10:00:00Z")]);
     let (status, answer) = app.post("/events?wait=stored&timeout_ms=30000", &[], known.to_string()).await;
     assert_eq!((status, &answer["inserted"]), (200, &json!(1)), "{answer}");
     sqlx::raw_sql("update projects set next_event_type_id = 100").execute(&app.pool).await.unwrap();
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 3);
     assert_eq!(app.get("/admin/dead-letters").await.1["data"], json!([]));
 }
@@ -54,7 +54,7 @@ async fn projects_whose_types_have_the_same_numbers_keep_them_apart() {
     let request = app.http.post(format!("{}/events", app.url)).header("X-API-Key", "other-key");
     let sent = request.header("Content-Type", "application/json").body(theirs).send().await.unwrap();
     assert_eq!(sent.status(), 202);
-    app.drained().await;
+    app.wait_until_stored().await;
     let same: i64 = sqlx::query_scalar("select count(*) from event_types group by id").fetch_one(&app.pool).await.unwrap();
     assert_eq!(same, 2, "both have the same number");
     // Each answer comes from the rollups and from the rows, which must agree.

@@ -1,6 +1,6 @@
 //! Disagreement: PostgreSQL writes other rows than it was sent. Nothing of the batch may stay then.
 
-use rollcall_tests::{App, AppOptions, event, eventually, metric};
+use rollcall_tests::{App, AppOptions, event, metric, wait_until};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -13,7 +13,7 @@ async fn written(app: &App) -> [i64; 4] {
 
 /// While rows of `table` that meet `condition` are dropped without a word, a batch of so many events
 /// is not stored; afterwards it is, once.
-async fn nothing_stays_of_a_batch(events: usize, table: &str, condition: &str) {
+async fn assert_nothing_stays_of_a_batch(events: usize, table: &str, condition: &str) {
     // Folding would hide whether deltas were written.
     let variables = vec![("COMPACT_INTERVAL_MS", "3600000".to_owned())];
     let app = App::start_with(AppOptions { workers: 0, variables, ..AppOptions::default() }).await;
@@ -32,12 +32,12 @@ async fn nothing_stays_of_a_batch(events: usize, table: &str, condition: &str) {
         .map(|n| event(&format!("e{n}"), &format!("u{}", n % 7), &format!("t{}", n % 3), "2026-03-01T10:00:00Z"))
         .collect();
     app.send(&json!(batch)).await;
-    eventually("the batch is tried again", async || (metric(&url, "rollcall_store_retries_total").await? >= 2.0).then_some(()))
+    wait_until("the batch is tried again", async || (metric(&url, "rollcall_store_retries_total").await? >= 2.0).then_some(()))
         .await;
     assert_eq!(written(&app).await, [0; 4]);
 
     sqlx::raw_sql(AssertSqlSafe(format!("drop trigger swallow on {table}"))).execute(&app.pool).await.unwrap();
-    app.drained().await;
+    app.wait_until_stored().await;
     let [ids, rows, ..] = written(&app).await;
     assert_eq!((ids, rows), (events as i64, events as i64));
     let answer = app.ask("/stats/top-events?from=2026-03-01&to=2026-03-01").await;
@@ -48,20 +48,20 @@ async fn nothing_stays_of_a_batch(events: usize, table: &str, condition: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_of_an_insert_that_is_not_written_takes_its_batch_back() {
-    nothing_stays_of_a_batch(30, "events", "new.client_event_id = 'e17'").await;
+    assert_nothing_stays_of_a_batch(30, "events", "new.client_event_id = 'e17'").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_of_a_copy_that_is_not_written_takes_its_batch_back() {
-    nothing_stays_of_a_batch(3_000, "events", "new.client_event_id = 'e1700'").await;
+    assert_nothing_stays_of_a_batch(3_000, "events", "new.client_event_id = 'e1700'").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_count_that_is_not_written_takes_its_batch_back() {
-    nothing_stays_of_a_batch(30, "event_counts_delta", "new.n > 0").await;
+    assert_nothing_stays_of_a_batch(30, "event_counts_delta", "new.n > 0").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bitmap_that_is_not_written_takes_its_batch_back() {
-    nothing_stays_of_a_batch(30, "active_users_delta", "new.event_type_id > 0").await;
+    assert_nothing_stays_of_a_batch(30, "active_users_delta", "new.event_type_id > 0").await;
 }

@@ -42,7 +42,7 @@ async fn every_content_encoding_is_read() {
         let (status, answer) = app.post("/events", &[("Content-Encoding", encoding)], body).await;
         assert_eq!(status, 202, "{encoding}: {answer}");
     }
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 8);
 }
 
@@ -57,7 +57,7 @@ async fn every_member_of_a_compressed_body_is_read() {
         let (status, answer) = app.post("/events", &headers, body).await;
         assert_eq!((status, &answer["events_count"]), (202, &json!(1_000)), "{encoding}: {answer}");
     }
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 2_000);
 }
 

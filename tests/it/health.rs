@@ -24,7 +24,7 @@ async fn an_api_without_its_queue_is_not_ready() {
         let (status, answer) = app.get("/health/ready").await;
         (status == 503).then_some(answer)
     };
-    let answer = rollcall_tests::eventually("the API is not ready", not_ready).await;
+    let answer = rollcall_tests::wait_until("the API is not ready", not_ready).await;
     let reasons = ["there is no connection to nats-server"];
     assert_eq!(answer, json!({"status": "not ready", "dependencies": {"postgres": "up", "nats": "down"}, "reasons": reasons}));
 }
@@ -33,7 +33,7 @@ async fn an_api_without_its_queue_is_not_ready() {
 async fn metrics_are_described_and_have_the_prefix() {
     let app = App::start().await;
     app.send(&json!({"event_type": "t", "user_id": 1})).await;
-    app.drained().await;
+    app.wait_until_stored().await;
     let text = app.http.get(format!("{}/metrics", app.url)).send().await.unwrap().text().await.unwrap();
     for name in [
         "rollcall_http_requests_total",
@@ -57,7 +57,7 @@ async fn a_worker_that_has_done_nothing_counts_from_zero() {
     let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
     let (mut worker, url) = app.process("worker");
     worker.start();
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     let text = app.http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
     for (name, label) in [
         ("rollcall_events_stored_total", ""),

@@ -18,7 +18,7 @@ async fn api() -> App {
 }
 
 /// Sends a body that must be refused as the one event's fault, while a neighbour's event is accepted.
-async fn refused(app: &App, what: &str, body: String) -> Vec<Value> {
+async fn assert_refused(app: &App, what: &str, body: String) -> Vec<Value> {
     // Compressed as an attacker would; the connection carries little.
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(body.as_bytes()).unwrap();
@@ -60,7 +60,7 @@ async fn a_deep_value_is_refused_for_its_depth() {
                 ("x", format!(r#""x":{}"#, nested(levels, inner))),
                 ("payload", format!(r#""payload":{{"a":{}}}"#, nested(levels, inner))),
             ] {
-                let errors = refused(&app, &format!("{levels} levels of {name}"), event(&fields)).await;
+                let errors = assert_refused(&app, &format!("{levels} levels of {name}"), event(&fields)).await;
                 let code = if levels == 7_000 { "too_deep" } else { "too_large" };
                 let field = if name == "x" && levels > 7_000 { "properties" } else { name };
                 assert_eq!((&errors[0]["field"], &errors[0]["code"]), (&json!(field), &json!(code)));
@@ -68,10 +68,10 @@ async fn a_deep_value_is_refused_for_its_depth() {
         }
     }
     let objects = format!(r#""payload":{}1{}"#, r#"{"\u0041":"#.repeat(5_000), "}".repeat(5_000));
-    assert_eq!(refused(&app, "objects", event(&objects)).await[0]["code"], "too_deep");
-    assert_eq!(refused(&app, "no event", nested(2, &nested(4_000_000, "\"\\u0041\""))).await[0]["code"], "not_an_object");
+    assert_eq!(assert_refused(&app, "objects", event(&objects)).await[0]["code"], "too_deep");
+    assert_eq!(assert_refused(&app, "no event", nested(2, &nested(4_000_000, "\"\\u0041\""))).await[0]["code"], "not_an_object");
     // The parser's own error would repeat the text.
-    assert_eq!(refused(&app, "one long text", format!("\"{}\"", "x".repeat(8 << 20))).await[0]["code"], "not_an_object");
+    assert_eq!(assert_refused(&app, "one long text", format!("\"{}\"", "x".repeat(8 << 20))).await[0]["code"], "not_an_object");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,12 +83,12 @@ async fn a_long_key_before_millions_of_items_is_refused_for_its_size() {
         format!(r#""payload":{{"{key}":[{items},"\u0000"]}}"#),
         format!(r#""\ud800{key}":[{items},"\u0000"]"#),
     ] {
-        let errors = refused(&app, "a long key", event(&fields)).await;
+        let errors = assert_refused(&app, "a long key", event(&fields)).await;
         assert!(matches!(errors[0]["code"].as_str(), Some("too_large" | "invalid_text")), "{errors:?}");
     }
     // Within the limits of size, a path is still cut to what an answer can repeat.
     let fields = format!(r#""payload":{{"{}":[{},"\u0000"]}}"#, "k".repeat(30_000), vec!["1"; 15_000].join(","));
-    let errors = refused(&app, "a path", event(&fields)).await;
+    let errors = assert_refused(&app, "a path", event(&fields)).await;
     assert_eq!(errors[0]["code"], "invalid_text");
     assert!(errors[0]["field"].as_str().unwrap().len() < 300);
 }
@@ -97,13 +97,13 @@ async fn a_long_key_before_millions_of_items_is_refused_for_its_size() {
 async fn at_most_twenty_problems_of_an_event_are_listed() {
     let app = api().await;
     let conflicts: Vec<String> = (0..400_000).map(|n| format!(r#""ts":{n}"#)).collect();
-    assert_eq!(refused(&app, "conflicts", event(&conflicts.join(","))).await.len(), MAX_PROBLEMS);
+    assert_eq!(assert_refused(&app, "conflicts", event(&conflicts.join(","))).await.len(), MAX_PROBLEMS);
     let halves: Vec<String> = (0..400_000).map(|n| format!(r#""\ud800{n}":1"#)).collect();
-    assert_eq!(refused(&app, "names that are no text", event(&halves.join(","))).await.len(), MAX_PROBLEMS);
+    assert_eq!(assert_refused(&app, "names that are no text", event(&halves.join(","))).await.len(), MAX_PROBLEMS);
     let texts: Vec<String> = (0..2_000).map(|n| format!(r#""k{n}":"\u0000""#)).collect();
-    assert_eq!(refused(&app, "texts that cannot be stored", event(&texts.join(","))).await.len(), MAX_PROBLEMS);
+    assert_eq!(assert_refused(&app, "texts that cannot be stored", event(&texts.join(","))).await.len(), MAX_PROBLEMS);
     let wide: Vec<String> = (0..1_000_000).map(|n| format!(r#""k{n}":{n}"#)).collect();
-    assert_eq!(refused(&app, "many fields", event(&wide.join(","))).await[0]["code"], "too_large");
+    assert_eq!(assert_refused(&app, "many fields", event(&wide.join(","))).await[0]["code"], "too_large");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,14 +112,14 @@ async fn values_that_agree_and_differ_in_length_are_compared_in_little_time() {
     // Each of the short ones is held against the long one.
     let long = format!(r#""user_id":"{}\u0041""#, "x".repeat(8_000_000));
     let short = vec![r#""user_id":"\u0041""#; 400_000].join(",");
-    let errors = refused(&app, "one long, many short", format!(r#"{{"event_type":"t",{long},{short}}}"#)).await;
+    let errors = assert_refused(&app, "one long, many short", format!(r#"{{"event_type":"t",{long},{short}}}"#)).await;
     assert_eq!(errors[0]["code"], "conflicting_fields");
     let objects = vec![format!(r#""payload":{{"a":[{}],"b":1}}"#, vec!["0"; 30_000].join(",")); 60];
     let swapped = format!(r#""payload":{{"b":1,"a":[{}]}}"#, vec!["0"; 30_000].join(","));
-    app_accepts(&app, event(&format!("{},{swapped}", objects.join(",")))).await;
+    assert_accepted(&app, event(&format!("{},{swapped}", objects.join(",")))).await;
 }
 
-async fn app_accepts(app: &App, body: String) {
+async fn assert_accepted(app: &App, body: String) {
     let (status, answer) = app.post("/events", &[], body).await;
     assert_eq!(status, 202, "{answer}");
 }
@@ -150,7 +150,7 @@ async fn the_process_stops_in_time_under_hostile_bodies() {
     let app = api().await;
     let (mut process, url) = app.process("api");
     process.start();
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     let fields = format!(r#""{}":[{}]"#, "k".repeat(12_000_000), vec!["1"; 6_000_000].join(","));
     let body = event(&fields);
     let mut senders = tokio::task::JoinSet::new();

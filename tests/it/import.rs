@@ -4,7 +4,7 @@
 use std::process::Output;
 
 use nix::sys::signal::Signal;
-use rollcall_tests::{App, AppOptions, KEY, Process, binary, eventually, free_port};
+use rollcall_tests::{App, AppOptions, KEY, Process, binary, free_port, wait_until};
 use serde_json::Value;
 
 /// Writes a file and imports it; returns whether that went well and what was said.
@@ -44,7 +44,7 @@ async fn a_partial_import_leaves_out_bad_records_and_lists_their_lines() {
             assert!(lines.iter().all(|line| errors.contains(line)), "{errors}");
         }
     }
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 5);
 }
 
@@ -79,7 +79,7 @@ async fn long_numbers_keep_every_digit() {
     let row = "a1,t,u,2026-03-01T10:00:00Z,\"{\"\"n\"\":123456789012345678901234567890}\"\n";
     let (succeeded, _, errors) = import(&app.url, "a.csv", &format!("{HEADER}{row}"), &[]).await;
     assert!(succeeded, "{errors}");
-    app.drained().await;
+    app.wait_until_stored().await;
     let stored: String = sqlx::query_scalar("select properties::text from events").fetch_one(&app.pool).await.unwrap();
     assert!(stored.contains("123456789012345678901234567890"), "{stored}");
 }
@@ -110,7 +110,7 @@ async fn an_import_says_at_once_that_nothing_answers_and_how_to_resume_when_inte
     };
     let mut nowhere = process(&format!("http://127.0.0.1:{}", free_port()));
     nowhere.start();
-    eventually("it says why it waits", async || (said("does not answer") && said("trying again")).then_some(())).await;
+    wait_until("it says why it waits", async || (said("does not answer") && said("trying again")).then_some(())).await;
     assert!(said("refused"));
     assert!(nowhere.stop_by(Signal::SIGINT).await.unwrap_err().contains("exit status: 1"));
     assert!(said("the same command begins again"));
@@ -119,14 +119,14 @@ async fn an_import_says_at_once_that_nothing_answers_and_how_to_resume_when_inte
     let mut import = process(&app.url);
     import.start();
     let progress = folder.path().join("a.ndjson.rollcall-progress");
-    eventually("a batch is confirmed", async || progress.exists().then_some(())).await;
+    wait_until("a batch is confirmed", async || progress.exists().then_some(())).await;
     assert!(import.stop_by(Signal::SIGINT).await.unwrap_err().contains("exit status: 1"));
     assert!(said("the same command resumes behind them"));
     let confirmed: Value = serde_json::from_str(&std::fs::read_to_string(&progress).unwrap()).unwrap();
     import.start();
-    eventually("it ends", async || (!progress.exists()).then_some(())).await;
+    wait_until("it ends", async || (!progress.exists()).then_some(())).await;
     assert!(said(&format!("resuming after {} confirmed batches", confirmed["batches"])));
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 20_000);
 }
 

@@ -1,7 +1,7 @@
 //! Indexes of the rows: B-trees for days that are over, filters for those that are not.
 
 use rollcall_shared::project::ProjectId;
-use rollcall_tests::{App, AppOptions, Process, eventually};
+use rollcall_tests::{App, AppOptions, Process, wait_until};
 use rollcall_worker::bulk::{Lines, Loader};
 use serde_json::Value;
 use sqlx::PgPool;
@@ -65,7 +65,7 @@ async fn workers_build_the_missing_indexes_of_days_that_are_over() {
     // Two at once: one of them builds.
     let mut workers = [app.process("worker").0, app.process("worker").0];
     workers.iter_mut().for_each(Process::start);
-    eventually("all indexes are built", || is_as_it_should_be(&app.pool)).await;
+    wait_until("all indexes are built", || is_as_it_should_be(&app.pool)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -90,7 +90,7 @@ async fn rows_of_today_are_found_through_filters_that_workers_keep() {
     .await
     .expect("pages");
     for condition in ["user_ord = 12345", "session_id = 's12345'"] {
-        eventually(&format!("few pages are read for {condition}"), async || {
+        wait_until(&format!("few pages are read for {condition}"), async || {
             let (rows, read) = rows_and_pages(&app.pool, condition).await;
             assert_eq!(rows, 1, "{condition}");
             // Without filters, all pages; with filters that do not know them yet, all as well.
@@ -129,7 +129,7 @@ async fn an_index_that_waits_longer_than_statements_may_is_built_all_the_same() 
     sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut *writing).await.expect("a lock");
     let (mut worker, _) = app.process("worker");
     worker.start();
-    eventually("a build waits for long", async || {
+    wait_until("a build waits for long", async || {
         let waiting = "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' \
                        and query like 'create index concurrently%' and clock_timestamp() - query_start > interval '500 ms'";
         let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&app.pool).await.ok()?;
@@ -137,5 +137,5 @@ async fn an_index_that_waits_longer_than_statements_may_is_built_all_the_same() 
     })
     .await;
     writing.commit().await.expect("a commit");
-    eventually("all indexes are built", || is_as_it_should_be(&app.pool)).await;
+    wait_until("all indexes are built", || is_as_it_should_be(&app.pool)).await;
 }

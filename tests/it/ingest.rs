@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 /// Everything stored, one JSON object a row, ordered by id.
 async fn rows(app: &App) -> Vec<Value> {
-    app.drained().await;
+    app.wait_until_stored().await;
     let statement = "select json_build_object(
             'id', coalesce(client_event_id, event_id::text), 'type', t.name, 'user', user_id, 'anonymous', anonymous_id,
             'session', session_id, 'account', account_id, 'at', occurred_at at time zone 'UTC', 'properties', properties)
@@ -27,7 +27,7 @@ async fn the_five_sample_requests_are_accepted_and_stored() {
         assert_eq!(status, 202, "{body}: {answer}");
         assert_eq!(answer["events_count"], 1);
     }
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 5);
 }
 
@@ -110,7 +110,7 @@ async fn properties_are_kept_byte_for_byte_but_for_line_breaks() {
     let app = App::start().await;
     let body = "{\"event_type\":\"t\",\"user_id\":1,\"properties\":{\n  \"n\": 1.50e3,\r\n \"n\": \"\\u00e9\\n\"}}";
     assert_eq!(app.post("/events", &[], body).await.0, 202);
-    app.drained().await;
+    app.wait_until_stored().await;
     let stored: String = sqlx::query_scalar("select properties::text from events").fetch_one(&app.pool).await.unwrap();
     assert_eq!(stored, "{   \"n\": 1.50e3,   \"n\": \"\\u00e9\\n\"}");
 }

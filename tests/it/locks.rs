@@ -1,6 +1,6 @@
 //! Locks that somebody else holds: they cost the batch that needs them time, and nothing else.
 
-use rollcall_tests::{App, AppOptions, event, eventually};
+use rollcall_tests::{App, AppOptions, event, wait_until};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
@@ -22,14 +22,14 @@ async fn an_identity_that_somebody_holds_uncommitted_blocks_no_connection_for_lo
         sqlx::query_scalar(blocked).fetch_one(&app.pool).await.unwrap()
     };
     for _ in 0..3 {
-        eventually("it is blocked", async || (blocked().await > 0).then_some(())).await;
-        eventually("it is not any more", async || (blocked().await == 0).then_some(())).await;
+        wait_until("it is blocked", async || (blocked().await > 0).then_some(())).await;
+        wait_until("it is not any more", async || (blocked().await == 0).then_some(())).await;
     }
     let (status, answer) = app
         .post("/events?wait=stored&timeout_ms=30000", &[], json!([event("e", "u", "t", "2026-03-01T10:00:00Z")]).to_string())
         .await;
     assert_eq!(status, 200, "{answer}");
     transaction.rollback().await.unwrap();
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 2);
 }

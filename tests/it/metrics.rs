@@ -8,7 +8,7 @@ async fn text_of_a_new_api() -> String {
     let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
     let (mut api, url) = app.process("api");
     api.start();
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     app.http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap()
 }
 

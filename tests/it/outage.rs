@@ -1,6 +1,6 @@
 //! PostgreSQL goes away under load: events are taken on, nothing is counted against them.
 
-use rollcall_tests::{App, AppOptions, event, eventually};
+use rollcall_tests::{App, AppOptions, event, wait_until};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -13,7 +13,7 @@ async fn events_of_an_outage_are_accepted_wait_and_are_stored_after_it() {
         request.json(&event(id, "u", "t", "2026-03-01T10:00:00Z")).send().await.unwrap().status().as_u16()
     };
     assert_eq!(send("known", "before").await, 202);
-    app.drained().await;
+    app.wait_until_stored().await;
 
     let postgres = app.postgres.as_mut().unwrap();
     tokio::task::block_in_place(|| postgres.kill());
@@ -21,7 +21,7 @@ async fn events_of_an_outage_are_accepted_wait_and_are_stored_after_it() {
     for n in 0..200 {
         app.send(&json!([event(&format!("e{n}"), "u", "t", "2026-03-01T10:00:00Z")])).await;
     }
-    let missing = eventually("the API misses PostgreSQL", async || {
+    let missing = wait_until("the API misses PostgreSQL", async || {
         let (status, answer) = app.get("/health/ready").await;
         (answer["dependencies"]["postgres"] == "down").then_some((status, answer["status"].clone()))
     })
@@ -39,7 +39,7 @@ async fn events_of_an_outage_are_accepted_wait_and_are_stored_after_it() {
         answer["consumers"][0]["in_flight"].as_u64().unwrap() + answer["consumers"][0]["pending"].as_u64().unwrap()
     );
     let worker = &app.worker_urls[0];
-    let reasons = eventually("the worker tells what it waits for", async || {
+    let reasons = wait_until("the worker tells what it waits for", async || {
         let answer = app.http.get(format!("{worker}/health/ready")).send().await.unwrap();
         (answer.status() == 503).then_some(())?;
         let answer: Value = answer.json().await.unwrap();
@@ -50,13 +50,13 @@ async fn events_of_an_outage_are_accepted_wait_and_are_stored_after_it() {
 
     let postgres = app.postgres.as_mut().unwrap();
     tokio::task::block_in_place(|| postgres.restart()).unwrap();
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 202);
     let troubled: i64 = sqlx::query_scalar("select count(*) from troubled_messages").fetch_one(&app.pool).await.unwrap();
     assert_eq!(troubled, 0, "an outage is nobody's fault");
     assert_eq!(app.get("/admin/dead-letters").await.1["data"], json!([]));
-    app.ready().await;
-    let said = eventually("the workers report again", async || {
+    app.wait_until_all_ready().await;
+    let said = wait_until("the workers report again", async || {
         let (_, answer) = app.get("/pipeline").await;
         answer["last_error"]["message"].as_str().map(str::to_owned)
     })

@@ -3,7 +3,7 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use rollcall_tests::{App, AppOptions, eventually};
+use rollcall_tests::{App, AppOptions, wait_until};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
@@ -71,9 +71,9 @@ async fn rows_of_a_default_partition_move_when_theirs_is_made_and_their_identiti
 
     let (mut worker, url) = app.process("worker");
     worker.start();
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     for table in ["events", "event_ids"] {
-        eventually("the partition is made", async || (end(&app.pool, table).await > day).then_some(())).await;
+        wait_until("the partition is made", async || (end(&app.pool, table).await > day).then_some(())).await;
         let count = format!("select count(*) from {}", partition(table, day));
         let moved: i64 = sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&app.pool).await.unwrap();
         assert_eq!(moved, 1, "{table}");
@@ -96,15 +96,15 @@ async fn a_worker_with_partitions_for_today_starts_while_others_cannot_be_made()
 
     let (mut worker, url) = app.process("worker");
     worker.start();
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     app.send(&json!([{"event_type": "t", "user_id": 1}])).await;
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 1);
     assert_eq!(end(&app.pool, "events").await, day);
 
     transaction.commit().await.unwrap();
     for table in ["events", "event_ids"] {
-        eventually("it is made after all", async || (end(&app.pool, table).await > day).then_some(())).await;
+        wait_until("it is made after all", async || (end(&app.pool, table).await > day).then_some(())).await;
     }
     let in_default: i64 = sqlx::query_scalar(IN_DEFAULT).fetch_one(&app.pool).await.unwrap();
     assert_eq!((app.stored().await, in_default), (2, 0));
@@ -117,7 +117,7 @@ async fn a_row_on_its_way_to_the_default_partition_goes_to_its_own_and_counts_as
     let name = partition("events", tomorrow);
     let (mut worker, url) = app.process("worker");
     worker.start();
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     let mut other = PgConnection::connect(&app.database_url).await.unwrap();
     run(&mut other, &format!("drop table {name}")).await;
     let mut transaction = other.begin().await.unwrap();
@@ -136,13 +136,13 @@ async fn a_row_on_its_way_to_the_default_partition_goes_to_its_own_and_counts_as
 
     app.send(&json!([{"event_type": "t", "user_id": 1, "occurred_at": format!("{tomorrow}T00:00:00Z")}])).await;
     let waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    eventually("the row waits", async || {
+    wait_until("the row waits", async || {
         let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&app.pool).await.unwrap();
         (waiting > 0).then_some(())
     })
     .await;
     transaction.commit().await.unwrap();
-    app.drained().await;
+    app.wait_until_stored().await;
     let count = format!("select count(*) from {name}");
     let stored: i64 = sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&app.pool).await.unwrap();
     assert_eq!(stored, 1);
@@ -168,9 +168,9 @@ async fn partitions_follow_the_clock_of_the_database() {
     .await;
     let (mut worker, url) = app.process("worker");
     worker.start();
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     for table in ["events", "event_ids"] {
-        eventually("three more days are made", async || {
+        wait_until("three more days are made", async || {
             (end(&app.pool, table).await >= before.saturating_add(3.days())).then_some(())
         })
         .await;

@@ -1,6 +1,6 @@
 //! `/pipeline`: held against JetStream's and PostgreSQL's own figures.
 
-use rollcall_tests::{App, AppOptions, Poison, event, eventually};
+use rollcall_tests::{App, AppOptions, Poison, event, wait_until};
 use serde_json::{Value, json};
 
 /// The figures that JetStream gives.
@@ -37,17 +37,17 @@ async fn its_figures_are_those_of_jetstream_while_events_wait_and_after() {
     let (waiting, age) = said(&app).await;
     assert_eq!(waiting, figures(&app).await);
     assert_eq!((&waiting["stream"]["messages"], &waiting["consumers"][0]["pending"]), (&json!(6), &json!(6)));
-    let older = eventually("the oldest event grows older", async || Some(said(&app).await.1).filter(|later| *later > age)).await;
+    let older = wait_until("the oldest event grows older", async || Some(said(&app).await.1).filter(|later| *later > age)).await;
     assert!(older < 3600.0, "{older}");
 
     let (mut worker, _) = app.process("worker");
     worker.start();
-    eventually("the refused one waits alone", async || {
+    wait_until("the refused one waits alone", async || {
         let (said, _) = said(&app).await;
         (said["consumers"][0]["redelivered"] == 1 && said["stream"]["messages"] == 1).then_some(())
     })
     .await;
-    app.drained().await;
+    app.wait_until_stored().await;
     let (done, age) = said(&app).await;
     assert_eq!(done, figures(&app).await);
     assert_eq!((&done["stream"]["messages"], &done["dead_letters"]["count"], age), (&json!(0), &json!(1), 0.0));
@@ -61,7 +61,7 @@ async fn workers_tell_what_they_stored_and_what_went_wrong() {
         app.send(&json!([event(&format!("e{n}"), "u", "t", "2026-03-01T10:00:00Z")])).await;
     }
     app.send(&Poison::in_event(event("bad", "u", "t", "2026-03-01T10:00:00Z"))).await;
-    let answer = eventually("the reports are in", async || {
+    let answer = wait_until("the reports are in", async || {
         let (_, answer) = app.get("/pipeline").await;
         let stored = answer["workers"].as_array()?.iter().filter_map(|worker| worker["events_stored"].as_i64()).sum::<i64>();
         (stored == 50 && !answer["last_error"].is_null()).then_some(answer)
@@ -85,7 +85,7 @@ async fn an_event_is_found_wherever_it_is() {
         without_time("timeless"),
     ]))
     .await;
-    app.drained().await;
+    app.wait_until_stored().await;
     for (id, expected) in [
         ("timed", json!({"event_id": "timed", "status": "stored", "days": ["2026-03-01", "2026-03-02"], "undated": false})),
         ("timeless", json!({"event_id": "timeless", "status": "stored", "days": [], "undated": true})),
@@ -100,7 +100,7 @@ async fn an_event_is_found_wherever_it_is() {
 async fn without_its_queue_the_rest_is_told() {
     let mut app = App::start().await;
     app.nats.kill();
-    let answer = eventually("the queue is down and the worker has reported", async || {
+    let answer = wait_until("the queue is down and the worker has reported", async || {
         let (status, answer) = app.get("/pipeline").await;
         assert_eq!(status, 200, "{answer}");
         (answer["dependencies"]["nats"] == "down" && answer["workers"].as_array()?.len() == 1).then_some(answer)

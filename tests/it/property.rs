@@ -124,11 +124,11 @@ async fn rollups_rows_and_model_agree_on_random_histories() {
                 app.send(&json!(sent)).await;
             }
             // The first of an identity stays, so the model must see batches in the order of storage.
-            app.drained().await;
+            app.wait_until_stored().await;
             facts.into_iter().for_each(|fact| model.add(fact));
         }
         check(&app, &model).await;
-        app.compacted().await;
+        app.wait_until_compacted().await;
         check(&app, &model).await;
         assert_eq!(app.stored().await, i64::try_from(model.events()).unwrap(), "history {number}");
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use rollcall_tests::{App, AppOptions, KEY, event, eventually};
+use rollcall_tests::{App, AppOptions, KEY, event, wait_until};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -49,18 +49,18 @@ async fn slow_questions_of_one_key_leave_keys_readiness_and_other_projects_alone
     app.add_key("default", "slow", &["read", "ingest"]).await;
     app.add_key("other", "other-key", &["read"]).await;
     assert_eq!(send(&app, "slow").await, 202);
-    app.drained().await;
+    app.wait_until_stored().await;
     let locked = lock(&app, "active_users").await;
     let questions = join_all((0..14).map(|_| ask(&app, "slow", "/stats/dau")));
     let others = async {
-        eventually("the share is used up", async || (waiting(&app).await == SHARE as i64).then_some(())).await;
+        wait_until("the share is used up", async || (waiting(&app).await == SHARE as i64).then_some(())).await;
         assert_eq!(ask(&app, "nobody-has-it", "/stats/top-events").await.0, 401, "an unknown key");
         assert_eq!(ask(&app, "other-key", "/stats/top-events").await, (200, None, json!({"data": []})), "another project");
         let ready = json!({"status": "ready", "dependencies": {"postgres": "up", "nats": "up"}});
         assert_eq!(app.get("/health/ready").await, (200, ready));
         sqlx::query("update api_keys set revoked_at = now() where name = 'slow'").execute(&app.pool).await.unwrap();
         let revoked_at = Instant::now();
-        let last_accepted = eventually("the revoked key is refused", async || {
+        let last_accepted = wait_until("the revoked key is refused", async || {
             let sent_at = Instant::now();
             let status = send(&app, "slow").await;
             assert!(status == 401 || sent_at.duration_since(revoked_at) < Duration::from_secs(5), "accepted too late");
@@ -92,7 +92,7 @@ async fn a_question_whose_client_has_gone_keeps_its_place_until_it_has_ended() {
         assert!(waiting(&app).await <= SHARE as i64);
     }
     drop(locked);
-    let today = eventually("questions are answered again", async || {
+    let today = wait_until("questions are answered again", async || {
         let (status, answer) = app.get("/stats/dau").await;
         (status == 200).then_some(answer)
     });
@@ -106,7 +106,7 @@ async fn a_database_that_is_busy_is_not_taken_for_one_that_is_away() {
     assert_eq!(send(&app, "known").await, 202);
     let locked = lock(&app, "api_keys").await;
     // As long as it is believed without asking, the key is good.
-    let (retry_after, answer) = eventually("the known key cannot be looked up", async || {
+    let (retry_after, answer) = wait_until("the known key cannot be looked up", async || {
         let (status, retry_after, answer) = ask(&app, "known", "/pipeline").await;
         (status == 503).then_some((retry_after, answer))
     })
@@ -116,5 +116,5 @@ async fn a_database_that_is_busy_is_not_taken_for_one_that_is_away() {
     assert_eq!(app.get("/health/ready").await.1["status"], "ready");
     app.send(&event("b", "bob", "t", "2026-03-01T10:00:00Z")).await;
     drop(locked);
-    eventually("the key is good again", async || (send(&app, "known").await == 202).then_some(())).await;
+    wait_until("the key is good again", async || (send(&app, "known").await == 202).then_some(())).await;
 }

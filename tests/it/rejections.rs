@@ -168,7 +168,7 @@ async fn an_event_that_cannot_be_read_does_not_spoil_its_neighbours() {
             assert_eq!(status == 202, path.ends_with("partial=true"), "{bad}");
         }
     }
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 1);
 }
 
@@ -205,7 +205,7 @@ async fn a_partial_batch_queues_the_good_and_returns_the_bad() {
                 {"index": 2, "event_id": null, "field": "", "code": "invalid_json",
                  "message": "the line is not JSON: expected ident at line 1 column 2"}]})
     );
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 1);
     assert_eq!(app.post("/events?partial=true", &headers, "{\"event_type\":\"t\"}").await.0, 422);
 }

@@ -40,7 +40,7 @@ async fn four_workers_and_eight_clients_count_every_event_once() {
     let mut workers: Vec<_> = (0..WORKERS).map(|_| app.process("worker")).collect();
     workers.iter_mut().for_each(|(worker, _)| worker.start());
     futures::future::join_all((0..CLIENTS).map(|number| client(&app, number))).await;
-    app.drained().await;
+    app.wait_until_stored().await;
 
     let mut model = Model::default();
     (0..EVENTS).for_each(|n| model.add(event(n).1));
@@ -64,6 +64,6 @@ async fn four_workers_and_eight_clients_count_every_event_once() {
     assert_eq!(stored + duplicates, CLIENTS * (EVENTS * 2 / 3));
     let log = std::fs::read_to_string(postgres_log().await).unwrap();
     assert!(!log.contains("deadlock detected"), "PostgreSQL met a deadlock");
-    app.compacted().await;
+    app.wait_until_compacted().await;
     assert_eq!(app.ask(&format!("/stats/top-events?from={from}&to={to}&limit=100")).await, model.top_events(from, to));
 }

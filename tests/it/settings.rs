@@ -7,14 +7,14 @@ use std::path::Path;
 use std::process::Output;
 
 use rollcall_stack::NatsUser;
-use rollcall_tests::{App, AppOptions, DEADLINE, KEY, Process, binary, event, eventually, free_port, fresh_database};
+use rollcall_tests::{App, AppOptions, KEY, Process, WAIT_TIMEOUT, binary, event, free_port, fresh_database, wait_until};
 use tokio::process::Command;
 
 /// Runs `rollcall` in a folder with these variables and no others, to its end.
 async fn rollcall(folder: &Path, arguments: &[&str], variables: &[(&str, OsString)]) -> Output {
     let mut command = Command::new(binary("rollcall"));
     command.args(arguments).env_clear().envs(variables.iter().cloned()).current_dir(folder).kill_on_drop(true);
-    tokio::time::timeout(DEADLINE, command.output()).await.unwrap().unwrap()
+    tokio::time::timeout(WAIT_TIMEOUT, command.output()).await.unwrap().unwrap()
 }
 
 /// What a run that must fail says.
@@ -97,7 +97,7 @@ async fn who_waits_for_a_server_says_for_which() {
         process.start();
         let log = folder.path().join("migrate.log");
         let names_it = |line: &str| line.contains("does not answer") && line.contains(&address);
-        eventually("it says so", async || std::fs::read_to_string(&log).ok()?.lines().any(names_it).then_some(())).await;
+        wait_until("it says so", async || std::fs::read_to_string(&log).ok()?.lines().any(names_it).then_some(())).await;
         assert!(!std::fs::read_to_string(&log).unwrap().contains(password));
         process.kill();
         std::fs::remove_file(&log).unwrap();
@@ -120,7 +120,7 @@ async fn an_ephemeral_dev_says_that_the_data_goes_and_it_goes_even_after_a_crash
     let greetings = async |count: usize| {
         let greeting = "Stop with Ctrl-C; the data is removed.";
         let said = || std::fs::read_to_string(&log).unwrap().matches(greeting).count();
-        eventually("it greets", async || (said() == count).then_some(())).await;
+        wait_until("it greets", async || (said() == count).then_some(())).await;
     };
     let folders = || {
         let entries = folder.path().read_dir().unwrap().map(|entry| entry.unwrap());
@@ -151,7 +151,7 @@ async fn a_nats_server_that_syncs_lazily_is_warned_of() {
         .with_arguments(&["-c", "lazy.conf"]);
     lazy.start();
     let lazy_url = format!("http://127.0.0.1:{monitor_port}");
-    eventually("it tells about itself", async || app.http.get(format!("{lazy_url}/varz")).send().await.ok()).await;
+    wait_until("it tells about itself", async || app.http.get(format!("{lazy_url}/varz")).send().await.ok()).await;
 
     let migrate = async |monitor_url: &str| {
         let admin = app.nats.url(NatsUser::Admin);

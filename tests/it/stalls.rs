@@ -7,7 +7,7 @@ use jiff::{Timestamp, ToSpan};
 use nix::sys::signal::Signal;
 use rollcall_shared::event::identity;
 use rollcall_shared::queue::stream::{CONSUMER, STREAM};
-use rollcall_tests::{App, AppOptions, Pause, Poison, Stranger, event, eventually, metric};
+use rollcall_tests::{App, AppOptions, Pause, Poison, Stranger, event, metric, wait_until};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -45,15 +45,15 @@ async fn sessions(app: &App, condition: &str) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&app.pool).await.unwrap()
 }
 
-async fn is_waiting(app: &App, sessions_that_wait: i64) {
+async fn wait_until_sessions_wait(app: &App, sessions_that_wait: i64) {
     let wait = async || (sessions(app, "wait_event_type = 'Lock'").await >= sessions_that_wait).then_some(());
-    eventually("workers wait for a lock", wait).await;
+    wait_until("workers wait for a lock", wait).await;
 }
 
 /// The worker at this address has tried again so often.
-async fn has_retried(url: &str, times: f64) {
+async fn wait_until_retried(url: &str, times: f64) {
     let retried = async || (metric(url, "rollcall_store_retries_total").await? >= times).then_some(());
-    eventually("the worker tries again and again", retried).await;
+    wait_until("the worker tries again and again", retried).await;
 }
 
 /// Locks the partition of events of this time as `create index` does.
@@ -69,14 +69,14 @@ async fn begin_two_batches(app: &App, time: Timestamp) {
     for batch in 0..2 {
         let events: Vec<_> = (0..3_000).map(|n| event(&format!("b{batch}-{n}"), "u", "t", &time.to_string())).collect();
         app.send(&json!(events)).await;
-        eventually("the worker has the batch", async || {
+        wait_until("the worker has the batch", async || {
             let mut consumer: async_nats::jetstream::consumer::PullConsumer =
                 context.get_consumer_from_stream(CONSUMER, STREAM).await.ok()?;
             (consumer.info().await.ok()?.num_ack_pending == batch + 1).then_some(())
         })
         .await;
         if batch == 0 {
-            is_waiting(app, 1).await;
+            wait_until_sessions_wait(app, 1).await;
         }
     }
 }
@@ -90,7 +90,7 @@ async fn store_one(app: &App, event: Value) -> Value {
 }
 
 /// Sends 120 single events, and then all 6,120 must be there once.
-async fn the_next_events_are_stored(app: &App, time: Timestamp) {
+async fn assert_next_events_are_stored(app: &App, time: Timestamp) {
     let mut doubtful = Vec::new();
     for n in 0..120 {
         let answer = store_one(app, event(&format!("s{n}"), "u", "t", &time.to_string())).await;
@@ -98,7 +98,7 @@ async fn the_next_events_are_stored(app: &App, time: Timestamp) {
             doubtful.push(answer);
         }
     }
-    app.drained().await;
+    app.wait_until_stored().await;
     let (stored, reported) = (counts(app).await, doubtful.len());
     assert_eq!((stored, reported), ((6_120, 6_120, 6_120), 0), "stored, and called duplicates: {doubtful:?}");
 }
@@ -111,8 +111,8 @@ async fn events_after_a_lock_longer_than_every_limit_are_stored_once() {
     begin_two_batches(&app, now).await;
     tokio::time::sleep(PAST_EVERY_LIMIT).await;
     stranger.let_go().await.unwrap();
-    app.drained().await;
-    the_next_events_are_stored(&app, now).await;
+    app.wait_until_stored().await;
+    assert_next_events_are_stored(&app, now).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,13 +124,13 @@ async fn events_after_a_stop_of_postgres_longer_than_every_limit_are_stored_once
     // So that both batches are in the middle of their COPY when the server stops.
     let stranger = index_partition(&app, now).await;
     begin_two_batches(&app, now).await;
-    is_waiting(&app, 2).await;
+    wait_until_sessions_wait(&app, 2).await;
     let paused = Pause::of(app.postgres.as_ref().unwrap().pid());
     tokio::time::sleep(PAST_EVERY_LIMIT).await;
     drop(paused);
     stranger.let_go().await.unwrap();
-    app.drained().await;
-    the_next_events_are_stored(&app, now).await;
+    app.wait_until_stored().await;
+    assert_next_events_are_stored(&app, now).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,7 +141,7 @@ async fn an_uncommitted_identity_of_a_stranger_holds_up_its_batch_and_takes_no_c
     let claim = format!("insert into event_ids (project_id, event_id, day) values (1, '{}', '2026-03-01')", identity("held"));
     let stranger = Stranger::hold(&app.database_url, &claim).await.unwrap();
     app.send(&json!([event("held", "u", "t", TIME)])).await;
-    has_retried(&url, 4.0).await;
+    wait_until_retried(&url, 4.0).await;
     let (all, waiting) = (sessions(&app, "true").await, sessions(&app, "wait_event_type = 'Lock'").await);
     assert!(all <= 4 && waiting <= 1, "{all} sessions, of which {waiting} wait");
     for n in 0..20 {
@@ -150,7 +150,7 @@ async fn an_uncommitted_identity_of_a_stranger_holds_up_its_batch_and_takes_no_c
     }
     assert_eq!(counts(&app).await, (20, 20, 20));
     stranger.let_go().await.unwrap();
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(counts(&app).await, (21, 21, 21));
 }
 
@@ -162,7 +162,7 @@ async fn a_locked_count_is_held_against_no_message() {
     worker.start();
     Poison::lay(&app.pool).await;
     app.send(&json!([Poison::in_event(event("e", "u", "t", TIME))])).await;
-    eventually("it is refused and counted", async || {
+    wait_until("it is refused and counted", async || {
         let counted: i64 = sqlx::query_scalar("select count(*) from troubled_messages").fetch_one(&app.pool).await.ok()?;
         (counted == 1).then_some(())
     })
@@ -170,12 +170,12 @@ async fn a_locked_count_is_held_against_no_message() {
     let stranger = Stranger::hold(&app.database_url, "select from troubled_messages for update").await.unwrap();
     Poison::lift(&app.pool).await;
     // A beginning that counted with each try would now be one more than a message may have.
-    has_retried(&url, 6.0).await;
+    wait_until_retried(&url, 6.0).await;
     stranger.let_go().await.unwrap();
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.get("/admin/dead-letters").await.1["data"], json!([]));
     assert_eq!(counts(&app).await, (1, 1, 1));
-    app.untroubled().await;
+    app.wait_until_no_message_is_counted().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -184,14 +184,14 @@ async fn a_locked_project_holds_up_new_names_alone() {
     let (mut worker, url) = app.process("worker");
     worker.start();
     app.send(&json!([event("first", "known", "t", TIME)])).await;
-    app.drained().await;
+    app.wait_until_stored().await;
     let stranger = Stranger::hold(&app.database_url, "select from projects for update").await.unwrap();
     app.send(&json!([event("second", "new", "t", TIME)])).await;
-    has_retried(&url, 3.0).await;
+    wait_until_retried(&url, 3.0).await;
     let answer = store_one(&app, event("third", "known", "t", TIME)).await;
     assert_eq!(answer["inserted"], 1, "{answer}");
     stranger.let_go().await.unwrap();
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(counts(&app).await, (3, 3, 3));
     assert_eq!(app.get("/admin/dead-letters").await.1["data"], json!([]));
 }
@@ -211,25 +211,25 @@ async fn a_worker_that_stands_still_in_a_transaction_keeps_no_locks() {
     let (mut still, url) = app.process("worker");
     still.start();
     app.send(&json!([event("e", "u", "t", &now.to_string())])).await;
-    eventually("its transaction waits to write the row", async || {
+    wait_until("its transaction waits to write the row", async || {
         (sessions(&app, "wait_event_type = 'Lock' and query ilike '%insert into events %'").await == 1).then_some(())
     })
     .await;
     still.signal(Signal::SIGSTOP);
     stranger.let_go().await.unwrap();
-    eventually("its transaction holds the identity", async || {
+    wait_until("its transaction holds the identity", async || {
         // Whatever else the worker was at when it stopped may be idle in a transaction as well.
         (sessions(&app, "state = 'idle in transaction' and query ilike '%insert into events %'").await == 1).then_some(())
     })
     .await;
     let (mut other, _) = app.process("worker");
     other.start();
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(counts(&app).await, (1, 1, 1), "the other worker has stored it");
     still.signal(Signal::SIGCONT);
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     app.send(&json!([event("e", "u", "t", &now.to_string()), event("f", "u", "t", &now.to_string())])).await;
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(counts(&app).await, (2, 2, 2));
 }
 
@@ -249,7 +249,7 @@ async fn commits_are_synchronous_whatever_the_database_says() {
     let (mut worker, _) = app.process("worker");
     worker.start();
     app.send(&json!([event("e", "u", "t", TIME)])).await;
-    app.drained().await;
+    app.wait_until_stored().await;
     let seen: Vec<String> = sqlx::query_scalar("select synchronous_commit from commits").fetch_all(&app.pool).await.unwrap();
     assert_eq!(seen, ["on"]);
 }

@@ -1,7 +1,7 @@
 //! Services that start while their servers are away: they answer, and do what they can.
 
 use rollcall_stack::{NatsServer, Postgres};
-use rollcall_tests::{App, AppOptions, KEY, Process, event, eventually};
+use rollcall_tests::{App, AppOptions, KEY, Process, event, wait_until};
 use serde_json::{Value, json};
 
 /// Servers of the test's own, and a service that begins without one of them.
@@ -23,9 +23,9 @@ async fn send(app: &App, url: &str, key: &str) -> (u16, Option<String>, Value) {
     (response.status().as_u16(), retry_after, response.json::<Value>().await.unwrap()["code"].take())
 }
 
-async fn is_alive(app: &App, url: &str) {
+async fn wait_until_alive(app: &App, url: &str) {
     let live = async || get(app, &format!("{url}/health/live")).await;
-    assert_eq!(eventually("it is alive", live).await, (200, json!({"status": "healthy"})));
+    assert_eq!(wait_until("it is alive", live).await, (200, json!({"status": "healthy"})));
 }
 
 async fn restart_postgres(postgres: &mut Option<Postgres>) {
@@ -49,11 +49,11 @@ async fn an_api_that_starts_without_postgresql_accepts_events() {
     tokio::task::block_in_place(|| app.postgres.as_mut().unwrap().kill());
     let (mut api, url) = app.process("api");
     api.start();
-    is_alive(&app, &url).await;
+    wait_until_alive(&app, &url).await;
     let degraded = json!({"status": "degraded", "dependencies": {"postgres": "down", "nats": "up"},
                           "reasons": ["PostgreSQL does not answer: queries cannot be answered"]});
     let ready = async || get(&app, &format!("{url}/health/ready")).await.filter(|(status, _)| *status == 200);
-    assert_eq!(eventually("it is in service", ready).await.1, degraded);
+    assert_eq!(wait_until("it is in service", ready).await.1, degraded);
     assert_eq!(send(&app, &url, KEY).await, (202, None, Value::Null));
     assert_eq!(send(&app, &url, "unknown").await, (503, Some("1".to_owned()), json!("database_unavailable")));
     let answer = get(&app, &format!("{url}/stats/dau")).await.unwrap();
@@ -62,9 +62,9 @@ async fn an_api_that_starts_without_postgresql_accepts_events() {
     assert_eq!((status, &answer["stream"]["messages"]), (200, &json!(1)));
 
     stop_and_start(&mut api).await;
-    is_alive(&app, &url).await;
+    wait_until_alive(&app, &url).await;
     restart_postgres(&mut app.postgres).await;
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     assert_eq!(get(&app, &format!("{url}/stats/dau")).await.unwrap().0, 200);
     assert_eq!(send(&app, &url, "unknown").await.0, 401);
     assert_eq!(api.stop().await, Ok(()));
@@ -77,12 +77,12 @@ async fn an_api_that_starts_without_a_schema_accepts_events() {
     let (mut api, url) = app.process("api");
     api.start();
     let ready = async || get(&app, &format!("{url}/health/ready")).await.filter(|(status, _)| *status == 200);
-    let answer = eventually("it is in service", ready).await.1;
+    let answer = wait_until("it is in service", ready).await.1;
     assert_eq!(answer["reasons"], json!(["the schema is not up to date yet: queries cannot be answered"]));
     assert_eq!(send(&app, &url, KEY).await, (202, None, Value::Null));
     assert_eq!(send(&app, &url, "unknown").await, (503, Some("1".to_owned()), json!("database_unavailable")));
     rollcall_shared::database::migrate(&app.pool).await.unwrap();
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     assert_eq!(get(&app, &format!("{url}/stats/dau")).await.unwrap().0, 200);
 }
 
@@ -92,18 +92,18 @@ async fn an_api_that_starts_without_nats_says_so_and_connects_by_itself() {
     app.nats.kill();
     let (mut api, url) = app.process("api");
     api.start();
-    is_alive(&app, &url).await;
+    wait_until_alive(&app, &url).await;
     let not_ready = json!({"status": "not ready", "dependencies": {"postgres": "up", "nats": "down"},
                            "reasons": ["there is no connection to nats-server"]});
     let has_schema = async || get(&app, &format!("{url}/health/ready")).await.filter(|answer| answer.1 == not_ready);
-    assert_eq!(eventually("only NATS is missing", has_schema).await.0, 503);
+    assert_eq!(wait_until("only NATS is missing", has_schema).await.0, 503);
     assert_eq!(send(&app, &url, KEY).await, (503, Some("1".to_owned()), json!("queue_unavailable")));
     assert_eq!(get(&app, &format!("{url}/stats/dau")).await.unwrap().0, 200);
 
     stop_and_start(&mut api).await;
-    is_alive(&app, &url).await;
+    wait_until_alive(&app, &url).await;
     restart_nats(&mut app.nats).await;
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     assert_eq!(send(&app, &url, KEY).await.0, 202);
     assert_eq!(api.stop().await, Ok(()));
 }
@@ -116,17 +116,17 @@ async fn a_worker_that_starts_without_its_servers_says_so_and_begins_by_itself()
     app.nats.kill();
     let (mut worker, url) = app.process("worker");
     worker.start();
-    is_alive(&app, &url).await;
+    wait_until_alive(&app, &url).await;
     let answer = get(&app, &format!("{url}/health/ready")).await.unwrap();
     let reasons = ["PostgreSQL does not answer", "there is no connection to nats-server"];
     assert_eq!((answer.0, &answer.1["reasons"]), (503, &json!(reasons)));
 
     stop_and_start(&mut worker).await;
-    is_alive(&app, &url).await;
+    wait_until_alive(&app, &url).await;
     restart_postgres(&mut app.postgres).await;
     restart_nats(&mut app.nats).await;
-    app.is_ready(&url).await;
-    app.drained().await;
+    app.wait_until_ready(&url).await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 1);
     assert_eq!(worker.stop().await, Ok(()));
 }

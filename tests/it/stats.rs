@@ -18,7 +18,7 @@ async fn october() -> App {
         event("8", "cid", "login", &at(16)),
     ]))
     .await;
-    app.drained().await;
+    app.wait_until_stored().await;
     app
 }
 
@@ -32,7 +32,7 @@ async fn dau_counts_each_user_once_a_day() {
         {"date": "2025-10-03", "unique_users": 0},
     ], "granularity": "day"});
     assert_eq!(answer, expected);
-    app.compacted().await;
+    app.wait_until_compacted().await;
     assert_eq!(app.ask("/stats/dau?from_date=2025-10-01&to_date=2025-10-03").await, expected);
 }
 

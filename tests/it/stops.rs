@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
-use rollcall_tests::{App, AppOptions, KEY, Process, binary, event, eventually, free_port};
+use rollcall_tests::{App, AppOptions, KEY, Process, binary, event, free_port, wait_until};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,7 +20,7 @@ async fn client(app: &App, url: &str, name: &str, end: &AtomicBool, accepted: &A
     while !end.load(Ordering::Relaxed) {
         let batch: Vec<_> =
             (0..BATCH).map(|n| event(&format!("{name}-{batches}-{n}"), &format!("u{n}"), "t", "2026-03-01T10:00:00Z")).collect();
-        eventually("a batch is accepted", async || {
+        wait_until("a batch is accepted", async || {
             let request = app.http.post(format!("{url}/events")).header("X-API-Key", KEY).json(&batch);
             // Between two processes nobody listens.
             let response = request.timeout(Duration::from_secs(30)).send().await.ok()?;
@@ -45,10 +45,10 @@ async fn api_and_worker_stop_in_the_middle_of_load_again_and_again_and_lose_noth
         for stop in 0..STOPS {
             api.start();
             worker.start();
-            app.is_ready(&url).await;
-            app.is_ready(&worker_url).await;
+            app.wait_until_ready(&url).await;
+            app.wait_until_ready(&worker_url).await;
             let (before, more) = (accepted.load(Ordering::Relaxed), BATCH * (1 + stop % 5));
-            eventually("events come in", async || (accepted.load(Ordering::Relaxed) >= before + more).then_some(())).await;
+            wait_until("events come in", async || (accepted.load(Ordering::Relaxed) >= before + more).then_some(())).await;
             let signal = if stop % 2 == 0 { Signal::SIGTERM } else { Signal::SIGINT };
             let (api, worker) = tokio::join!(api.stop_by(signal), worker.stop_by(signal));
             assert_eq!((api, worker), (Ok(()), Ok(())));
@@ -59,14 +59,14 @@ async fn api_and_worker_stop_in_the_middle_of_load_again_and_again_and_lose_noth
     let names = ["a", "b", "c", "d"];
     let clients = futures::future::join_all(names.map(|name| client(&app, &url, name, &end, &accepted)));
     let ((), batches) = tokio::join!(stops, clients);
-    app.drained().await;
+    app.wait_until_stored().await;
     let sent = batches.iter().sum::<usize>() * BATCH;
     let counts: (i64, i64) =
         sqlx::query_as("select count(*), count(distinct client_event_id) from events").fetch_one(&app.pool).await.unwrap();
     assert_eq!(counts, (sent as i64, sent as i64), "lost or doubled");
     let counted = app.ask("/stats/top-events?from=2026-03-01&to=2026-03-01").await;
     assert_eq!(counted, json!({"data": [{"event_type": "t", "count": sent}]}));
-    app.untroubled().await;
+    app.wait_until_no_message_is_counted().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,12 +74,12 @@ async fn a_request_that_waits_is_answered_before_the_api_ends() {
     let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
     let (mut api, url) = app.process("api");
     api.start();
-    app.is_ready(&url).await;
+    app.wait_until_ready(&url).await;
     let request = app.http.post(format!("{url}/events?wait=stored&timeout_ms=30000")).header("X-API-Key", KEY);
     let request = request.json(&event("waits", "u", "t", "2026-03-01T10:00:00Z")).send();
     let stop = async {
         let stream = app.jetstream().await.get_stream("EVENTS").await.unwrap();
-        eventually("the event is durable", async || (stream.get_info().await.ok()?.state.messages == 1).then_some(())).await;
+        wait_until("the event is durable", async || (stream.get_info().await.ok()?.state.messages == 1).then_some(())).await;
         api.stop().await
     };
     let (response, stopped) = tokio::join!(request, stop);
@@ -100,7 +100,7 @@ async fn services_whose_servers_never_came_stop_all_the_same() {
         let mut process = Process::new(program.to_owned(), binary(program), variables, folder.path().to_owned());
         process.start();
         let log = folder.path().join(format!("{program}.log"));
-        eventually("it waits", async || std::fs::read_to_string(&log).ok()?.contains("does not answer").then_some(())).await;
+        wait_until("it waits", async || std::fs::read_to_string(&log).ok()?.contains("does not answer").then_some(())).await;
         assert_eq!(process.stop().await, Ok(()));
     }
 }
@@ -119,17 +119,17 @@ async fn rollcall_dev_stops_under_load_and_keeps_what_it_accepted() {
     let stops = async {
         for signal in [Signal::SIGTERM, Signal::SIGINT] {
             dev.start();
-            app.is_ready(&url).await;
+            app.wait_until_ready(&url).await;
             let before = accepted.load(Ordering::Relaxed);
-            eventually("events come in", async || (accepted.load(Ordering::Relaxed) > before + 10 * BATCH).then_some(())).await;
+            wait_until("events come in", async || (accepted.load(Ordering::Relaxed) > before + 10 * BATCH).then_some(())).await;
             assert_eq!(dev.stop_by(signal).await, Ok(()));
         }
         dev.start();
         end.store(true, Ordering::Relaxed);
-        app.is_ready(&url).await;
+        app.wait_until_ready(&url).await;
     };
     let ((), batches) = tokio::join!(stops, client(&app, &url, "a", &end, &accepted));
-    eventually("all are stored and counted", async || {
+    wait_until("all are stored and counted", async || {
         let request = app.http.get(format!("{url}/stats/top-events?from=2026-03-01&to=2026-03-01")).header("X-API-Key", KEY);
         let answer: Value = request.send().await.ok()?.json().await.ok()?;
         (answer["data"][0]["count"] == batches * BATCH).then_some(())
@@ -165,7 +165,7 @@ async fn clients_that_dawdle_do_not_keep_rollcall_dev_from_stopping() {
     let mut dev = Process::new("dev".to_owned(), binary("rollcall"), variables, folder.path().to_owned());
     dev = dev.with_arguments(&["dev", "--listen", &address, "--data", &folder.path().join("data").display().to_string()]);
     dev.start();
-    app.is_ready(&format!("http://{address}")).await;
+    app.wait_until_ready(&format!("http://{address}")).await;
     let _clients = clients_that_dawdle(&address).await;
     dev.signal(Signal::SIGINT);
     assert_eq!(dev.stop_by(Signal::SIGTERM).await, Ok(()), "also when it is asked twice");

@@ -1,7 +1,7 @@
 //! Messages in trouble: one that ends every worker which takes it, and the counts of those that are gone.
 
 use rollcall_shared::queue::chunk::ChunkWriter;
-use rollcall_tests::{App, AppOptions, Poison, event, eventually};
+use rollcall_tests::{App, AppOptions, Poison, event, wait_until};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -45,7 +45,7 @@ async fn a_message_that_kills_its_workers_becomes_a_dead_letter_and_its_neighbou
     worker.start();
     let mut kills = 0;
     let letters = loop {
-        match eventually("the trap closes or is buried", async || next_step(&app).await).await {
+        match wait_until("the trap closes or is buried", async || next_step(&app).await).await {
             Step::Trapped(pid) => {
                 worker.kill();
                 kills += 1;
@@ -58,7 +58,7 @@ async fn a_message_that_kills_its_workers_becomes_a_dead_letter_and_its_neighbou
     assert_eq!(kills, 6, "the first delivery and five more");
     assert_eq!((&letters[0]["code"], &letters[0]["attempts"]), (&json!("kills_worker"), &json!(6)), "{letters:?}");
     assert_eq!(letters[0]["events_count"], 2);
-    app.drained().await;
+    app.wait_until_stored().await;
     let stored: Vec<String> =
         sqlx::query_scalar("select client_event_id from events order by 1").fetch_all(&app.pool).await.unwrap();
     assert_eq!(stored, ["after", "before"]);
@@ -74,7 +74,7 @@ async fn a_message_that_kills_its_workers_becomes_a_dead_letter_and_its_neighbou
     sqlx::raw_sql("drop trigger trap on events").execute(&app.pool).await.unwrap();
     let (_, answer) = app.call(reqwest::Method::POST, "/admin/dead-letters/redrive").await;
     assert_eq!((&answer["redriven"], &answer["events_count"]), (&json!(1), &json!(2)), "{answer}");
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 4);
     assert_eq!(app.get("/admin/dead-letters").await.1["data"], Value::Array(Vec::new()));
 }
@@ -88,11 +88,11 @@ async fn counts_are_swept_once_their_messages_are_gone() {
     let refusals = async || -> Vec<i32> {
         sqlx::query_scalar("select refusals + cardinality(refused_by) from troubled_messages").fetch_all(&app.pool).await.unwrap()
     };
-    eventually("it is refused", async || (refusals().await == [1]).then_some(())).await;
+    wait_until("it is refused", async || (refusals().await == [1]).then_some(())).await;
     // One that came before the first in the queue, and one of a queue that was there before.
     let gone = "insert into troubled_messages values (0, 9223372036854775807, 1, 7), (1000000, 0, 1, 7)";
     sqlx::query(gone).execute(&app.pool).await.unwrap();
-    eventually("the counts of the others are gone", async || (refusals().await == [1]).then_some(())).await;
+    wait_until("the counts of the others are gone", async || (refusals().await == [1]).then_some(())).await;
 }
 
 /// The first two attempts to count a refusal and the first two to count a beginning commit when their
@@ -114,13 +114,13 @@ async fn a_count_whose_reply_is_lost_counts_once() {
     sqlx::raw_sql(LATE_COUNTS).execute(&app.pool).await.unwrap();
     Poison::lay(&app.pool).await;
     app.send(&json!([Poison::in_event(event("e", "u", "t", "2026-03-01T10:00:00Z"))])).await;
-    eventually("the refusal is counted", async || {
+    wait_until("the refusal is counted", async || {
         let attempts: i64 = sqlx::query_scalar("select count(*) from counted").fetch_one(&app.pool).await.unwrap();
         (attempts >= 3).then_some(())
     })
     .await;
     Poison::lift(&app.pool).await;
-    app.drained().await;
+    app.wait_until_stored().await;
     let most = "
         select max((row ->> 'refusals')::int + coalesce(jsonb_array_length(row -> 'refused_by'), 0)),
                max((row ->> 'begun')::int + coalesce(jsonb_array_length(row -> 'begun_by'), 0)), count(*)
@@ -149,13 +149,13 @@ async fn a_message_that_makes_its_worker_panic_becomes_a_dead_letter_and_the_wor
     }
     let (mut worker, url) = app.process("worker");
     worker.start();
-    eventually("all are buried", async || {
+    wait_until("all are buried", async || {
         let (_, answer) = app.get("/admin/dead-letters").await;
         (answer["data"].as_array()?.len() == 6).then_some(())
     })
     .await;
     app.send(&json!([event("after", "u", "t", "2026-03-01T10:00:00Z")])).await;
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 1);
     assert!(worker.ended().is_none(), "the worker runs");
     let metrics = app.http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();

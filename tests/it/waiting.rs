@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rollcall_shared::queue::stream::STREAM;
-use rollcall_tests::{App, AppOptions, Poison, event, eventually};
+use rollcall_tests::{App, AppOptions, Poison, event, wait_until};
 use serde_json::{Value, json};
 
 fn events(ids: std::ops::Range<u32>) -> Vec<Value> {
@@ -50,7 +50,7 @@ async fn an_event_that_two_requests_have_is_refused_for_both() {
     app.send(&batch).await;
     let context = app.jetstream().await;
     let both_wait = async {
-        eventually("both wait in the queue", async || {
+        wait_until("both wait in the queue", async || {
             let stream = context.get_stream(STREAM).await.ok()?;
             (stream.cached_info().state.messages == 2).then_some(())
         })
@@ -64,7 +64,7 @@ async fn an_event_that_two_requests_have_is_refused_for_both() {
     let ((status, answer), _worker) = tokio::join!(asked, both_wait);
     let counts = [&answer["inserted"], &answer["duplicates"], &answer["dead_lettered"]];
     assert_eq!((status, counts), (200, [&json!(0), &json!(0), &json!(1)]), "{answer}");
-    app.drained().await;
+    app.wait_until_stored().await;
     let (_, letters) = app.get("/admin/dead-letters").await;
     assert_eq!(letters["data"].as_array().unwrap().len(), 1);
 }
@@ -76,7 +76,7 @@ async fn when_time_runs_out_the_answer_is_the_usual_one() {
     assert_eq!((status, &answer["status"], &answer["events_count"]), (202, &json!("accepted"), &json!(2)), "{answer}");
     let (mut worker, _) = app.process("worker");
     worker.start();
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 2);
 }
 
@@ -111,11 +111,11 @@ async fn clients_that_go_away_while_waiting_leave_nothing_behind() {
             tokio::spawn(request.timeout(Duration::from_secs(30)).send())
         })
         .collect();
-    eventually("all of them wait", async || (subscriptions().await >= before + 20).then_some(())).await;
+    wait_until("all of them wait", async || (subscriptions().await >= before + 20).then_some(())).await;
     requests.iter().for_each(|request| request.abort());
-    eventually("no inbox is left", async || (subscriptions().await == before).then_some(())).await;
+    wait_until("no inbox is left", async || (subscriptions().await == before).then_some(())).await;
     let (mut worker, _) = app.process("worker");
     worker.start();
-    app.drained().await;
+    app.wait_until_stored().await;
     assert_eq!(app.stored().await, 21, "what was durable is stored all the same");
 }

@@ -14,7 +14,7 @@ use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Process, binary, eventually, free_port, fresh_database, own_postgres};
+use crate::{Process, binary, free_port, fresh_database, own_postgres, wait_until};
 
 /// The key that tests use.
 pub const KEY: &str = "test-key";
@@ -98,7 +98,7 @@ impl App {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::new();
         let app = Self { url, worker_urls, pool, database_url, postgres, nats, http, options, stop, folder };
-        app.ready().await;
+        app.wait_until_all_ready().await;
         app
     }
 
@@ -117,9 +117,9 @@ impl App {
     ///
     /// # Panics
     /// If they do not in time.
-    pub async fn ready(&self) {
+    pub async fn wait_until_all_ready(&self) {
         for url in std::iter::once(&self.url).chain(&self.worker_urls) {
-            self.is_ready(url).await;
+            self.wait_until_ready(url).await;
         }
     }
 
@@ -127,8 +127,8 @@ impl App {
     ///
     /// # Panics
     /// If it does not in time.
-    pub async fn is_ready(&self, url: &str) {
-        eventually(&format!("{url} is ready"), async || {
+    pub async fn wait_until_ready(&self, url: &str) {
+        wait_until(&format!("{url} is ready"), async || {
             let answer: Value = self.http.get(format!("{url}/health/ready")).send().await.ok()?.json().await.ok()?;
             (answer["status"] == "ready").then_some(())
         })
@@ -224,9 +224,9 @@ impl App {
     ///
     /// # Panics
     /// If it is not in time.
-    pub async fn drained(&self) {
+    pub async fn wait_until_stored(&self) {
         let context = self.jetstream().await;
-        eventually("the queue is empty", || async {
+        wait_until("the queue is empty", || async {
             let stream = context.get_stream(stream::STREAM).await.ok()?;
             (stream.cached_info().state.messages == 0).then_some(())
         })
@@ -237,8 +237,8 @@ impl App {
     ///
     /// # Panics
     /// If they are not in time.
-    pub async fn untroubled(&self) {
-        eventually("no message is counted", || async {
+    pub async fn wait_until_no_message_is_counted(&self) {
+        wait_until("no message is counted", || async {
             let left: i64 = sqlx::query_scalar("select count(*) from troubled_messages").fetch_one(&self.pool).await.ok()?;
             (left == 0).then_some(())
         })
@@ -249,9 +249,9 @@ impl App {
     ///
     /// # Panics
     /// If they are not in time.
-    pub async fn compacted(&self) {
+    pub async fn wait_until_compacted(&self) {
         let deltas = "select (select count(*) from active_users_delta) + (select count(*) from event_counts_delta)";
-        eventually("the deltas are folded", || async {
+        wait_until("the deltas are folded", || async {
             let left: i64 = sqlx::query_scalar(deltas).fetch_one(&self.pool).await.ok()?;
             (left == 0).then_some(())
         })

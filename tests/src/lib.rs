@@ -24,26 +24,26 @@ pub use self::poison::Poison;
 pub use self::port::free_port;
 use self::postgres::own_postgres;
 pub use self::postgres::{fresh_database, postgres_log};
-pub use self::process::{Process, STOPS_WITHIN};
+pub use self::process::{Process, STOP_TIMEOUT};
 pub use self::stranger::Stranger;
 
 use std::time::{Duration, Instant};
 
 /// Longest wait for anything in a test.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Asks until the answer is `Some`.
 ///
 /// # Panics
-/// If it is not within [`DEADLINE`].
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+/// If it is not within [`WAIT_TIMEOUT`].
+pub async fn wait_until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
     let started = Instant::now();
     let mut tick = tokio::time::interval(Duration::from_millis(20));
-    while started.elapsed() < DEADLINE {
+    while started.elapsed() < WAIT_TIMEOUT {
         tick.tick().await;
         if let Some(answer) = ask().await {
             return answer;
         }
     }
-    panic!("{what}: not within {DEADLINE:?}");
+    panic!("{what}: not within {WAIT_TIMEOUT:?}");
 }

@@ -11,7 +11,7 @@ use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
 /// How long a service that was asked to stop may take.
-pub const STOPS_WITHIN: Duration = Duration::from_secs(10);
+pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A service's process. Dropping it kills the process.
 #[derive(Debug)]
@@ -98,7 +98,7 @@ impl Process {
         let asked = Instant::now();
         self.signal(signal);
         let mut tick = tokio::time::interval(Duration::from_millis(10));
-        while asked.elapsed() < STOPS_WITHIN {
+        while asked.elapsed() < STOP_TIMEOUT {
             tick.tick().await;
             match self.ended() {
                 None => {}
@@ -107,7 +107,7 @@ impl Process {
             }
         }
         self.kill();
-        Err(format!("{} did not stop within {STOPS_WITHIN:?} of {signal}", self.name))
+        Err(format!("{} did not stop within {STOP_TIMEOUT:?} of {signal}", self.name))
     }
 
     /// How the process ended since the last look, if it did.

@@ -30,7 +30,7 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 /// The longest pause between two tries, whatever `Retry-After` says: the run is short.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// So long after the end a client tries to get its last batch acknowledged.
-const FINISHES_WITHIN: Duration = Duration::from_secs(30);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What all clients share.
 #[derive(Debug)]
@@ -96,7 +96,7 @@ impl Sender {
                     tokio::time::sleep(wanted.unwrap_or(backoff).min(LONGEST_PAUSE)).await;
                 }
             }
-            if stop.is_cancelled() && stopped_at.get_or_insert_with(Instant::now).elapsed() > FINISHES_WITHIN {
+            if stop.is_cancelled() && stopped_at.get_or_insert_with(Instant::now).elapsed() > FINISH_TIMEOUT {
                 return false;
             }
         }
@@ -187,14 +187,14 @@ impl Sender {
             body.len()
         );
         let sent = if random.random_bool(0.5) { &body[..body.len() / 2] } else { &body[..] };
-        let patience = Duration::from_millis(random.random_range(0..100));
+        let leaves_after = Duration::from_millis(random.random_range(0..100));
         let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.front(random))).await else { return };
         let written = async {
             stream.write_all(head.as_bytes()).await?;
             stream.write_all(sent).await
         };
         if let Ok(Ok(())) = tokio::time::timeout(TIMEOUT, written).await {
-            tokio::time::sleep(patience).await;
+            tokio::time::sleep(leaves_after).await;
         }
     }
 

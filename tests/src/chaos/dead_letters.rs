@@ -14,7 +14,7 @@ use super::ledger::Standing;
 use crate::KEY;
 
 /// An API that is disturbed is not waited for.
-const PATIENCE: Duration = Duration::from_secs(4);
+const TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The dead letters over HTTP.
 pub(crate) struct DeadLetters<'a> {
@@ -44,7 +44,7 @@ impl DeadLetters<'_> {
 
     /// Whether an event has one; `None` if the API does not answer.
     pub(crate) async fn has(&self, id: &str) -> Option<bool> {
-        let request = self.http.get(self.url(&format!("?event_id={id}"))).timeout(PATIENCE);
+        let request = self.http.get(self.url(&format!("?event_id={id}"))).timeout(TIMEOUT);
         let page = answer(request).await.ok()?;
         Some(!page["data"].as_array()?.is_empty())
     }

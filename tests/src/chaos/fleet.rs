@@ -100,7 +100,7 @@ impl Fleet {
             let service = fleet.service("worker", number).await;
             fleet.workers.push(service);
         }
-        fleet.ready().await.expect("all services become ready");
+        fleet.wait_until_ready().await.expect("all services become ready");
         fleet
     }
 
@@ -111,7 +111,7 @@ impl Fleet {
         let mut command = tokio::process::Command::new(binary("rollcall"));
         command.arg("migrate").env_clear().envs(self.migration.iter().cloned()).current_dir(&self.folder).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log can be shared")).stderr(log);
-        let done = tokio::time::timeout(crate::DEADLINE, command.status()).await;
+        let done = tokio::time::timeout(crate::WAIT_TIMEOUT, command.status()).await;
         done.is_ok_and(|status| status.expect("rollcall can be run").success())
     }
 
@@ -146,7 +146,7 @@ impl Fleet {
     ///
     /// # Errors
     /// Only if one does not.
-    pub(crate) async fn ready(&self) -> Result<(), Failure> {
+    pub(crate) async fn wait_until_ready(&self) -> Result<(), Failure> {
         self.paths().iter().for_each(|path| path.restore());
         // The default would be a connection that a killed service has left behind.
         let http = reqwest::Client::builder().timeout(Duration::from_secs(5)).pool_max_idle_per_host(0).build();
@@ -159,7 +159,7 @@ impl Fleet {
                 if answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
                     break;
                 }
-                if began.elapsed() > crate::DEADLINE {
+                if began.elapsed() > crate::WAIT_TIMEOUT {
                     let name = &service.process.lock().await.name;
                     return Err(Failure::new(Check::Recovered, format!("{name} is not ready: {answer:?}")));
                 }

@@ -11,7 +11,7 @@ use super::fleet::{Fleet, POOL_SIZE};
 use super::stream;
 
 /// Sessions of a dead service end, and deltas are folded, within this.
-const SETTLES_WITHIN: Duration = Duration::from_secs(20);
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Tables of the schema that are no partition and no migration's.
 const TABLES: &str = "
@@ -90,7 +90,7 @@ pub(crate) async fn check(fleet: &Fleet, before: &Tables) -> Vec<Failure> {
     let left = loop {
         tick.tick().await;
         let left = left(fleet, services * POOL_SIZE).await;
-        if left.is_empty() || began.elapsed() > SETTLES_WITHIN {
+        if left.is_empty() || began.elapsed() > SETTLE_TIMEOUT {
             break left;
         }
     };

@@ -15,7 +15,7 @@ use super::fault::FaultKind;
 use super::stored::is_stored;
 
 /// Longer than any backoff of the service, and than the redelivery of what a dead worker held.
-const RECOVERS_WITHIN: Duration = Duration::from_secs(90);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Measures recoveries.
 #[derive(Debug)]
@@ -30,11 +30,11 @@ impl Recovery {
     /// Sends an event, waits until it is acknowledged and stored, and notes how long that took.
     pub(crate) async fn measure(&self, kinds: Vec<FaultKind>) {
         let began = self.calm.passed();
-        let probed = tokio::time::timeout(2 * RECOVERS_WITHIN, self.probe()).await;
+        let probed = tokio::time::timeout(2 * RECOVERY_TIMEOUT, self.probe()).await;
         let took = self.calm.passed().saturating_sub(began);
-        if probed.is_err() || took > RECOVERS_WITHIN {
+        if probed.is_err() || took > RECOVERY_TIMEOUT {
             let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-            self.failures.add(Failure::new(Check::Recovered, format!("not {RECOVERS_WITHIN:?} after {}", names.join(" and "))));
+            self.failures.add(Failure::new(Check::Recovered, format!("not {RECOVERY_TIMEOUT:?} after {}", names.join(" and "))));
         }
         let mut longest = self.longest.lock().expect("no panic");
         for kind in kinds {

@@ -61,7 +61,7 @@ pub async fn run(plan: &Plan, progress: &ProgressBar) -> Report {
     let supervisor = tokio::spawn(supervise(stage.fleet.clone(), stage.failures.clone(), supervising.clone()));
     let faults = stage.disturb(plan, progress).await;
     progress.set_message("no more faults; draining and judging");
-    stage.failures.extend(stage.fleet.ready().await.err());
+    stage.failures.extend(stage.fleet.wait_until_ready().await.err());
     let figures = stage.court().judge().await;
     supervising.cancel();
     supervisor.await.expect("the supervisor does not panic");

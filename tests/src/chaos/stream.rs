@@ -31,7 +31,7 @@ pub(crate) async fn fill(fleet: &Fleet, stream: &str, spare_bytes: i64, fault: F
 ///
 /// # Errors
 /// Only if the queue is stuck.
-pub(crate) async fn drained(fleet: &Fleet) -> Result<(), Failure> {
+pub(crate) async fn wait_until_drained(fleet: &Fleet) -> Result<(), Failure> {
     let mut fewest = (u64::MAX, Instant::now());
     loop {
         let left = info(fleet, STREAM).await.state.messages;

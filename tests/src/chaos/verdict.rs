@@ -38,7 +38,7 @@ impl Court<'_> {
     }
 
     async fn judge_now(&self, poison: Poison) -> Figures {
-        self.failures.extend(stream::drained(self.fleet).await.err());
+        self.failures.extend(stream::wait_until_drained(self.fleet).await.err());
         let Sender { catalog, ledger, http, fronts, .. } = self.sender;
         let standings = ledger.standings();
         // Before the rows are read: no delta may be left to be folded in between.

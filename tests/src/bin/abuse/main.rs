@@ -10,7 +10,7 @@ mod watch;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use rollcall_tests::{App, AppOptions, eventually};
+use rollcall_tests::{App, AppOptions, wait_until};
 
 use self::attack::{Attack, Target};
 use self::watch::{Memory, Neighbour};
@@ -45,7 +45,7 @@ async fn main() {
         // Each has a process of its own, so that the memory of one does not show in the next.
         let (mut api, url) = app.process("api");
         api.start();
-        app.is_ready(&url).await;
+        app.wait_until_ready(&url).await;
         let target = Target {
             url: url.clone(),
             http: app.http.clone(),
@@ -54,7 +54,7 @@ async fn main() {
             hold: Duration::from_secs(arguments.hold_secs),
         };
         // The first requests open connections and fill caches.
-        eventually("an event is accepted", async || watch::one_event(&app.http, &url).await.then_some(())).await;
+        wait_until("an event is accepted", async || watch::one_event(&app.http, &url).await.then_some(())).await;
         let memory = Memory::watch(api.pid().expect("it runs"));
         let neighbour = Neighbour::start(url);
         let started = Instant::now();
