@@ -1,4 +1,4 @@
--- Counts a delivery as begun, once however often this is said. Its end is not known yet.
+-- Counts a delivery as started. Repeating the statement for the same delivery counts once.
 insert into troubled_messages as troubled (sequence, published_ns, begun_by)
 values ($1, $2, array[$3::uuid])
 on conflict (sequence, published_ns) do update

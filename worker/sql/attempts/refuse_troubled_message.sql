@@ -1,4 +1,5 @@
--- Counts a delivery as refused, once however often this is said. That is also its end.
+-- Counts a delivery as refused, and no longer as started. Repeating the statement for the same
+-- delivery counts once.
 insert into troubled_messages as troubled (sequence, published_ns, refused_by)
 values ($1, $2, array[$3::uuid])
 on conflict (sequence, published_ns) do update

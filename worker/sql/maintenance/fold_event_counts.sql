@@ -1,5 +1,5 @@
--- Folds the first deltas of a project into the base, at most so many. Nothing here is joined, so
--- there is no plan that takes longer than in proportion to what is taken.
+-- Folds the first $2 deltas of a project into the base. There is no join, so every plan takes time in
+-- proportion to the number of deltas.
 with taken as (
     -- what is folded, by key through the index, and then by its place
     delete from event_counts_delta

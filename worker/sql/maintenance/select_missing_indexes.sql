@@ -1,14 +1,22 @@
--- B-trees that partitions of rows lack whose last day is before the given one (YYYYMMDD), the newest
--- first: they are asked most. A build that was interrupted leaves an index that nobody uses.
+-- The B-trees that are missing on partitions of rows whose upper bound is at most the given day, the
+-- newest partitions first, since most queries read those. An interrupted build leaves an index that is
+-- not valid.
+with bounded as (
+    -- with their upper bounds; 0 instead of the oid, so that nothing waits for a locked partition
+    select
+        partition.relname::text as name,
+        substring(pg_get_expr(partition.relpartbound, 0) from 'TO \(''([0-9]{4}-[0-9]{2}-[0-9]{2})')::date as until
+    from pg_inherits child
+    join pg_class partition on partition.oid = child.inhrelid
+    where child.inhparent = 'events'::regclass
+)
 select
-    partition.relname::text as "partition!",
+    bounded.name as "partition!",
     wanted.suffix as "suffix!",
     found.indexrelid is not null as "is_unfinished!"
-from pg_inherits child
-join pg_class partition on partition.oid = child.inhrelid
+from bounded
 cross join unnest($1::text[]) as wanted (suffix)
-left join pg_index found on found.indexrelid = to_regclass(partition.relname || wanted.suffix)
-where child.inhparent = 'events'::regclass
-    and substring(partition.relname from '_([0-9]{8})$') <= $2
+left join pg_index found on found.indexrelid = to_regclass(bounded.name || wanted.suffix)
+where bounded.until <= $2
     and found.indisvalid is distinct from true
-order by partition.relname desc, wanted.suffix
+order by bounded.until desc, wanted.suffix

@@ -1,5 +1,6 @@
--- Takes the first deltas of a project away, to be folded into the base in the same transaction: at
--- most so many rows, and so many bytes together with the base that they change, but one at least.
+-- Removes and returns the first deltas of a project, which are folded into the base in the same
+-- transaction: at most $2 rows, and at most $3 bytes together with the base rows that they change, but
+-- at least one row.
 with waiting as (
     -- by key through the index; the sizes are known without reading the bitmaps
     select ctid, event_type_id, day, octet_length(bitmap)::bigint as bytes

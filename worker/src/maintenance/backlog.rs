@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
 use crate::maintenance::compact::Kind;
+use crate::maintenance::every;
 
-/// Often enough to see a backlog grow, seldom enough to cost little.
+/// Frequent enough to show a backlog as it grows, rare enough to cost little.
 const INTERVAL: Duration = Duration::from_secs(10);
 /// Deltas that are counted at the most: a tenth of a second of PostgreSQL.
 const MAX_COUNTS: i64 = 1_000_000;
@@ -18,13 +19,7 @@ const MAX_BITMAPS: i64 = 100_000;
 
 /// Measures at every interval until told to stop.
 pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
-    let mut tick = tokio::time::interval(INTERVAL);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    while stop.run_until_cancelled(tick.tick()).await.is_some() {
-        if let Err(error) = measure(pool).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "the deltas that wait cannot be counted at the moment");
-        }
-    }
+    every("backlog", INTERVAL, stop, || measure(pool)).await;
 }
 
 async fn measure(pool: &PgPool) -> Result<(), StoreError> {

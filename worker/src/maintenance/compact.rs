@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
 use crate::maintenance::fold::{self, Folded};
+use crate::maintenance::lock::AdvisoryLock;
 
 /// Deltas taken in the first batch after a start or a failure.
 const FIRST_ROWS: i64 = 1_000;
@@ -44,10 +45,10 @@ impl Kind {
     }
 
     /// The advisory lock that its compactor holds.
-    const fn lock(self) -> i64 {
+    const fn lock(self) -> AdvisoryLock {
         match self {
-            Self::ActiveUsers => 7031,
-            Self::EventCounts => 7035,
+            Self::ActiveUsers => AdvisoryLock::ActiveUsers,
+            Self::EventCounts => AdvisoryLock::EventCounts,
         }
     }
 
@@ -121,6 +122,7 @@ impl<'a> Compactor<'a> {
     }
 
     async fn run(&mut self, interval: Duration, stop: &CancellationToken) {
+        // Not by `every`: the compactor has state of its own, and retries and logs its failures itself.
         let mut tick = tokio::time::interval(interval);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(tick.tick()).await.is_some() {
@@ -163,12 +165,12 @@ impl<'a> Compactor<'a> {
 
     async fn transact(&mut self, connection: &mut PgConnection) -> Result<Option<Folded>, StoreError> {
         let mut transaction = connection.begin().await?;
-        let begun =
-            sqlx::query_file!("sql/maintenance/begin_compaction.sql", self.kind.lock()).fetch_one(&mut *transaction).await?;
+        if !self.kind.lock().try_for_transaction(&mut transaction).await? {
+            return Ok(None);
+        }
+        sqlx::query_file!("sql/maintenance/set_compaction_options.sql").fetch_one(&mut *transaction).await?;
         let mut folded = None;
-        if begun.locked
-            && let Some(project) = self.kind.next_project(&mut transaction, self.project).await?
-        {
+        if let Some(project) = self.kind.next_project(&mut transaction, self.project).await? {
             // Even if this project fails, the next one gets its turn.
             self.project = project;
             folded = Some(self.kind.fold(&mut transaction, project, self.size.rows).await?);

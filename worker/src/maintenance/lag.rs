@@ -9,22 +9,15 @@ use metrics::gauge;
 use rollcall_shared::queue::stream::{CONSUMER, STREAM};
 use tokio_util::sync::CancellationToken;
 
-/// Often enough to scale workers by it, seldom enough to cost nothing.
+use crate::maintenance::every;
+
+/// Frequent enough to scale workers by it, rare enough to cost nothing.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Measures at every interval until told to stop.
 pub(crate) async fn run(client: async_nats::Client, stop: &CancellationToken) {
     let context = jetstream::new(client);
-    let mut tick = tokio::time::interval(INTERVAL);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = tick.tick() => {}
-        }
-        if let Err(error) = measure(&context).await {
-            tracing::debug!(error, "the lag cannot be measured at the moment");
-        }
-    }
+    every("lag", INTERVAL, stop, || async { measure(&context).await.map_err(anyhow::Error::from_boxed) }).await;
 }
 
 async fn measure(context: &Context) -> Result<(), async_nats::Error> {

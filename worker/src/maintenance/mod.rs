@@ -1,11 +1,73 @@
-//! Maintenance: what workers do beside storing events, one of them at a time where that matters.
+//! Maintenance: the periodic tasks of a worker, apart from storing events.
+//!
+//! Every task runs through [`every`]. A task that only one worker may run at a time holds an
+//! [`AdvisoryLock`](lock::AdvisoryLock). `compact` and `fold` fold the deltas of the rollups,
+//! `partition` creates tables ahead by the database's `clock`, `index` builds B-trees and updates
+//! filters, both with statements of `ddl`; `sweep` removes the attempts of messages that are gone;
+//! `lag` and `backlog` measure; `report` tells the API how this worker is doing.
 
 pub(crate) mod backlog;
 pub(crate) mod clock;
 pub(crate) mod compact;
+mod ddl;
 pub(crate) mod fold;
 pub(crate) mod index;
 pub(crate) mod lag;
+mod lock;
 pub(crate) mod partition;
 pub(crate) mod report;
 pub(crate) mod sweep;
+
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+/// Runs a task at once and then in every period, until told to stop. A task that takes longer than its
+/// period delays the next run. A run that has started is awaited to its end.
+///
+/// Only the first failure in a row is logged as a warning: a database that is away for an hour should
+/// not fill the log.
+async fn every<E: Into<anyhow::Error>, F: Future<Output = Result<(), E>>>(
+    name: &'static str,
+    period: Duration,
+    stop: &CancellationToken,
+    mut task: impl FnMut() -> F,
+) {
+    let mut ticks = tokio::time::interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut has_failed = false;
+    while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        match task().await.map_err(Into::into) {
+            Ok(()) => has_failed = false,
+            Err(error) => {
+                if has_failed {
+                    tracing::debug!(task = name, error = format!("{error:#}"), "a periodic task failed again");
+                } else {
+                    tracing::warn!(task = name, error = format!("{error:#}"), "a periodic task failed; it runs again later");
+                }
+                has_failed = true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_fails_runs_again_until_it_is_stopped() {
+        let stop = CancellationToken::new();
+        let mut runs = 0;
+        every("test", Duration::from_millis(1), &stop, || {
+            runs += 1;
+            if runs == 3 {
+                stop.cancel();
+            }
+            std::future::ready(Err(anyhow::anyhow!("it fails")))
+        })
+        .await;
+        assert_eq!(runs, 3);
+    }
+}

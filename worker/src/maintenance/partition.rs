@@ -1,9 +1,9 @@
 //! Partitions, made ahead of the events that will need them.
 //!
-//! Recent days have a partition each, so that the indexes being written stay small; what was older
-//! when the tables were laid out shares partitions of a month, and everything before them shares
-//! one. A row that no partition expects falls into the default one, and moves when its partition is
-//! made. Which day it is says the database's `clock`.
+//! Each recent day has its own partition, so that the indexes being written stay small. Days that were
+//! older when the tables were first laid out share partitions of a month, and all earlier days share
+//! one. A row without a partition goes to the default partition, and moves when its own is created. The
+//! database's `clock` decides which day it is.
 
 use std::time::Duration;
 
@@ -12,10 +12,12 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use metrics::counter;
 use rollcall_shared::database::Lease;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use sqlx::{Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
+use crate::maintenance::ddl::NewPartition;
+use crate::maintenance::lock::AdvisoryLock;
 use crate::maintenance::{clock, index};
 
 /// Days made ahead: a worker that was away for less than this finds its partitions.
@@ -135,7 +137,7 @@ async fn are_there_for_today(pool: &PgPool) -> Result<bool, StoreError> {
 async fn make_next(pool: &PgPool, table: &Table, today: Date) -> Result<bool, StoreError> {
     let mut lease = Lease::acquire(pool).await?;
     let mut transaction = lease.begin().await?;
-    sqlx::query("select pg_advisory_xact_lock(7032)").execute(&mut *transaction).await?;
+    AdvisoryLock::Partitions.wait_for_transaction(&mut transaction).await?;
     let end = made_until(&mut transaction, table).await?;
     let missing = ranges(today, table.days_back).into_iter().find(|range| end.is_none_or(|end| range.to > end));
     if let Some(range) = missing {
@@ -156,52 +158,28 @@ async fn made_until(connection: &mut PgConnection, table: &Table) -> Result<Opti
         .map(Date::from))
 }
 
-/// Makes a table beside its parent, moves the rows of the default partition into it that belong there,
-/// and attaches it. Unlike `partition of`, this lets others write to the parent meanwhile.
+/// Creates a table, moves its rows out of the default partition into it, and attaches it to the parent.
+/// Unlike `create table … partition of`, this lets other sessions write to the parent meanwhile.
 ///
-/// Until the commit nobody else uses the default partition. So whatever was written to it before is
-/// seen here and moves, and whoever waits to write to it is told by PostgreSQL that the row does not
-/// belong there any more, and tries again ([`StoreError::is_transient`]): an identity is in one place
-/// at every moment.
+/// Until the commit no other session uses the default partition. Rows that were written to it before
+/// are visible here and move. A session that waits to write such a row gets an error from PostgreSQL,
+/// because the row belongs to another partition now, and retries ([`StoreError::is_transient`]). So an
+/// identity is in exactly one partition at every moment.
 async fn attach(connection: &mut PgConnection, table: &Table, range: Range, is_sealed: bool) -> Result<(), StoreError> {
-    let (Table { name: parent, column, .. }, Range { from, to }) = (table, range);
-    let name = format!("{parent}_{}_{}", from.strftime("%Y%m%d"), to.strftime("%Y%m%d"));
-    let before = [
-        // Better to give up than to hold up those who wait behind this for the default partition.
-        "set local lock_timeout = '2s'".to_owned(),
-        // A default partition may have collected much; half of it in place would be no use.
-        "set local statement_timeout = '5min'".to_owned(),
-        format!("create table {name} (like {parent} including defaults including constraints including storage)"),
-        // What attaching takes anyway, in the order in which it does.
-        format!("lock table only {parent} in share update exclusive mode"),
-        format!("lock table {parent}_default in access exclusive mode"),
-    ];
-    let move_rows = format!(
-        "with moved as (
-            delete from {parent}_default
-            where {column} >= '{from}' and {column} < '{to}'
-            returning *
-        )
-        insert into {name} select * from moved"
-    );
-    let attach = format!("alter table {parent} attach partition {name} for values from ('{from}') to ('{to}')");
-    for statement in before {
-        execute(connection, statement).await?;
+    let partition = NewPartition { parent: table.name, column: table.column, from: range.from, to: range.to };
+    let name = partition.name();
+    sqlx::query_file!("sql/maintenance/set_partition_timeouts.sql").fetch_one(&mut *connection).await?;
+    partition.create(connection).await?;
+    partition.lock_parent(connection).await?;
+    let moved = partition.move_rows(connection).await?;
+    if is_sealed {
+        index::build_on_new(connection, &name).await?;
     }
-    let moved = execute(connection, move_rows).await?;
-    for statement in index::of_new(&name).filter(|_| is_sealed).chain([attach]) {
-        execute(connection, statement).await?;
-    }
+    partition.attach(connection).await?;
     if moved > 0 {
         tracing::warn!(partition = name, moved, "rows that came before their partition were moved into it");
     }
     Ok(())
-}
-
-/// Runs a statement made of names in this file and of dates, never of input; returns how many rows it
-/// changed.
-async fn execute(connection: &mut PgConnection, statement: String) -> Result<u64, StoreError> {
-    Ok(sqlx::query(AssertSqlSafe(statement)).execute(connection).await?.rows_affected())
 }
 
 /// The partitions of a table, oldest first: everything old, then months, then, from some days back,

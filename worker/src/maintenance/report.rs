@@ -1,5 +1,5 @@
-//! Reports: each worker tells how it is doing, in a row of its own, so that any API can say how the
-//! whole is doing.
+//! Reports: each worker writes its state to a row of its own, from which any API can describe the whole
+//! pipeline.
 
 use std::time::{Duration, Instant};
 
@@ -8,29 +8,23 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
+use crate::maintenance::every;
 use crate::status::Status;
 
-/// Often enough for a rate that people watch, seldom enough to cost nothing.
+/// Frequent enough for a rate that people watch, rare enough to cost nothing.
 const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Reports at every interval until told to stop, and then withdraws the report.
 pub(crate) async fn run(pool: &PgPool, status: &Status, stop: &CancellationToken) {
-    let mut tick = tokio::time::interval(INTERVAL);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut last = (Instant::now(), status.stored());
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => break,
-            _ = tick.tick() => {}
-        }
+    every("report", INTERVAL, stop, || {
         let now = (Instant::now(), status.stored());
         let seconds = (now.0 - last.0).as_secs_f32().max(0.1);
         let rate = (now.1 - last.1) as f32 / seconds;
         last = now;
-        if let Err(error) = report(pool, status, rate).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "a report was not written");
-        }
-    }
+        report(pool, status, rate)
+    })
+    .await;
     if let Err(error) = withdraw(pool, status).await {
         tracing::debug!(error = &error as &dyn std::error::Error, "the last report stays for a day");
     }

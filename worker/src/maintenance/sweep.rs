@@ -13,6 +13,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
+use crate::maintenance::every;
 
 /// The rows are harmless, so this only bounds how many there are.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -20,19 +21,12 @@ const INTERVAL: Duration = Duration::from_secs(10);
 /// Sweeps at every interval until told to stop.
 pub(crate) async fn run(client: async_nats::Client, pool: &PgPool, stop: &CancellationToken) {
     let context = jetstream::new(client);
-    let mut tick = tokio::time::interval(INTERVAL);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            _ = tick.tick() => {}
-        }
-        // Without an answer of the queue nothing is known to have left it.
-        let Some(stream) = stop.run_until_cancelled(info(&context)).await.flatten() else { continue };
-        if let Err(error) = sweep(pool, &stream).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "counts were not swept; the next time will do");
-        }
-    }
+    every("sweep", INTERVAL, stop, || async {
+        // Unless the queue answers, no message is known to have left it.
+        let Some(stream) = stop.run_until_cancelled(info(&context)).await.flatten() else { return Ok(()) };
+        sweep(pool, &stream).await
+    })
+    .await;
 }
 
 async fn info(context: &Context) -> Option<Info> {

@@ -1,0 +1,42 @@
+//! Advisory locks: which tasks only one worker in the whole installation runs at a time.
+
+use sqlx::PgConnection;
+
+/// A lock, named by what it guards. The numbers are shared by all versions that run side by side.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AdvisoryLock {
+    /// Folding the deltas of active users.
+    ActiveUsers = 7031,
+    /// Creating partitions.
+    Partitions = 7032,
+    /// Building the B-trees of past days.
+    Indexes = 7033,
+    /// Bringing a filter up to date.
+    Filters = 7034,
+    /// Folding the deltas of event counts.
+    EventCounts = 7035,
+}
+
+impl AdvisoryLock {
+    const fn key(self) -> i64 {
+        self as i64
+    }
+
+    /// Takes the lock until the transaction ends; false if another session holds it.
+    pub(super) async fn try_for_transaction(self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        let row = sqlx::query_file!("sql/maintenance/try_lock_transaction.sql", self.key()).fetch_one(connection).await?;
+        Ok(row.locked)
+    }
+
+    /// Waits for the lock, and holds it until the transaction ends.
+    pub(super) async fn wait_for_transaction(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        sqlx::query_file!("sql/maintenance/wait_lock_transaction.sql", self.key()).fetch_one(connection).await?;
+        Ok(())
+    }
+
+    /// Takes the lock until the connection closes; false if another session holds it.
+    pub(super) async fn try_for_session(self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+        let row = sqlx::query_file!("sql/maintenance/try_lock_session.sql", self.key()).fetch_one(connection).await?;
+        Ok(row.locked)
+    }
+}
