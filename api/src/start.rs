@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
+use rollcall_shared::backoff;
 use rollcall_shared::database::{self, DatabaseSettings, Presence};
 use rollcall_shared::queue::connect::Role;
 use rollcall_shared::queue::{connect, stream};
@@ -98,7 +99,7 @@ impl Preparation {
         if settings.migrate_on_start {
             migrate(settings).await?;
         }
-        let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+        let backoff = backoff::endless(backoff::MAX_SERVER_DELAY);
         let warn = |error: &ApiError, _| {
             tracing::warn!(error = error as &dyn std::error::Error, "PostgreSQL or its schema is not there yet; trying again");
         };

@@ -25,12 +25,12 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
     Ok(token)
 }
 
-/// Runs the work to its end, which must come within `patience` once `stop` is cancelled. `None` if it
+/// Runs the work to its end, which must come within `timeout` once `stop` is cancelled. `None` if it
 /// did not, and was dropped.
-pub async fn within<T>(patience: Duration, stop: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
+pub async fn within<T>(timeout: Duration, stop: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
     let too_late = async {
         stop.cancelled().await;
-        tokio::time::sleep(patience).await;
+        tokio::time::sleep(timeout).await;
     };
     tokio::select! {
         done = work => Some(done),

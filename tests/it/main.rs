@@ -37,5 +37,6 @@ mod start;
 mod stats;
 mod stops;
 mod top_events;
+mod traces;
 mod trouble;
 mod waiting;

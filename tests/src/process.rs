@@ -56,6 +56,12 @@ impl Process {
         self.child = Some(command.spawn().expect("the service can be started"));
     }
 
+    /// What it has logged in all its runs so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join(format!("{}.log", self.name))).unwrap_or_default()
+    }
+
     /// Its process id, if it was started.
     #[must_use]
     pub fn pid(&self) -> Option<u32> {

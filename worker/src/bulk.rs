@@ -18,10 +18,11 @@ use crate::maintenance::{clock, compact, index, partition};
 use crate::status::Status;
 use crate::store::claim::claim_new;
 use crate::store::dictionary::Dictionary;
+use crate::store::new_event::new_events;
 use crate::store::rollup::Deltas;
 use crate::store::row::{self, Decoded, Identity, Row, sort_and_deduplicate};
 use crate::store::write::copy;
-use crate::store::{Store, copy_rows, new_events};
+use crate::store::{Store, copy_rows};
 
 /// The caller waits for its own batches, however long they take.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(3600);

@@ -1,15 +1,12 @@
 //! The worker: JetStream in, PostgreSQL out, exactly once.
 //!
-//! `consumer` pulls messages; `settle` brings each `delivery` to its end: decoded into a `batch`,
-//! stored by `store` in one transaction with the help of the `dictionary`, `claim`, `copy` or
-//! `insert`, and `rollup`, and then acknowledged. What fails is tried again as `retry` says, counted
-//! in `trouble`, and becomes a `dead_letter` in the end. Beside that, `compact` has the rollups folded
-//! by `fold`, `partition` makes tables ahead by the database's `clock`, `index` builds what makes their
-//! rows found, `sweep` clears the counts of messages that are gone, `lag` measures the queue and
-//! `backlog` the compaction, and `health`, `report` and `metrics` tell how things are.
+//! `queue` pulls messages and gathers them into batches. `settle` brings each message to its end: its
+//! events are stored by `store` in one transaction, and then it is acknowledged; or it is tried again,
+//! and becomes a dead letter after its last attempt. `maintenance` runs the periodic tasks. `health`,
+//! `status` and `metrics` tell how the worker is doing.
 //!
-//! It answers no questions: that is the API's work. With the feature
-//! `bench`, `bulk` offers the store to a caller in Rust who has the events already.
+//! It answers no queries: that is the API's work. With the feature `bench`, `bulk` offers the store to a
+//! caller in Rust who has the events already.
 
 #[cfg(feature = "bench")]
 pub mod bulk;

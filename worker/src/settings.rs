@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rollcall_shared::database::DatabaseSettings;
+use rollcall_shared::queue::chunk::MAX_EVENTS;
 use rollcall_shared::queue::connect::NatsSettings;
 use rollcall_shared::settings::{Environment, ListenAddress};
 
@@ -32,7 +33,7 @@ impl WorkerSettings {
             listen: environment.read("WORKER_LISTEN", listen, "address or host name and port of a worker's health and metrics").0,
             batch_max_events: environment.read_in(
                 "BATCH_MAX_EVENTS",
-                20_000,
+                MAX_EVENTS.into(),
                 1..=200_000,
                 "events stored in one transaction, about: a message is never split",
             ) as usize,

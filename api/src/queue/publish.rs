@@ -18,7 +18,7 @@ use futures::stream::FuturesUnordered;
 use metrics::{counter, histogram};
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::chunk::{Chunk, REPLY_HEADER, REQUEST_HEADER, TRACE_HEADER};
-use rollcall_shared::queue::stream::STREAM;
+use rollcall_shared::queue::stream::{LIMIT_REACHED, STREAM};
 use rollcall_shared::queue::subject::subject;
 use tokio::sync::Semaphore;
 
@@ -30,8 +30,6 @@ const MAX_IN_FLIGHT_MESSAGES: usize = 32;
 const MAX_IN_FLIGHT_KIB: usize = 16 * 1024;
 /// Request ids listed in one message's headers.
 const MAX_LISTED_REQUESTS: usize = 32;
-/// The server's error code for a stream that has reached one of its limits.
-const STREAM_FULL: u64 = 10_077;
 /// The server's error codes for a message that is larger than its stream takes, and for headers that
 /// are larger than any stream takes.
 const MESSAGE_REFUSED: [u64; 2] = [10_054, 10_097];
@@ -182,7 +180,7 @@ fn classify(error: &PublishError) -> Option<NotDurable> {
         PublishErrorKind::Other => {
             let server = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>())?;
             match server.error_code().0 {
-                STREAM_FULL => Some(NotDurable::Full),
+                LIMIT_REACHED => Some(NotDurable::Full),
                 code if MESSAGE_REFUSED.contains(&code) => Some(NotDurable::Refused),
                 _ => None,
             }

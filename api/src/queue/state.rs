@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::Info as ConsumerInfo;
 use async_nats::jetstream::stream::Info as StreamInfo;
 use async_nats::jetstream::{self, Context};
+use rollcall_shared::queue::chunk::MAX_PAYLOAD_BYTES;
 use rollcall_shared::queue::connect::is_connected;
 use rollcall_shared::queue::stream::{CONSUMER, STREAM};
 
@@ -14,7 +15,7 @@ use crate::queue::confirmations::Confirmations;
 /// How long JetStream may take to answer a request for its state.
 const STATE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Room for one chunk of the largest size. A stream with less refuses large batches.
-const LARGEST_MESSAGE_BYTES: u64 = 768 * 1024;
+const LARGEST_MESSAGE_BYTES: u64 = MAX_PAYLOAD_BYTES as u64;
 
 /// Reads the state of JetStream.
 #[derive(Clone)]

@@ -14,7 +14,7 @@ mod settings;
 
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::{Connection, PgConnection, PgPool};
 
@@ -22,6 +22,7 @@ pub use self::lease::Lease;
 pub use self::pool::{ProofError, is_in_step, pool, prove_in_step};
 pub use self::presence::Presence;
 pub use self::settings::DatabaseSettings;
+use crate::backoff;
 
 /// Every migration, oldest first.
 pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -31,7 +32,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Waits until PostgreSQL answers, with backoff and without end.
 pub async fn wait_until_reachable(pool: &PgPool) {
-    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+    let backoff = backoff::endless(backoff::MAX_SERVER_DELAY);
     // A connection of its own: the pool would try for a while before it says anything.
     let ping = || async {
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&pool.connect_options())).await;
@@ -64,7 +65,7 @@ pub async fn migrate_when_reachable(pool: &PgPool) -> Result<(), MigrateError> {
         wait_until_reachable(pool).await;
         migrate(pool).await
     };
-    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+    let backoff = backoff::endless(backoff::MAX_SERVER_DELAY);
     let warn = |error: &MigrateError, _| tracing::warn!(%error, "PostgreSQL went away during a migration; trying again");
     attempt.retry(backoff).when(is_lost_connection).notify(warn).await
 }

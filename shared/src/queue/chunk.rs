@@ -45,7 +45,9 @@ const TARGET_PAYLOAD_BYTES: usize = 192 * 1024;
 pub const MAX_LINES_BYTES: usize = 4 * 1024 * 1024;
 
 /// Cut once this many events are in: one worker batch.
-const MAX_EVENTS: u32 = 20_000;
+pub const MAX_EVENTS: u32 = 20_000;
+/// No payload of a chunk is larger, in bytes.
+pub const MAX_PAYLOAD_BYTES: usize = 768 * 1024;
 
 /// A reader refuses payloads that unfold to more than this: room for one event past the limit.
 const MAX_DECODED_BYTES: u64 = 2 * MAX_LINES_BYTES as u64;
@@ -117,12 +119,6 @@ impl ChunkWriter {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.encoder.get_ref().len() >= TARGET_PAYLOAD_BYTES || self.lines_bytes >= MAX_LINES_BYTES || self.events >= MAX_EVENTS
-    }
-
-    /// How many events were added.
-    #[must_use]
-    pub fn events(&self) -> u32 {
-        self.events
     }
 
     /// Whether nothing was added yet.
@@ -233,7 +229,7 @@ mod tests {
             let noise: Vec<u8> = numbers.by_ref().take(1024).flat_map(|number| Sha256::digest(number.to_be_bytes())).collect();
             writer.push(&noise, 1).unwrap();
         }
-        assert!(writer.finish().unwrap().payload.len() < 768 * 1024);
+        assert!(writer.finish().unwrap().payload.len() < MAX_PAYLOAD_BYTES);
     }
 
     #[test]

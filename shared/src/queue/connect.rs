@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use async_nats::connection::State;
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
-use backon::{ExponentialBuilder, Retryable};
+use backon::Retryable;
 
 use super::QueueError;
+use crate::backoff;
 use crate::settings::{Environment, Secret};
 
 /// Oldest server that can fsync before it acknowledges (`sync_interval: always`).
@@ -102,7 +103,7 @@ pub async fn connect(url: &Secret, role: Role) -> Result<Client, QueueError> {
     let (addresses, options) = connect_options(url, role)?;
     let servers = hosts(&addresses);
     let connect = || options.clone().connect(&addresses);
-    let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).without_max_times().with_jitter();
+    let backoff = backoff::endless(backoff::MAX_SERVER_DELAY);
     let warn = |error: &ConnectError, _| tracing::warn!(%error, servers, "nats-server does not answer yet; waiting for it");
     let client = connect.retry(backoff).when(|error| !is_refusal(error)).notify(warn).await;
     let client = client.map_err(|source| QueueError::Connect { servers: servers.clone(), source })?;

@@ -18,6 +18,9 @@ pub const CONSUMER: &str = "workers";
 /// The stream that holds dead letters.
 pub const DLQ_STREAM: &str = "EVENTS_DLQ";
 
+/// JetStream's error code for a stream, or a subject of one, that has reached a limit.
+pub const LIMIT_REACHED: u64 = 10_077;
+
 /// Unacknowledged deliveries over all workers: two full pulls for each of a hundred workers, and
 /// room for delayed redeliveries.
 const MAX_ACK_PENDING: i64 = 5_000;

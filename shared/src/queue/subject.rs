@@ -10,6 +10,8 @@ use crate::project::ProjectId;
 pub(crate) const SUBJECTS: &str = "events.ingest.*";
 /// Every subject of the dead letters.
 pub(crate) const DLQ_SUBJECTS: &str = "events.dlq.>";
+/// Stands for the project of a message whose subject names none.
+const NO_PROJECT: &str = "none";
 
 /// The subject on which the chunks of a project travel.
 #[must_use]
@@ -29,9 +31,11 @@ pub fn event_subject(project: ProjectId, identity: Uuid, day: Day, redrives: u32
     format!("events.dlq.{project}.event.{identity}.{day}.{redrives}")
 }
 
-/// The subject of the dead letter of a whole message.
+/// The subject of the dead letter of a whole message, which may belong to no project: an administrator
+/// can publish on any subject.
 #[must_use]
-pub fn message_subject(project: ProjectId, payload: &[u8], redrives: u32) -> String {
+pub fn message_subject(project: Option<ProjectId>, payload: &[u8], redrives: u32) -> String {
+    let project = project.map_or_else(|| NO_PROJECT.to_owned(), |project| project.to_string());
     let digest: String = Sha256::digest(payload).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("events.dlq.{project}.message.{digest}.{redrives}")
 }
@@ -76,7 +80,7 @@ mod tests {
         assert_eq!(subject(0, 0), "events.dlq.1.event.00000000-0000-0000-0000-000000000000.1970-01-01.0");
         assert_ne!(subject(0, 0), subject(0, 1));
         assert_ne!(subject(0, 0), subject(1, 0));
-        assert!(is_message(&message_subject(ProjectId(1), b"payload", 0)));
+        assert!(is_message(&message_subject(Some(ProjectId(1)), b"payload", 0)));
         assert!(!is_message(&subject(0, 0)));
     }
 }

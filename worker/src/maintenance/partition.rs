@@ -7,10 +7,11 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::BackoffBuilder;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use metrics::counter;
+use rollcall_shared::backoff;
 use rollcall_shared::database::Lease;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
@@ -62,11 +63,11 @@ struct Range {
 
 /// Makes partitions at once and then every hour until told to stop; sooner after a failure.
 pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
-    let mut pauses = backoff().build();
+    let mut pauses = backoff::endless(MAX_PAUSE).build();
     loop {
         let pause = match make_as_of_now(pool).await {
             Ok(()) => {
-                pauses = backoff().build();
+                pauses = backoff::endless(MAX_PAUSE).build();
                 INTERVAL
             }
             Err(error) => {
@@ -83,7 +84,7 @@ pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
 
 /// Makes partitions, and returns when those for today are there, whether or not others failed.
 pub(crate) async fn make_at_start(pool: &PgPool) {
-    for pause in backoff().build() {
+    for pause in backoff::endless(MAX_PAUSE).build() {
         let Err(error) = make_as_of_now(pool).await else { return };
         log_failure(&error, pause);
         if matches!(are_there_for_today(pool).await, Ok(true)) {
@@ -91,10 +92,6 @@ pub(crate) async fn make_at_start(pool: &PgPool) {
         }
         tokio::time::sleep(pause).await;
     }
-}
-
-fn backoff() -> ExponentialBuilder {
-    ExponentialBuilder::default().with_max_delay(MAX_PAUSE).without_max_times().with_jitter()
 }
 
 fn log_failure(error: &StoreError, pause: Duration) {

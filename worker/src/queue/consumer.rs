@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{PullConsumer, StreamError, pull};
 use async_nats::jetstream::{self, Context};
-use backon::{BackoffBuilder, ExponentialBuilder};
+use backon::BackoffBuilder;
 use futures::{FutureExt, StreamExt};
 use metrics::counter;
+use rollcall_shared::backoff;
 use rollcall_shared::queue::connect::NatsSettings;
 use rollcall_shared::queue::stream;
 use rollcall_shared::queue::stream::{CONSUMER, STREAM};
@@ -35,6 +36,8 @@ const BATCH_MAX_LINES_BYTES: usize = 16 * 1024 * 1024;
 const SECOND_LANE_CAPACITY: usize = 64;
 /// Messages of the second lane that are settled at the same time, each in transactions of its own.
 const SECOND_LANE_CONCURRENCY: usize = 4;
+/// Longest delay while the consumer is not there.
+const MAX_OPEN_DELAY: Duration = Duration::from_secs(10);
 /// Delay before pulling starts again, so that a lasting fault does not cause a busy loop.
 const REOPEN_DELAY: Duration = Duration::from_millis(200);
 /// Delay of a message's redelivery when the second lane is full.
@@ -87,7 +90,7 @@ impl Consumer {
 
     /// `None` if the worker is to stop.
     async fn open_with_backoff(&self, stop: &CancellationToken) -> Option<pull::Stream> {
-        let backoff = ExponentialBuilder::default().with_max_delay(Duration::from_secs(10)).without_max_times().with_jitter();
+        let backoff = backoff::endless(MAX_OPEN_DELAY);
         for delay in backoff.build() {
             match stop.run_until_cancelled(self.open()).await? {
                 Ok(messages) => return Some(messages),

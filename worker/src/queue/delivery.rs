@@ -3,12 +3,10 @@
 use async_nats::jetstream::{AckKind, Message};
 use jiff::Timestamp;
 use rollcall_shared::project::ProjectId;
-use rollcall_shared::queue::chunk::{self, ChunkError, EVENTS_HEADER, LINES_BYTES_HEADER, MAX_LINES_BYTES, REQUEST_HEADER};
+use rollcall_shared::queue::chunk::{EVENTS_HEADER, LINES_BYTES_HEADER, MAX_LINES_BYTES, REQUEST_HEADER, TRACE_HEADER};
 use rollcall_shared::queue::dead_letter;
 use rollcall_shared::queue::subject::project_of;
 use uuid::Uuid;
-
-use crate::store::row::Decoded;
 
 /// One delivery of a message.
 #[derive(Debug)]
@@ -70,21 +68,19 @@ impl Delivery {
         dead_letter::redrives(self.message.headers.as_ref())
     }
 
-    /// The project of its subject. Only an administrator can publish on a subject without one; such
-    /// a message belongs to no project, whose number is 0.
-    pub(crate) fn project(&self) -> ProjectId {
-        project_of(&self.message.subject).unwrap_or(ProjectId(0))
+    /// The project of its subject; `None` if the subject names no project.
+    pub(crate) fn project(&self) -> Option<ProjectId> {
+        project_of(&self.message.subject)
+    }
+
+    /// The trace that its first request belongs to, by the W3C header.
+    pub(crate) fn trace_id(&self) -> Option<&str> {
+        self.header(TRACE_HEADER)?.split('-').nth(1)
     }
 
     /// A header's value.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.message.headers.as_ref()?.get(name).map(|value| value.as_str())
-    }
-
-    /// Its lines, decompressed.
-    pub(crate) fn decode(&self) -> Result<Decoded, ChunkError> {
-        let lines = chunk::decompress(self.message.headers.as_ref(), &self.message.payload)?;
-        Ok(Decoded { project: self.project(), lines })
     }
 
     /// Answers the queue. Correctness never depends on it: an answer that gets lost brings the

@@ -1,9 +1,10 @@
-//! Trouble: which messages were begun and not ended, and how often rows of them were refused.
+//! Attempts: how often workers began with a message without ending it, and how often its rows were
+//! refused.
 //!
-//! The queue's own count of deliveries cannot tell a message that kills workers from one that was
-//! handed back by a worker which was asked to stop, and it begins anew when the consumer is made
-//! anew. So attempts are counted here, in the database, and only for messages that came twice. What is
-//! counted are the ids of deliveries, so that a count whose reply was lost can be sent again.
+//! The queue counts deliveries, and that number cannot tell a message that ends workers from one that a
+//! stopping worker handed back; it also starts again when somebody recreates the consumer. Therefore
+//! attempts are counted in the database, and only those of redelivered messages. The table keeps the ids of
+//! deliveries, so that a statement whose reply was lost can be sent again without counting twice.
 
 use std::time::Duration;
 
@@ -13,16 +14,16 @@ use tokio::time::timeout;
 use crate::error::StoreError;
 use crate::queue::delivery::Delivery;
 
-/// What is counted of a message.
+/// The attempts at one message.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Counts {
-    /// Beginnings without a word about the end, this one included.
+    /// Attempts that began and whose end is not known, including this one.
     pub(crate) begun: u32,
-    /// How often rows of it were refused.
+    /// Deliveries of which PostgreSQL refused rows.
     pub(crate) refusals: u32,
 }
 
-/// The counts of troubled messages.
+/// Counts attempts, in the table `troubled_messages`.
 pub(crate) struct Attempts {
     pool: PgPool,
     reply_timeout: Duration,
@@ -33,7 +34,7 @@ impl Attempts {
         Self { pool, reply_timeout }
     }
 
-    /// A worker begins with a message. To say so twice of one delivery counts once.
+    /// Counts the start of an attempt. Doing so twice for one delivery counts once.
     pub(crate) async fn record_start(&self, delivery: &Delivery) -> Result<Counts, StoreError> {
         let (sequence, published) = key(delivery);
         let begin = sqlx::query_file!("sql/attempts/begin_troubled_message.sql", sequence, published, delivery.delivery_id)
@@ -42,7 +43,7 @@ impl Attempts {
         Ok(Counts { begun: row.begun.unsigned_abs(), refusals: row.refusals.unsigned_abs() })
     }
 
-    /// Rows of the message were refused. Returns of how many deliveries that was so.
+    /// Counts that rows of the message were refused; returns for how many deliveries that was so.
     pub(crate) async fn record_refusal(&self, delivery: &Delivery) -> Result<u32, StoreError> {
         let (sequence, published) = key(delivery);
         let refuse = sqlx::query_file!("sql/attempts/refuse_troubled_message.sql", sequence, published, delivery.delivery_id)
@@ -51,7 +52,7 @@ impl Attempts {
         Ok(row.refusals.unsigned_abs())
     }
 
-    /// The worker is to stop: what it began counts as not begun.
+    /// Takes the start of an attempt back, because the worker is stopping.
     pub(crate) async fn undo_start(&self, delivery: &Delivery) -> Result<(), StoreError> {
         let (sequence, published) = key(delivery);
         let hand_back =
@@ -61,7 +62,7 @@ impl Attempts {
         Ok(())
     }
 
-    /// The message is done with.
+    /// Removes the counts of a message that has ended.
     pub(crate) async fn remove(&self, delivery: &Delivery) -> Result<(), StoreError> {
         let (sequence, published) = key(delivery);
         let delete = sqlx::query_file!("sql/attempts/delete_troubled_message.sql", sequence, published).execute(&self.pool);

@@ -1,4 +1,4 @@
-//! Burial: what cannot be stored goes to the dead letters, and only then leaves the queue.
+//! Dead letters: what cannot be stored is written there, and only then leaves the queue.
 //!
 //! The order matters: a dead letter is written and confirmed before its message is acknowledged. A
 //! crash in between brings the message back, and its second letter is refused by the stream, which
@@ -16,18 +16,16 @@ use jiff::Timestamp;
 use metrics::counter;
 use rollcall_shared::queue::chunk::{ChunkWriter, REQUEST_HEADER};
 use rollcall_shared::queue::dead_letter::{Code, Verdict};
-use rollcall_shared::queue::stream::DLQ_STREAM;
+use rollcall_shared::queue::stream::{DLQ_STREAM, LIMIT_REACHED};
 use rollcall_shared::queue::subject::{event_subject, message_subject};
 
 use crate::queue::delivery::Delivery;
 use crate::store::Refused;
 
-/// Letters on their way at once.
+/// Dead letters that are published at the same time.
 const IN_FLIGHT: usize = 32;
-/// The server's error code for a stream or subject at its limit.
-const LIMIT_REACHED: u64 = 10_077;
 
-/// Why something could not be buried. Its message stays in the queue.
+/// Why a dead letter could not be written. The message stays in the queue.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeadLetterError {
     /// The queue did not take it.
@@ -50,7 +48,7 @@ impl DeadLetters {
         Self { context }
     }
 
-    /// Buries single events of a message, each in a letter of its own.
+    /// Writes single events of a message, each as a separate dead letter.
     pub(crate) async fn write_events(
         &self,
         delivery: &Delivery,
@@ -73,7 +71,7 @@ impl DeadLetters {
         self.publish(subject, chunk.payload, headers, &verdict).await
     }
 
-    /// Buries a whole message as it is.
+    /// Writes a whole message, unchanged, as a dead letter.
     pub(crate) async fn write_message(
         &self,
         delivery: &Delivery,

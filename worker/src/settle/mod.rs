@@ -1,34 +1,33 @@
-//! Settling: what happens to messages once they are here, until the queue can forget them.
+//! Settling: a message is here from its delivery until the queue may forget it.
 //!
-//! Messages that come for the first time are stored together. One that comes again may be the one
-//! that killed the last worker, so it is counted, and stored alone. A message is acknowledged when
-//! every event of it is stored or a dead letter; if some were refused, it comes back later.
+//! Messages that are delivered for the first time are stored together ([`Settler::settle_batch`]). A
+//! redelivered message may have ended the last worker that had it, so its attempts are counted and it
+//! is stored alone ([`Settler::settle_alone`]). `conclude` then acknowledges a message if every event
+//! of it is stored or a dead letter; if PostgreSQL refused some, the message comes back later.
 
 pub(crate) mod attempts;
+mod conclude;
 pub(crate) mod dead_letter;
 pub(crate) mod retry;
+mod trace;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::AckKind;
-use metrics::counter;
-use rollcall_shared::queue::chunk::{REPLY_HEADER, Settled};
 use rollcall_shared::queue::dead_letter::Code;
 use sqlx::PgPool;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::queue::delivery::Delivery;
 use crate::settle::attempts::{Attempts, Counts};
-use crate::settle::dead_letter::{DeadLetterError, DeadLetters};
+use crate::settle::dead_letter::DeadLetters;
 use crate::settle::retry::{MAX_RETRIES, RetryPolicy};
 use crate::status::Status;
 use crate::store::row::{self, Decoded};
 use crate::store::{Refused, Store};
-
-/// A message that cannot be buried comes back after this long.
-const DEAD_LETTER_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 /// Brings messages to their end.
 pub(crate) struct Settler {
@@ -38,7 +37,8 @@ pub(crate) struct Settler {
     dead_letters: DeadLetters,
     retry_policy: RetryPolicy,
     status: Arc<Status>,
-    /// Messages of the second lane share it, or have it to themselves.
+    /// Messages of the second lane hold it for reading, and a message that is suspected of ending
+    /// workers holds it for writing.
     isolation: RwLock<()>,
     stop: CancellationToken,
 }
@@ -66,15 +66,20 @@ impl Settler {
 
     /// Settles messages that came for the first time.
     pub(crate) async fn settle_batch(&self, deliveries: Vec<Delivery>) {
+        let span = trace::span(&deliveries);
+        self.settle_new(deliveries).instrument(span).await;
+    }
+
+    async fn settle_new(&self, deliveries: Vec<Delivery>) {
         let mut readable = Vec::with_capacity(deliveries.len());
         let mut decoded = Vec::with_capacity(deliveries.len());
         for delivery in deliveries {
-            match delivery.decode() {
+            match Decoded::of(delivery.project(), delivery.message()) {
                 Ok(events) => {
                     readable.push(delivery);
                     decoded.push(events);
                 }
-                Err(error) => self.write_dead_letter(&delivery, Code::Undecodable, &chain(&error), 1).await,
+                Err(error) => self.write_dead_letter(&delivery, Code::Undecodable, &reason(error), 1).await,
             }
         }
         if !readable.is_empty() {
@@ -82,10 +87,14 @@ impl Settler {
         }
     }
 
-    /// Settles a message that came before, with nobody else in its transactions. One that was begun and
-    /// not ended is suspected of ending workers, and is settled while nothing else of the lane is.
+    /// Settles a redelivered message in transactions of its own. If an earlier attempt began and did not
+    /// end, the message is suspected of ending workers, and nothing else of the lane is settled meanwhile.
     pub(crate) async fn settle_alone(&self, delivery: Delivery) {
-        let deliveries = [delivery];
+        let span = trace::span(std::slice::from_ref(&delivery));
+        self.settle_redelivered([delivery]).instrument(span).await;
+    }
+
+    async fn settle_redelivered(&self, deliveries: [Delivery; 1]) {
         let isolation = self.isolation.read().await;
         let counts = self.begin(&deliveries).await;
         if counts.is_none_or(|counts| counts.begun == 1) {
@@ -107,21 +116,21 @@ impl Settler {
     async fn settle_begun(&self, deliveries: &[Delivery; 1], counts: Option<Counts>) {
         let [delivery] = deliveries;
         match counts {
-            // It may have been counted all the same: a connection that was cut at the wrong moment.
+            // The attempt may be counted all the same, if the connection was cut after the statement.
             None => self.hand_back(delivery).await,
             // The first delivery is not in the count.
             Some(counts) if counts.begun > MAX_RETRIES => {
                 let reason = format!("{} workers ended while they had this message", MAX_RETRIES + 1);
                 self.write_dead_letter(delivery, Code::KillsWorker, &reason, MAX_RETRIES + 1).await;
             }
-            Some(counts) => match delivery.decode() {
+            Some(counts) => match Decoded::of(delivery.project(), delivery.message()) {
                 Ok(decoded) => self.store(deliveries, &[decoded], counts).await,
-                Err(error) => self.write_dead_letter(delivery, Code::Undecodable, &chain(&error), counts.begun + 1).await,
+                Err(error) => self.write_dead_letter(delivery, Code::Undecodable, &reason(error), counts.begun + 1).await,
             },
         }
     }
 
-    /// Hands back what was delivered and not begun, so that another worker has it at once.
+    /// Hands back a message that this worker has not begun with, so that another worker gets it at once.
     pub(crate) async fn hand_back_unbegun(&self, delivery: &Delivery) {
         delivery.answer(AckKind::Nak(None)).await;
     }
@@ -131,12 +140,11 @@ impl Settler {
         delivery.answer(AckKind::Nak(None)).await;
     }
 
-    /// The beginning is not held against the message. The database may be what is away; then it stays
-    /// counted.
+    /// This attempt must not count. If the database is away, it stays counted.
     async fn uncount(&self, delivery: &Delivery) {
         if delivery.is_redelivered {
             let uncounted = tokio::time::timeout(Duration::from_secs(1), self.attempts.undo_start(delivery)).await;
-            tracing::debug!(uncounted = matches!(uncounted, Ok(Ok(()))), "a beginning is taken back");
+            tracing::debug!(uncounted = matches!(uncounted, Ok(Ok(()))), "the start of an attempt was taken back");
         }
     }
 
@@ -159,7 +167,8 @@ impl Settler {
         };
         // What an earlier try or delivery stored looks like a duplicate to this one.
         let is_exact = tries == 1 && (counts.begun == 0 || counts.refusals > 0);
-        log_stored(deliveries, outcome.inserted.values().sum());
+        let inserted: u64 = outcome.inserted.values().sum();
+        tracing::debug!(inserted, "batch stored");
         let mut refused: Vec<Vec<Refused>> = deliveries.iter().map(|_| Vec::new()).collect();
         for row in outcome.refused {
             refused[row.message_index].push(row);
@@ -167,98 +176,16 @@ impl Settler {
         let mut unreadable = contents.unreadable.into_iter().peekable();
         for (message, (delivery, refused)) in deliveries.iter().zip(refused).enumerate() {
             if let Some((_, error)) = unreadable.next_if(|(place, _)| *place == message) {
-                self.write_dead_letter(delivery, Code::Undecodable, &chain(&error), counts.begun + 1).await;
+                self.write_dead_letter(delivery, Code::Undecodable, &reason(error), counts.begun + 1).await;
                 continue;
             }
             let inserted = outcome.inserted.get(&message).copied().unwrap_or(0);
             self.conclude(delivery, inserted, &refused, is_exact).await;
         }
     }
-
-    /// The end of a delivery, and of its message if nothing of it is left to store.
-    async fn conclude(&self, delivery: &Delivery, inserted: u64, refused: &[Refused], is_exact: bool) {
-        let mut settled = Settled { inserted, dead_lettered: 0, pending: 0 };
-        if let Some(first) = refused.first() {
-            let counting = || self.attempts.record_refusal(delivery);
-            let alone = std::slice::from_ref(delivery);
-            let Some(refusals) = self.retry_policy.retry(alone, &self.status, &self.stop, counting).await else {
-                return self.hand_back(delivery).await;
-            };
-            self.record_refusal(delivery, refused.len(), first, refusals);
-            if refusals <= MAX_RETRIES {
-                settled.pending = refused.len() as u64;
-                self.report(delivery, settled, is_exact).await;
-                return delivery.answer(AckKind::Nak(Some(self.retry_policy.delay_after(refusals)))).await;
-            }
-            if let Err(error) =
-                self.retry_policy.keep_in_progress(alone, self.dead_letters.write_events(delivery, refused, refusals)).await
-            {
-                return self.postpone_dead_letter(delivery, &error).await;
-            }
-            settled.dead_lettered = refused.len() as u64;
-        }
-        self.finish(delivery, refused.is_empty()).await;
-        self.report(delivery, settled, is_exact).await;
-    }
-
-    async fn write_dead_letter(&self, delivery: &Delivery, code: Code, reason: &str, attempts: u32) {
-        let sequence = delivery.id().sequence;
-        tracing::error!(sequence, code = code.name(), reason, requests = delivery.requests(), "a message becomes a dead letter");
-        self.status.record_error(format!("a message became a dead letter: {code}"));
-        match self.dead_letters.write_message(delivery, code, reason, attempts).await {
-            Ok(()) => self.finish(delivery, false).await,
-            Err(error) => self.postpone_dead_letter(delivery, &error).await,
-        }
-    }
-
-    /// Everything of the message is stored or buried: the queue and the counts may forget it.
-    async fn finish(&self, delivery: &Delivery, was_never_refused: bool) {
-        if delivery.is_redelivered || !was_never_refused {
-            let alone = std::slice::from_ref(delivery);
-            // If it stays, it is a row too many and harms nobody.
-            self.retry_policy.retry(alone, &self.status, &self.stop, || self.attempts.remove(delivery)).await;
-        }
-        delivery.answer(AckKind::Ack).await;
-    }
-
-    async fn postpone_dead_letter(&self, delivery: &Delivery, error: &DeadLetterError) {
-        self.uncount(delivery).await;
-        let sequence = delivery.id().sequence;
-        tracing::error!(error = error as &dyn std::error::Error, sequence, "a dead letter cannot be written; its message waits");
-        self.status.record_error("a dead letter cannot be written; its message waits in the queue".to_owned());
-        delivery.answer(AckKind::Nak(Some(DEAD_LETTER_RETRY_DELAY))).await;
-    }
-
-    fn record_refusal(&self, delivery: &Delivery, rows: usize, first: &Refused, refusals: u32) {
-        counter!("rollcall_messages_refused_total").increment(1);
-        self.status.record_error(format!("{rows} events were refused: {}", first.code));
-        let (sequence, requests) = (delivery.id().sequence, delivery.requests());
-        tracing::error!(sequence, rows, refusals, requests, reason = %first.reason, "events were refused");
-    }
-
-    /// Tells a client that waits for its events, where the figures are known to be exact; otherwise it
-    /// is answered when its time runs out. Nobody listens if it has gone.
-    async fn report(&self, delivery: &Delivery, settled: Settled, is_exact: bool) {
-        let Some(inbox) = delivery.header(REPLY_HEADER).filter(|_| is_exact) else { return };
-        let payload = serde_json::to_vec(&settled).unwrap_or_default();
-        if let Err(error) = self.client.publish(inbox.to_owned(), payload.into()).await {
-            tracing::warn!(%error, "a waiting client was not told");
-        }
-    }
 }
 
-fn log_stored(deliveries: &[Delivery], inserted: u64) {
-    let requests: Vec<_> = deliveries.iter().take(32).map(Delivery::requests).collect();
-    tracing::debug!(messages = deliveries.len(), inserted, requests = requests.join(","), "batch stored");
-}
-
-/// An error with everything that caused it, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        line += &format!(": {cause}");
-        source = cause.source();
-    }
-    line
+/// An error with its causes, on one line.
+fn reason(error: impl Into<anyhow::Error>) -> String {
+    format!("{:#}", error.into())
 }

@@ -1,4 +1,5 @@
-//! Retries: waiting out what is nobody's fault, and when a message that failed by itself comes back.
+//! The retry policy: faults of PostgreSQL are retried until they pass, and a message whose rows are
+//! refused comes back after a growing delay.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -12,19 +13,19 @@ use crate::error::StoreError;
 use crate::queue::delivery::Delivery;
 use crate::status::Status;
 
-/// Longest pause between two tries while PostgreSQL is away.
-const MAX_PAUSE: Duration = Duration::from_secs(10);
-/// What is running when the worker is to stop may take this long to end.
-const LAST_CHANCE: Duration = Duration::from_secs(5);
+/// Longest delay between two attempts while PostgreSQL is away.
+const MAX_DELAY: Duration = Duration::from_secs(10);
+/// When the worker stops, a running attempt may take this long to end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Retries a message has before what is bad in it becomes a dead letter.
+/// Retries of a message before its refused events become dead letters.
 pub(crate) const MAX_RETRIES: u32 = 5;
 
-/// Waits out faults that are not in the messages, for as long as they last.
+/// Says when what failed is tried again.
 pub(crate) struct RetryPolicy {
-    /// Messages at hand are reported in progress this often, so that nobody else takes them.
+    /// Time between two reports that messages are in progress, which keep them from other workers.
     pub(crate) progress: Duration,
-    /// Before the first redelivery of a message that failed by itself.
+    /// Delay before the first redelivery of a message with refused rows.
     pub(crate) first_delay: Duration,
 }
 
@@ -36,8 +37,8 @@ impl RetryPolicy {
         self.first_delay.mul_f64(f64::from(1_u32 << doublings) * rand::random_range(0.8..1.2))
     }
 
-    /// Tries until it succeeds. `None` if the worker is to stop first; then nothing was done, or it
-    /// was done and nobody knows.
+    /// Tries until an attempt succeeds. `None` if the worker stops first; the last attempt may have
+    /// succeeded even then.
     pub(crate) async fn retry<T, F: Future<Output = Result<T, StoreError>>>(
         &self,
         deliveries: &[Delivery],
@@ -47,7 +48,7 @@ impl RetryPolicy {
     ) -> Option<T> {
         let backoff = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(200))
-            .with_max_delay(MAX_PAUSE)
+            .with_max_delay(MAX_DELAY)
             .without_max_times()
             .with_jitter();
         let mut waiting = None;
@@ -65,15 +66,15 @@ impl RetryPolicy {
         let work = async {
             tokio::select! {
                 done = &mut done => done.ok(),
-                // What is running may end; a database that is away is not waited for any longer.
-                () = stop.cancelled() => tokio::time::timeout(LAST_CHANCE, done).await.ok()?.ok(),
+                // A running attempt may end, but a database that is away is no longer waited for.
+                () = stop.cancelled() => tokio::time::timeout(STOP_TIMEOUT, done).await.ok()?.ok(),
             }
         };
         self.keep_in_progress(deliveries, work).await
     }
 
-    /// Works, and meanwhile reports the messages in progress, so that nobody else takes them. The two
-    /// go side by side: reports wait while NATS is away, and the work does not.
+    /// Does the work and meanwhile reports the messages in progress, so that no other worker gets them.
+    /// While NATS is away, the reports wait and the work goes on.
     pub(crate) async fn keep_in_progress<T>(&self, deliveries: &[Delivery], work: impl Future<Output = T>) -> T {
         tokio::select! {
             done = work => done,

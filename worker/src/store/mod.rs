@@ -12,6 +12,7 @@
 
 pub(crate) mod claim;
 pub(crate) mod dictionary;
+pub(crate) mod new_event;
 pub(crate) mod rollup;
 pub(crate) mod row;
 pub(crate) mod write;
@@ -30,7 +31,8 @@ use crate::error::{StoreError, agree};
 use crate::status::Status;
 use crate::store::claim::{Claim, NewBatchHeuristic, claim};
 use crate::store::dictionary::{Dictionary, Numbers};
-use crate::store::rollup::{Deltas, NewEvent};
+use crate::store::new_event::{NewEvent, new_events};
+use crate::store::rollup::Deltas;
 use crate::store::row::{Identity, Row, sort_and_deduplicate};
 use crate::store::write::{copy, insert};
 
@@ -187,27 +189,6 @@ impl Outcome {
             self.refused.extend(of_same.map(|(_, message_index)| Refused { message_index: *message_index, ..refused.clone() }));
         }
     }
-}
-
-/// The rows that are new, with their numbers, in the order of the table: a user's rows of one batch
-/// lie side by side, so a timeline reads few pages.
-pub(crate) fn new_events<'r, 'a>(rows: &'r [Row<'a>], claimed: &[Identity], numbers: &Numbers<'_>) -> Vec<NewEvent<'r, 'a>> {
-    let mut claimed = claimed.iter().peekable();
-    let mut new = Vec::with_capacity(claimed.len());
-    for row in rows {
-        if claimed.next_if_eq(&&row.identity).is_none() {
-            continue;
-        }
-        let project = row.identity.project;
-        new.push(NewEvent {
-            row,
-            event_type_id: numbers.event_types[&(project, row.event.event_type.0.as_ref())],
-            user_ord: numbers.actors[&(project, row.event.actor())],
-            day: numbers.calendars[&project].day_of(row.event.occurred_at_us),
-        });
-    }
-    new.sort_unstable_by_key(|event| (event.row.identity.project, event.user_ord, event.row.event.occurred_at_us));
-    new
 }
 
 /// How rows are written.

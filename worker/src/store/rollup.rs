@@ -9,20 +9,10 @@ use rollcall_shared::project::ProjectId;
 use sqlx::PgConnection;
 
 use crate::error::{StoreError, agree};
-use crate::store::row::Row;
+use crate::store::new_event::NewEvent;
 
 /// In rollups, the event type that stands for all of them.
 pub(crate) const ALL_TYPES: i32 = 0;
-
-/// A row that was stored for the first time, with its numbers.
-#[derive(Debug)]
-pub(crate) struct NewEvent<'r, 'a> {
-    pub(crate) row: &'r Row<'a>,
-    pub(crate) event_type_id: i32,
-    pub(crate) user_ord: i32,
-    /// The day in the project's time zone.
-    pub(crate) day: Day,
-}
 
 /// The deltas of one batch, sorted by key.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 //! Rows borrow their texts from the decompressed messages, so a batch of 20,000 events consists of a
 //! few buffers and one vector of rows.
 
+use async_nats::jetstream::Message;
 use rollcall_shared::day::Day;
 use rollcall_shared::event::{Event, identity};
 use rollcall_shared::project::ProjectId;
@@ -14,6 +15,29 @@ use uuid::Uuid;
 pub(crate) struct Decoded {
     pub(crate) project: ProjectId,
     pub(crate) lines: Vec<u8>,
+}
+
+/// Why a message holds no events that can be stored.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum DecodeError {
+    /// Its subject names no project.
+    #[error("the subject names no project")]
+    NoProject,
+    /// Its payload is not a chunk.
+    #[error(transparent)]
+    Chunk(#[from] ChunkError),
+}
+
+impl Decoded {
+    /// Decompresses a message.
+    ///
+    /// # Errors
+    /// [`DecodeError`]; no retry changes it.
+    pub(crate) fn of(project: Option<ProjectId>, message: &Message) -> Result<Self, DecodeError> {
+        let project = project.ok_or(DecodeError::NoProject)?;
+        let lines = chunk::decompress(message.headers.as_ref(), &message.payload)?;
+        Ok(Self { project, lines })
+    }
 }
 
 /// The identity of an event: two events with the same day, project and id are the same event.

@@ -6,7 +6,7 @@
 use rollcall_shared::event::{Text, parse_uuid};
 use sqlx::PgConnection;
 
-use crate::store::rollup::NewEvent;
+use crate::store::new_event::NewEvent;
 use crate::store::row::Row;
 
 /// 2000-01-01, where PostgreSQL's clock begins, in microseconds since 1970.

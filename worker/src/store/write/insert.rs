@@ -9,7 +9,7 @@
 use rollcall_shared::event::{Text, parse_uuid};
 use sqlx::PgConnection;
 
-use crate::store::rollup::NewEvent;
+use crate::store::new_event::NewEvent;
 
 /// Batches of up to this many rows are inserted, larger ones copied. An INSERT costs PostgreSQL about
 /// 10 microseconds more per row than a COPY, so beyond a few thousand rows it costs more than the wait.

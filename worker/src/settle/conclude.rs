@@ -1,0 +1,90 @@
+//! The conclusion of a delivery: it is acknowledged, comes back later, or becomes a dead letter.
+
+use std::time::Duration;
+
+use async_nats::jetstream::AckKind;
+use metrics::counter;
+use rollcall_shared::queue::chunk::{REPLY_HEADER, Settled};
+use rollcall_shared::queue::dead_letter::Code;
+
+use super::Settler;
+use crate::queue::delivery::Delivery;
+use crate::settle::dead_letter::DeadLetterError;
+use crate::settle::retry::MAX_RETRIES;
+use crate::store::Refused;
+
+/// A message whose dead letter cannot be written comes back after this long.
+const DEAD_LETTER_RETRY_DELAY: Duration = Duration::from_secs(30);
+
+impl Settler {
+    /// Ends a delivery, and its message as well if nothing of it is left to store.
+    pub(super) async fn conclude(&self, delivery: &Delivery, inserted: u64, refused: &[Refused], is_exact: bool) {
+        let mut settled = Settled { inserted, dead_lettered: 0, pending: 0 };
+        if let Some(first) = refused.first() {
+            let counting = || self.attempts.record_refusal(delivery);
+            let alone = std::slice::from_ref(delivery);
+            let Some(refusals) = self.retry_policy.retry(alone, &self.status, &self.stop, counting).await else {
+                return self.hand_back(delivery).await;
+            };
+            self.record_refusal(delivery, refused.len(), first, refusals);
+            if refusals <= MAX_RETRIES {
+                settled.pending = refused.len() as u64;
+                self.report(delivery, settled, is_exact).await;
+                return delivery.answer(AckKind::Nak(Some(self.retry_policy.delay_after(refusals)))).await;
+            }
+            if let Err(error) =
+                self.retry_policy.keep_in_progress(alone, self.dead_letters.write_events(delivery, refused, refusals)).await
+            {
+                return self.postpone_dead_letter(delivery, &error).await;
+            }
+            settled.dead_lettered = refused.len() as u64;
+        }
+        self.finish(delivery, refused.is_empty()).await;
+        self.report(delivery, settled, is_exact).await;
+    }
+
+    pub(super) async fn write_dead_letter(&self, delivery: &Delivery, code: Code, reason: &str, attempts: u32) {
+        let sequence = delivery.id().sequence;
+        tracing::error!(sequence, code = code.name(), reason, requests = delivery.requests(), "a message becomes a dead letter");
+        self.status.record_error(format!("a message became a dead letter: {code}"));
+        match self.dead_letters.write_message(delivery, code, reason, attempts).await {
+            Ok(()) => self.finish(delivery, false).await,
+            Err(error) => self.postpone_dead_letter(delivery, &error).await,
+        }
+    }
+
+    /// Acknowledges a message of which every event is stored or a dead letter.
+    async fn finish(&self, delivery: &Delivery, was_never_refused: bool) {
+        if delivery.is_redelivered || !was_never_refused {
+            let alone = std::slice::from_ref(delivery);
+            // A row that stays is harmless; `sweep` removes it later.
+            self.retry_policy.retry(alone, &self.status, &self.stop, || self.attempts.remove(delivery)).await;
+        }
+        delivery.answer(AckKind::Ack).await;
+    }
+
+    async fn postpone_dead_letter(&self, delivery: &Delivery, error: &DeadLetterError) {
+        self.uncount(delivery).await;
+        let sequence = delivery.id().sequence;
+        tracing::error!(error = error as &dyn std::error::Error, sequence, "a dead letter cannot be written; its message waits");
+        self.status.record_error("a dead letter cannot be written; its message waits in the queue".to_owned());
+        delivery.answer(AckKind::Nak(Some(DEAD_LETTER_RETRY_DELAY))).await;
+    }
+
+    fn record_refusal(&self, delivery: &Delivery, rows: usize, first: &Refused, refusals: u32) {
+        counter!("rollcall_messages_refused_total").increment(1);
+        self.status.record_error(format!("{rows} events were refused: {}", first.code));
+        let (sequence, requests) = (delivery.id().sequence, delivery.requests());
+        tracing::error!(sequence, rows, refusals, requests, reason = %first.reason, "events were refused");
+    }
+
+    /// Tells a client that waits for its events, if the figures are known to be exact. Otherwise the client
+    /// is answered when its time runs out.
+    async fn report(&self, delivery: &Delivery, settled: Settled, is_exact: bool) {
+        let Some(inbox) = delivery.header(REPLY_HEADER).filter(|_| is_exact) else { return };
+        let payload = serde_json::to_vec(&settled).unwrap_or_default();
+        if let Err(error) = self.client.publish(inbox.to_owned(), payload.into()).await {
+            tracing::warn!(%error, "a waiting client was not told");
+        }
+    }
+}
