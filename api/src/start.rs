@@ -83,7 +83,7 @@ fn key_ring(settings: &ApiSettings, presence: Arc<Presence>) -> anyhow::Result<K
 }
 
 impl Preparation {
-    /// Waits for the servers, brings schema and streams up to date if this is asked of it, and judges
+    /// Waits for the servers, brings schema and streams up to date if the settings say so, and judges
     /// whether they can be worked with.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Load: so many clients, each sending its next request when the last one is answered.
+//! Load: a number of clients, each of which sends its next request when the last one is answered.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ pub(crate) struct Seen {
 }
 
 impl Request {
-    /// A request with so many events, of different users.
+    /// A request with this many events of different users.
     pub(crate) fn new(events: u32) -> Self {
         let now = Timestamp::now();
         let event = |n: u32| {

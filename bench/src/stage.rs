@@ -1,4 +1,4 @@
-//! A stage of growth: a service with so many rows in place.
+//! A stage of growth: a service with a given number of rows in place.
 
 use rollcall_stack::Stack;
 

@@ -108,7 +108,7 @@ pub struct SampleEvent {
     pub properties: Properties,
 }
 
-/// What is said of a sample event beside who, what and when.
+/// The properties of a sample event.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Properties {
     page: &'static str,

@@ -1,4 +1,4 @@
-//! The guardian: a small shell process beside each server that stops the server when this process
+//! The guardian: a small shell process for each server, which stops the server when this process
 //! dies without having done so, by `kill -9` or by lack of memory.
 //!
 //! It is told of that death by the end of a pipe, which the kernel closes whatever happens. It does

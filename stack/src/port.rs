@@ -15,7 +15,7 @@ use crate::StackError;
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 
-/// So many ports in a row are never all taken; more tries would only hide another fault.
+/// This many ports in a row are never all taken. More attempts would only hide another fault.
 const TRIES: usize = 50;
 
 /// Starts something on free ports, again with others each time `start` finds one taken.

@@ -87,7 +87,7 @@ async fn the_sample_file_and_the_walk_through_work_as_written() {
     command.arg("example/walkthrough.sh").current_dir(repository()).env("ROLLCALL_URL", &app.url).env("API_KEY", KEY);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
-    // An import keeps its progress beside the file; the checkout may be read-only.
+    // An import keeps its progress next to the file; the checkout may be read-only.
     let folder = tempfile::tempdir().unwrap();
     let sample = folder.path().join("events_sample.csv");
     std::fs::copy(repository().join("example/events_sample.csv"), &sample).unwrap();

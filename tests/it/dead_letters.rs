@@ -12,7 +12,7 @@ async fn letters(app: &App, query: &str) -> Vec<Value> {
     answer["data"].as_array().unwrap().clone()
 }
 
-/// Waits until there are so many letters, each redriven so often.
+/// Waits until there are `count` dead letters, each redriven this many times.
 async fn wait_until_letters_come(app: &App, count: usize, redrives: u64) -> Vec<Value> {
     wait_until(&format!("{count} dead letters, redriven {redrives} times"), async || {
         let letters = letters(app, "?limit=1000").await;
@@ -21,7 +21,7 @@ async fn wait_until_letters_come(app: &App, count: usize, redrives: u64) -> Vec<
     .await
 }
 
-/// Sends so many events that PostgreSQL refuses, and waits for their letters.
+/// Sends events that PostgreSQL refuses, and waits for their dead letters.
 async fn bury(app: &App, count: usize) -> Vec<Value> {
     Poison::lay(&app.pool).await;
     let events: Vec<_> = (0..count).map(|n| poison(&format!("bad-{n}"))).collect();

@@ -109,7 +109,7 @@ async fn at_most_twenty_problems_of_an_event_are_listed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn values_that_agree_and_differ_in_length_are_compared_in_little_time() {
     let app = api().await;
-    // Each of the short ones is held against the long one.
+    // Each short value is compared with the long one.
     let long = format!(r#""user_id":"{}\u0041""#, "x".repeat(8_000_000));
     let short = vec![r#""user_id":"\u0041""#; 400_000].join(",");
     let errors = assert_refused(&app, "one long, many short", format!(r#"{{"event_type":"t",{long},{short}}}"#)).await;

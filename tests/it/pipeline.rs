@@ -1,4 +1,4 @@
-//! `/pipeline`: held against JetStream's and PostgreSQL's own figures.
+//! `/pipeline`: compared with JetStream's and PostgreSQL's own figures.
 
 use rollcall_tests::{App, AppOptions, Poison, event, wait_until};
 use serde_json::{Value, json};

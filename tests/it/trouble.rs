@@ -38,7 +38,7 @@ async fn a_message_that_kills_its_workers_becomes_a_dead_letter_and_its_neighbou
     let mut trap = event("trap", "u", "t", "2026-03-01T10:00:00Z");
     trap["properties"] = json!({"trap": true});
     app.send(&json!([event("before", "u", "t", "2026-03-01T10:00:00Z")])).await;
-    app.send(&json!([trap, event("beside", "u", "t", "2026-03-01T10:00:00Z")])).await;
+    app.send(&json!([trap, event("neighbour", "u", "t", "2026-03-01T10:00:00Z")])).await;
     app.send(&json!([event("after", "u", "t", "2026-03-01T10:00:00Z")])).await;
 
     let (mut worker, _) = app.process("worker");
@@ -62,13 +62,13 @@ async fn a_message_that_kills_its_workers_becomes_a_dead_letter_and_its_neighbou
     let stored: Vec<String> =
         sqlx::query_scalar("select client_event_id from events order by 1").fetch_all(&app.pool).await.unwrap();
     assert_eq!(stored, ["after", "before"]);
-    for id in ["trap", "beside"] {
+    for id in ["trap", "neighbour"] {
         let (_, answer) = app.get(&format!("/pipeline/events/{id}")).await;
         assert_eq!(answer["status"], "dead_lettered", "{answer}");
         let (_, answer) = app.get(&format!("/admin/dead-letters?event_id={id}")).await;
         assert_eq!(answer["data"], json!(letters), "the letter that holds it");
     }
-    let (_, answer) = app.call(reqwest::Method::DELETE, "/admin/dead-letters?event_id=beside").await;
+    let (_, answer) = app.call(reqwest::Method::DELETE, "/admin/dead-letters?event_id=neighbour").await;
     assert_eq!(answer["purged"], 0, "a letter with other events is not thrown away for one: {answer}");
 
     sqlx::raw_sql("drop trigger trap on events").execute(&app.pool).await.unwrap();

@@ -101,7 +101,7 @@ async fn work(
     Ok(())
 }
 
-/// Waits for the servers, brings schema and streams up to date if this is asked of it, and connects.
+/// Waits for the servers, brings schema and streams up to date if the settings say so, and connects.
 async fn prepare(settings: WorkerSettings, pool: sqlx::PgPool) -> anyhow::Result<async_nats::Client> {
     database::wait_until_reachable(&pool).await;
     if settings.database.migrate_on_start {

@@ -108,7 +108,7 @@ fn compress(groups: &[&[u8]]) -> anyhow::Result<Vec<Chunk>> {
     Ok(chunks)
 }
 
-/// The lines, so many at a time.
+/// The lines in groups of this size.
 fn groups(lines: &[u8]) -> Vec<&[u8]> {
     let mut groups = Vec::new();
     let mut begin = 0;

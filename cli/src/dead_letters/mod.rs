@@ -36,7 +36,7 @@ enum Command {
     List {
         #[command(flatten)]
         filter: Filter,
-        /// At most so many
+        /// At most this many
         #[arg(long, default_value_t = 100)]
         limit: usize,
         /// Print one JSON object a line instead of a table
@@ -78,7 +78,7 @@ struct Filter {
 /// What a change is about.
 #[derive(Debug, clap::Args)]
 struct Selection {
-    /// Only the letter of this id
+    /// Only the dead letter with this id
     #[arg(conflicts_with_all = ["all", "code", "event_type", "event_id", "from", "to"])]
     id: Option<u64>,
     #[command(flatten)]

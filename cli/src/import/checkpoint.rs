@@ -1,4 +1,4 @@
-//! How far an import has come, in a small file beside the imported one.
+//! The progress of an import, kept in a small file next to the imported one.
 
 use std::fs;
 use std::path::{Path, PathBuf};

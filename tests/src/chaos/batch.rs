@@ -11,9 +11,9 @@ use rand::{Rng, RngExt};
 use super::catalog::Catalog;
 use super::ledger::Ledger;
 
-/// A client remembers so many of its batches, to send them again.
+/// Batches that a client remembers, to send them again.
 const REMEMBERED: usize = 20;
-/// Events of other clients are taken from so many of the latest.
+/// Events of other clients are taken from this many of the latest.
 const OVERLAP: u64 = 5_000;
 /// Events of the largest batch.
 const MAX_EVENTS: usize = 500;

@@ -14,11 +14,11 @@ pub(crate) const POISON: &str = "poison";
 pub(crate) const TYPES: u64 = 10;
 /// People.
 const USERS: u64 = 1_000;
-/// Most events lie so many days back at most.
+/// Most events lie at most this many days back.
 pub(crate) const RECENT_DAYS: i64 = 30;
-/// Late ones lie so many days back at most.
+/// Late events lie at most this many days back.
 pub(crate) const LATE_DAYS: i64 = 120;
-/// One event in so many is late.
+/// One event in this many is late.
 const LATE_ONE_IN: u64 = 20;
 
 /// Every event that the run may send.
@@ -27,7 +27,7 @@ pub(crate) struct Catalog {
     pub(crate) seed: u64,
     /// The day on which the run began; all events lie before it.
     pub(crate) today: Date,
-    /// One event in so many is of the type [`POISON`].
+    /// One event in this many is of the type [`POISON`].
     pub(crate) poison_one_in: u64,
 }
 

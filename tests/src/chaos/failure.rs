@@ -7,7 +7,7 @@ use super::check::Check;
 
 /// How many failures of one check are written down; more say nothing new.
 const MAX_OF_ONE_CHECK: usize = 10;
-/// And so many characters of each.
+/// Characters that are kept of each.
 const MAX_DETAIL: usize = 800;
 
 /// One thing that should be true of the service and was not.

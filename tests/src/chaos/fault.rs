@@ -230,7 +230,7 @@ impl Fault {
         Duration::from_millis(100 + self.draw as u64 % 301)
     }
 
-    /// How long it takes to do and undo the fault, as often as it is done.
+    /// How long the fault takes in all, with each of its strikes.
     pub(crate) fn total(&self) -> Duration {
         if self.kind.is_done_twice() { self.lasts * 2 + self.pause() } else { self.lasts }
     }

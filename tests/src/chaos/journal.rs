@@ -1,4 +1,4 @@
-//! The journal: when which fault began and ended, beside the logs of the processes.
+//! The journal: when each fault began and ended, in the folder of the processes' logs.
 
 use std::fs::File;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! The rows: what is really stored, held against what was promised.
+//! The rows: compares what is stored with what was promised.
 
 use futures::TryStreamExt;
 use jiff_sqlx::Timestamp;

@@ -32,7 +32,7 @@ const WORKERS: usize = 3;
 const CLIENTS: u64 = 8;
 /// Enough poison to have a dead letter every second, and good neighbours for all of it.
 const POISON_ONE_IN: u64 = 2_000;
-/// Of a hundred requests, so many wait until they are stored.
+/// Requests in a hundred that wait until their events are stored.
 const WAITS_PER_CENT: u32 = 10;
 
 /// What a run is to do.

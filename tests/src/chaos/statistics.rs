@@ -1,4 +1,4 @@
-//! The statistics: what the API answers, from rollups and from rows, held against the model.
+//! The statistics: what the API answers, from rollups and from rows, compared with the model.
 
 use jiff::ToSpan;
 use jiff::civil::Date;

@@ -28,7 +28,7 @@ const TABLES: [&str; 6] = [
 ];
 /// Rows that workers update.
 const ROWS: [&str; 2] = ["select from projects for update", "select from troubled_messages for update"];
-/// So many events that were just sent, or will be next, are claimed.
+/// Events, just sent or sent next, whose identities are claimed.
 const CLAIMED: u64 = 40;
 
 /// Locks a table, lets it go, and locks the partitions of `events` when workers write the backlog.

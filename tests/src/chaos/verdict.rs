@@ -1,4 +1,4 @@
-//! The verdict: everything that is there, held against everything that was promised.
+//! The verdict: compares everything that is stored with everything that was promised.
 
 use super::check::Check;
 use super::client::Sender;
