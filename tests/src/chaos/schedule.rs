@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn every_kind_comes_over_some_seeds() {
-        let rounds = (0..5).flat_map(|seed| schedule(seed, MINUTE, &FaultKind::ALL));
+        // A run of a minute holds about ten faults.
+        let rounds = (0..12).flat_map(|seed| schedule(seed, MINUTE, &FaultKind::ALL));
         let seen: BTreeSet<_> = rounds.flat_map(|round| round.faults).map(|fault| fault.kind).collect();
         assert_eq!(seen.len(), FaultKind::ALL.len(), "{seen:?}");
     }
