@@ -8,7 +8,8 @@ use axum::http::Uri;
 use axum::http::request::Parts;
 use jiff::civil::Date;
 
-use crate::error::{ApiError, Problem};
+use crate::error::ApiError;
+use crate::problem::Problem;
 use crate::rfc3339;
 
 /// Problems listed of one query string: more than any request has parameters.

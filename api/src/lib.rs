@@ -18,6 +18,7 @@ mod health;
 mod ingest;
 mod metrics;
 mod pipeline;
+mod problem;
 mod query;
 mod queue;
 mod read_pool;

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::auth::{Access, Ingest};
-use crate::error::{ApiError, Problem};
+use crate::error::ApiError;
 use crate::extract::{Parameters, RequestId};
 use crate::ingest::accept::{Batch, BatchPublisher};
 use crate::ingest::body::budget::{Budget, Share};
@@ -26,6 +26,7 @@ use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::payload::Format;
 use crate::ingest::parse::validate::Rules;
 use crate::ingest::prepare::{Lines, MAX_LISTED_IDS, Prepared, prepare};
+use crate::problem::Problem;
 use crate::queue::publish::Origin;
 use crate::settings::{ApiSettings, RequestLimits};
 

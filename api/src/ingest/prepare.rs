@@ -8,11 +8,12 @@ use std::thread::{self, Scope};
 use rollcall_shared::queue::chunk::{Chunk, ChunkWriter};
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{ApiError, EventPlace, Problem};
+use crate::error::ApiError;
 use crate::ingest::deliver::compress::Compressor;
 use crate::ingest::parse::payload::{self, Format, PayloadError, Reading};
 use crate::ingest::parse::validate::{Rules, validate};
 use crate::ingest::parse::wire::WireEvent;
+use crate::problem::{EventPlace, Problem};
 use crate::settings::RequestLimits;
 
 /// Ids are listed in the answer for batches of up to this many events.

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 use rollcall_shared::field::Field;
 use serde::de::{DeserializeSeed, Deserializer, Error, Visitor};
 
-use crate::error::clipped;
+use crate::problem::clipped;
 
 /// A key of a JSON object.
 pub(crate) enum Name<'a> {

@@ -8,13 +8,13 @@ use rollcall_shared::event::{Event, Text, derived_id, parse_uuid};
 use rollcall_shared::field::Field;
 use serde_json::value::RawValue;
 
-use crate::error::{EventPlace, Problem, clipped};
 use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::properties::{MAX_PROPERTIES_BYTES, merge, string_entry, without_line_breaks};
 use crate::ingest::parse::text;
 use crate::ingest::parse::time::{self, TimeError};
 use crate::ingest::parse::value::{Unfit, find_unfit, is_deeper_than};
 use crate::ingest::parse::wire::{Fault, Named, WireEvent};
+use crate::problem::{EventPlace, Problem, clipped};
 
 /// Longest event type and longest id of a user, session or account, in characters.
 const MAX_CHARACTERS: usize = 200;

@@ -3,8 +3,8 @@
 //! The parser has checked the syntax before anything here runs, so a value is scanned byte by
 //! byte without any doubt about quotes and escapes, and without recursion.
 
-use crate::error::clipped;
 use crate::ingest::parse::text::decode;
+use crate::problem::clipped;
 
 /// Whether a JSON value is nested deeper than `levels`; `{}` has one level.
 pub(crate) fn is_deeper_than(json: &str, levels: usize) -> bool {
@@ -170,7 +170,7 @@ impl<'a> Walk<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::MAX_REPEATED_CHARACTERS;
+    use crate::problem::MAX_REPEATED_CHARACTERS;
 
     #[test]
     fn depth_counts_brackets_outside_strings() {

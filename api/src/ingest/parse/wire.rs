@@ -11,10 +11,10 @@ use rollcall_shared::field::Field;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::error::clipped;
 use crate::ingest::parse::agreement::agree;
 use crate::ingest::parse::name::{Name, NamesAs};
 use crate::ingest::parse::properties::MAX_PROPERTIES_BYTES;
+use crate::problem::clipped;
 
 /// A value under the name that the client gave it.
 #[derive(Debug, Clone, Copy)]
