@@ -11,8 +11,8 @@ const PLAIN: &str = "plain Python service";
 #[tokio::test(flavor = "multi_thread")]
 async fn a_small_benchmark_measures_every_row() {
     let out = tempfile::tempdir().unwrap();
-    let mut command = Command::new(binary("rollcall"));
-    command.args(["bench", "--rows", "3000", "--reps", "1", "--events", "2000", "--seconds", "0.05", "--out"]).arg(out.path());
+    let mut command = Command::new(binary("rollcall-bench"));
+    command.args(["--rows", "3000", "--reps", "1", "--events", "2000", "--seconds", "0.05", "--out"]).arg(out.path());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 

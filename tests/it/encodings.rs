@@ -148,7 +148,7 @@ async fn what_cannot_be_decoded_is_refused() {
         (vec![], b"\xff\xfe{}".to_vec(), 400, "invalid_body"),
         (vec![], br#"{"event_type":"t","user_id":1"#.to_vec(), 400, "invalid_body"),
         (vec![], br#"{"event_type":"t","user_id":1}{}"#.to_vec(), 400, "invalid_body"),
-        (vec![], b"17".to_vec(), 400, "invalid_body"),
+        (vec![], b"17".to_vec(), 422, "invalid_events"),
     ] {
         let (got, answer): (u16, Value) = app.post("/events", &headers, body.clone()).await;
         assert_eq!((got, &answer["code"]), (status, &json!(code)), "{headers:?} {}", String::from_utf8_lossy(&body));
