@@ -17,8 +17,8 @@ prepare: ## Make sure that PostgreSQL and nats-server are there; install them if
 
 .PHONY: run
 run: prepare ## Build and run everything on 127.0.0.1:8000 with sample data
-	$(CARGO) build --locked --release -p rollcall-cli
-	target/release/rollcall dev --demo
+	$(CARGO) build --locked --profile quick -p rollcall-cli
+	target/quick/rollcall dev --demo
 
 # Cargo turns on the features that any of the packages asks for, so the benchmark and the tests, whose
 # feature "bench" opens what loses events, are never built together with what is shipped.
