@@ -27,17 +27,18 @@ const WATCH: &str = "
 /// it is nearly empty.
 const OLD_STATISTICS: [&str; 4] = [
     "alter table event_counts_delta set (autovacuum_enabled = false)",
-    "insert into event_counts_delta (project_id, day, event_type_id, n) select 1, '2026-01-01', 1, 1 from generate_series(1, 50000)",
+    "insert into event_counts_delta (project_id, day, event_type_id, n, has_sessions)
+     select 1, '2026-01-01', 1, 1, true from generate_series(1, 50000)",
     "delete from event_counts_delta where ctid < (select max(ctid) from event_counts_delta)",
     "vacuum event_counts_delta",
 ];
 
 /// 199,000 deltas of one project over 398 days, and 1,000 of another.
 const COUNTS: &str = "
-    insert into event_counts_delta (project_id, day, event_type_id, n)
-    select 1, date '2024-01-01' + n % 398, n % 7 + 1, 1 from generate_series(1, 199000) as n
+    insert into event_counts_delta (project_id, day, event_type_id, n, has_sessions)
+    select 1, date '2024-01-01' + n % 398, n % 7 + 1, 1, true from generate_series(1, 199000) as n
     union all
-    select 2, date '2026-01-01' + n % 3, n % 7 + 1, 1 from generate_series(1, 1000) as n";
+    select 2, date '2026-01-01' + n % 3, n % 7 + 1, 1, true from generate_series(1, 1000) as n";
 
 async fn run(pool: &PgPool, statement: &str) {
     sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(pool).await.unwrap();
