@@ -53,6 +53,7 @@ create table sessions_delta (
     project_id int not null,
     first_session_id text collate "C" not null,
     last_session_id text collate "C" not null,
+    sessions int not null,
     session_ids text[] collate "C" not null,
     user_ids text[] collate "C" not null,
     user_ranks smallint[] not null,
@@ -63,9 +64,10 @@ create table sessions_delta (
     events bigint[] not null,
     added_at timestamptz not null default now()
 );
-comment on table sessions_delta is 'Sessions of single batches, not yet folded into sessions. A row holds up to 1,000 sessions of a project in arrays of one length, which costs a third of a row for each to write, and less to remove. To read: unnest the eight arrays together.';
-comment on column sessions_delta.first_session_id is 'The first of session_ids, which are sorted: a reader of one session skips rows whose range does not contain it.';
-comment on column sessions_delta.last_session_id is 'The last of session_ids.';
+comment on table sessions_delta is 'Sessions of single batches, not yet folded into sessions. A row holds up to 1,000 sessions of a project in arrays of one length: a row for each would cost three times as much to write, and more to remove. To read, unnest the eight arrays together.';
+comment on column sessions_delta.first_session_id is 'The smallest of session_ids: a reader of one session skips rows whose range does not contain it.';
+comment on column sessions_delta.last_session_id is 'The greatest of session_ids.';
+comment on column sessions_delta.sessions is 'How many sessions the row holds.';
 comment on column sessions_delta.session_ids is 'Each once. The other arrays hold, at the same places, what the columns of sessions hold, from the events of one batch.';
 comment on column sessions_delta.added_at is 'When its batch was stored; how far behind the compaction is.';
 -- To compress what is deleted within seconds takes longer than to write it.
@@ -80,6 +82,8 @@ alter table sessions_delta
     alter column events set storage external;
 create index sessions_delta_by_session on sessions_delta (project_id, first_session_id, last_session_id);
 comment on index sessions_delta_by_session is 'Readers take the deltas of a project, or of one session, together with the base.';
+create index sessions_delta_by_age on sessions_delta (project_id, added_at);
+comment on index sessions_delta_by_age is 'The oldest delta of a project, with which folding begins.';
 
 -- Workers of the version before write no sessions. What they stored after this would be missing for ever,
 -- so they wait until they are replaced: their insert, which does not name this column, evaluates its
