@@ -17,6 +17,7 @@ pub mod fuzzing;
 mod health;
 mod ingest;
 mod metrics;
+mod parameters;
 mod pipeline;
 mod problem;
 mod query;

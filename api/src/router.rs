@@ -18,8 +18,9 @@ use uuid::Uuid;
 
 use crate::error::ApiError;
 use crate::extract::RequestId;
+use crate::query::question::{self, Question, Visitor};
 use crate::state::AppState;
-use crate::{dead_letters, health, ingest, pipeline, query};
+use crate::{dead_letters, health, ingest, pipeline};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -37,13 +38,11 @@ pub(crate) fn router(app: AppState) -> Router {
         .route("/health/live", get(health::live))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
     Router::new()
-        .route("/stats/dau", get(query::dau))
-        .route("/stats/top-events", get(query::top_events))
-        .route("/stats/retention", get(query::retention))
         .route("/pipeline", get(pipeline::overview))
         .route("/pipeline/events/{event_id}", get(pipeline::event))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(|State(app): State<AppState>| async move { app.metrics.render() }))
+        .merge(questions())
         .merge(ingest)
         .merge(admin)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
@@ -53,6 +52,21 @@ pub(crate) fn router(app: AppState) -> Router {
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| panicked(panic.as_ref()).into_response()))
         .layer(from_fn(observe))
         .with_state(app)
+}
+
+/// The path of every question.
+fn questions() -> Router<AppState> {
+    struct Routes(Router<AppState>);
+
+    impl Visitor for Routes {
+        fn visit<Q: Question>(&mut self) {
+            self.0 = std::mem::take(&mut self.0).route(Q::PATH, get(question::ask::<Q>));
+        }
+    }
+
+    let mut routes = Routes(Router::new());
+    question::each(&mut routes);
+    routes.0
 }
 
 /// Requests that come after the process was asked to stop are for another replica. Those that came

@@ -21,6 +21,7 @@ use crate::auth::KeyRing;
 use crate::error::ApiError;
 use crate::ingest::{BatchPublisher, Ingestion};
 use crate::metrics;
+use crate::query::{Answering, Cursors};
 use crate::queue::confirmations::Confirmations;
 use crate::queue::publish::ChunkPublisher;
 use crate::queue::state::Queue;
@@ -56,9 +57,11 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     let settings = Arc::new(settings);
     let has_schema = Arc::new(AtomicBool::new(false));
     let preparation = Preparation { settings: settings.clone(), keys: keys.clone(), has_schema: has_schema.clone() };
+    let reads = ReadPool::new(reads, presence.clone(), settings.questions_per_project);
     let app = AppState {
         keys,
-        reads: ReadPool::new(reads, presence.clone(), settings.questions_per_project),
+        answering: Answering { reads: reads.clone(), cursors: Cursors::default() },
+        reads,
         presence,
         has_schema,
         ingestion: Ingestion::new(&settings, batches, stop.clone()),

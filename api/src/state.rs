@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::KeyRing;
 use crate::ingest::Ingestion;
+use crate::query::Answering;
 use crate::queue::publish::ChunkPublisher;
 use crate::queue::state::Queue;
 use crate::read_pool::ReadPool;
@@ -24,6 +25,8 @@ pub(crate) struct AppState {
     pub(crate) settings: Arc<ApiSettings>,
     /// For reads.
     pub(crate) reads: ReadPool,
+    /// For questions.
+    pub(crate) answering: Answering,
     /// Whether PostgreSQL is there.
     pub(crate) presence: Arc<Presence>,
     /// Whether the schema was up to date once, and the project of `API_KEY` read.
@@ -52,6 +55,7 @@ macro_rules! parts {
 
 parts! {
     reads: ReadPool,
+    answering: Answering,
     presence: Arc<Presence>,
     nats: async_nats::Client,
     queue: Queue,

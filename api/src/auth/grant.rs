@@ -51,6 +51,17 @@ pub(crate) struct Zone {
     pub(crate) calendar: Calendar,
 }
 
+impl Zone {
+    /// The zone of this IANA name.
+    ///
+    /// # Errors
+    /// Only if the zone is unknown on this machine.
+    pub(crate) fn named(name: String) -> Result<Self, ApiError> {
+        let calendar = Calendar::of_zone(&name).map_err(ApiError::internal)?;
+        Ok(Self { name, calendar })
+    }
+}
+
 impl Project {
     /// A project whose time zone is not known yet.
     pub(super) fn without_zone(id: ProjectId) -> Self {
@@ -72,8 +83,8 @@ impl Project {
     /// # Errors
     /// Only if the zone is unknown on this machine.
     pub(super) fn set_zone(&self, name: String) -> Result<(), ApiError> {
-        let calendar = Calendar::of_zone(&name).map_err(ApiError::internal)?;
-        self.zone.get_or_init(|| Zone { name, calendar });
+        let zone = Zone::named(name)?;
+        self.zone.get_or_init(|| zone);
         Ok(())
     }
 

@@ -13,8 +13,8 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
-pub(crate) use self::grant::Project;
 use self::grant::Scope;
+pub(crate) use self::grant::{Project, Zone};
 pub(crate) use self::key_ring::KeyRing;
 use crate::error::ApiError;
 

@@ -5,11 +5,18 @@ use rollcall_shared::event::identity;
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::dead_letter::Code;
 use rollcall_shared::queue::subject::{subjects_of, subjects_of_event, subjects_of_messages};
+use serde_json::json;
 
 use super::letter::Letter;
 use crate::auth::Project;
 use crate::error::ApiError;
-use crate::extract::Parameters;
+use crate::parameters::{Param, Parameters};
+
+const CODE: Param = Param::new(&["code"], "Only letters with this reason.");
+const EVENT_TYPE: Param = Param::new(&["event_type"], "Only letters with an event of this type.");
+const EVENT_ID: Param = Param::new(&["event_id"], "Only letters with this event.");
+const FROM: Param = Param::new(&["from", "from_date"], "The first day of the failures, in the project's time zone.");
+const TO: Param = Param::new(&["to", "to_date"], "The last day of the failures.");
 
 /// Every condition that is given must hold.
 #[derive(Debug, Default)]
@@ -29,11 +36,11 @@ impl Filter {
     pub(super) fn of(parameters: &mut Parameters) -> Self {
         let codes = Code::ALL.map(Code::name).join(", ");
         Self {
-            code: parameters.parsed(&["code"], &format!("one of {codes}")),
-            event_type: parameters.text(&["event_type"]),
-            event_id: parameters.text(&["event_id"]),
-            from: parameters.date(&["from", "from_date"]),
-            to: parameters.date(&["to", "to_date"]),
+            code: parameters.parsed(CODE, &format!("one of {codes}"), || json!({ "enum": Code::ALL.map(Code::name) })),
+            event_type: parameters.text(EVENT_TYPE),
+            event_id: parameters.text(EVENT_ID),
+            from: parameters.date(FROM),
+            to: parameters.date(TO),
             is_for_purge: false,
         }
     }

@@ -24,8 +24,12 @@ use self::page::{Page, Paging};
 pub(crate) use self::stream::DeadLetterStream;
 use crate::auth::{Access, Admin, Project};
 use crate::error::ApiError;
-use crate::extract::{Parameters, PathText};
+use crate::extract::PathText;
+use crate::parameters::{Param, Parameters};
 use crate::state::AppState;
+
+const DRY_RUN: Param = Param::new(&["dry_run"], "Say what would be changed, and change nothing.");
+const ALL: Param = Param::new(&["all"], "Whether to purge every letter, where no filter is sent.");
 
 /// Letters changed at once.
 const IN_FLIGHT: usize = 32;
@@ -123,9 +127,9 @@ async fn change_page(app: &AppState, project: &Project, mut parameters: Paramete
     let filter = Filter::of(&mut parameters);
     let filter = if act == Act::Purge { filter.for_purge() } else { filter };
     let paging = Paging::of(&mut parameters);
-    let dry_run = parameters.flag("dry_run");
-    if act == Act::Purge && !parameters.flag("all") && filter.is_empty() {
-        parameters.problem("all", "required", "must be true to purge every dead letter; or send a filter");
+    let dry_run = parameters.flag(DRY_RUN);
+    if act == Act::Purge && !parameters.flag(ALL) && filter.is_empty() {
+        parameters.problem(ALL.name(), "required", "must be true to purge every dead letter; or send a filter");
     }
     parameters.finish()?;
     let stream = DeadLetterStream::open(&app.nats, project.id).await?;
@@ -140,7 +144,7 @@ async fn change_one(
     mut parameters: Parameters,
     act: Act,
 ) -> Result<Json<Value>, ApiError> {
-    let dry_run = parameters.flag("dry_run");
+    let dry_run = parameters.flag(DRY_RUN);
     parameters.finish()?;
     let (stream, letter) = find(app, project, id).await?;
     change(app, &stream, Page::of_one(letter), act, dry_run).await

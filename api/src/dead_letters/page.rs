@@ -3,13 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde_json::json;
+
 use super::Change;
 use super::filter::Filter;
 use super::letter::Letter;
 use super::stream::DeadLetterStream;
 use crate::auth::Project;
 use crate::error::ApiError;
-use crate::extract::Parameters;
+use crate::parameters::{Param, Parameters};
+
+const LIMIT: Param = Param::new(&["limit"], "How many letters a page has at most.");
+const CURSOR: Param = Param::new(&["cursor"], "The next_cursor of the page before.");
 
 /// Letters looked at for one page: with a filter that few match, a page may be short or empty and
 /// still have a next one.
@@ -43,8 +48,8 @@ pub(super) struct Page {
 impl Paging {
     /// Reads `limit` and `cursor`.
     pub(super) fn of(parameters: &mut Parameters) -> Self {
-        let limit = parameters.number("limit", 100, 1..=1000) as usize;
-        Self { limit, cursor: parameters.parsed(&["cursor"], "a cursor from an answer") }
+        let limit = parameters.number(LIMIT, 100, 1..=1000) as usize;
+        Self { limit, cursor: parameters.parsed(CURSOR, "a cursor from an answer", || json!({ "type": "string" })) }
     }
 }
 

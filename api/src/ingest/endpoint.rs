@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::auth::{Access, Ingest};
 use crate::error::ApiError;
-use crate::extract::{Parameters, RequestId};
+use crate::extract::RequestId;
 use crate::ingest::accept::{Batch, BatchPublisher};
 use crate::ingest::body::budget::{Budget, Share};
 use crate::ingest::body::{self, BodyRules};
@@ -26,9 +26,16 @@ use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::payload::Format;
 use crate::ingest::parse::validate::Rules;
 use crate::ingest::prepare::{Lines, MAX_LISTED_IDS, Prepared, prepare};
+use crate::parameters::{Param, Parameters};
 use crate::problem::Problem;
 use crate::queue::publish::Origin;
 use crate::settings::{ApiSettings, RequestLimits};
+
+const PARTIAL: Param =
+    Param::new(&["partial"], "Accept the valid events of a batch and list the others, instead of refusing all.");
+const WAIT: Param = Param::new(&["wait"], "`stored`: answer once every event is stored or a dead letter.");
+const TIMEOUT_MS: Param =
+    Param::new(&["timeout_ms"], "How long to wait for `stored`, in milliseconds; afterwards the answer is 202.");
 
 /// Bodies up to this size are parsed where they arrive; a thread of their own would cost more.
 const INLINE_BYTES: usize = 32 * 1024;
@@ -93,7 +100,7 @@ pub(crate) async fn post_events(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let partial = parameters.flag("partial");
+    let partial = parameters.flag(PARTIAL);
     let wait = wait_parameters(&mut parameters);
     parameters.finish()?;
     let (format, idempotency_key) = (format(&headers)?, idempotency_key(&headers)?);
@@ -173,13 +180,13 @@ async fn prepare_body(
 
 /// How long to wait for `stored`, if at all.
 fn wait_parameters(parameters: &mut Parameters) -> Option<Duration> {
-    let timeout_ms = parameters.number("timeout_ms", 5_000, 1..=30_000);
-    let wait = parameters.text(&["wait"]);
+    let timeout_ms = parameters.number(TIMEOUT_MS, 5_000, 1..=30_000);
+    let wait = parameters.text(WAIT);
     match wait.as_deref() {
         None => None,
         Some("stored") => Some(Duration::from_millis(timeout_ms.into())),
         Some(_) => {
-            parameters.problem("wait", "invalid", "must be stored");
+            parameters.problem(WAIT.name(), "invalid", "must be stored");
             None
         }
     }

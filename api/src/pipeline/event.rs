@@ -14,7 +14,8 @@ use uuid::Uuid;
 use crate::auth::{Access, Read};
 use crate::dead_letters::{DeadLetterStream, Letter};
 use crate::error::ApiError;
-use crate::extract::{Parameters, PathText};
+use crate::extract::PathText;
+use crate::parameters::Parameters;
 use crate::read_pool::ReadPool;
 
 /// Letters that are whole messages and are looked through for an event. There are few: a message

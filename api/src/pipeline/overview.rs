@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::auth::{Access, Read};
 use crate::error::ApiError;
-use crate::extract::Parameters;
+use crate::parameters::Parameters;
 use crate::queue::state::Queue;
 use crate::read_pool::ReadPool;
 

@@ -1,28 +1,32 @@
 //! Active users: how many different users were seen in each day, week or month.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
-use axum::Json;
-use axum::extract::State;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use roaring::RoaringBitmap;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::bitmap::unite;
+use super::format::{Cell, Table};
 use super::period::Period;
+use super::question::{Answer, Asker, Question};
 use super::source::Source;
-use crate::auth::{Access, Project, Read};
+use crate::auth::Zone;
 use crate::error::ApiError;
-use crate::extract::Parameters;
-use crate::read_pool::ReadPool;
+use crate::parameters::{Param, Parameters};
+
+const GRANULARITY: Param = Param::new(&["granularity"], "How the period is cut: into days, ISO weeks (from Monday) or months.");
+const EVENT_TYPE: Param = Param::new(&["event_type"], "Count only people with an event of this type.");
+const FILL: Param = Param::new(&["fill"], "Whether to list days, weeks or months without anybody.");
 
 /// How the period is cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, strum::EnumString, strum::VariantNames, strum::Display)]
 #[serde(rename_all = "lowercase")]
-enum Granularity {
+#[strum(serialize_all = "lowercase")]
+pub(crate) enum Granularity {
     Day,
     /// ISO weeks, named by their Monday.
     Week,
@@ -49,114 +53,102 @@ impl Granularity {
         };
         bucket.checked_add(step).ok()
     }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Day => "day",
-            Self::Week => "week",
-            Self::Month => "month",
-        }
-    }
-}
-
-impl FromStr for Granularity {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        [Self::Day, Self::Week, Self::Month].into_iter().find(|granularity| granularity.name() == text).ok_or(())
-    }
 }
 
 /// Whether buckets without anyone are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::VariantNames, strum::Display)]
+#[strum(serialize_all = "lowercase")]
 enum Fill {
     Zero,
     None,
 }
 
-impl FromStr for Fill {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "zero" => Ok(Self::Zero),
-            "none" => Ok(Self::None),
-            _ => Err(()),
-        }
-    }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Answer {
+/// How many different people were active in each day, week or month.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DauAnswer {
     data: Vec<Bucket>,
     granularity: Granularity,
 }
 
-#[derive(Debug, Serialize)]
-struct Bucket {
+/// The people of one day, week or month.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Bucket {
+    /// The day, or the first day of the week or month.
     date: Date,
     unique_users: u64,
 }
 
-struct Query {
+/// `GET /stats/dau`
+pub(crate) struct Dau {
     period: Period,
     granularity: Granularity,
     event_type: Option<String>,
+    fill: Fill,
+    source: Source,
 }
 
-impl Query {
-    fn take(parameters: &mut Parameters, today: Date) -> Self {
+impl Question for Dau {
+    type Answer = DauAnswer;
+    const ID: &'static str = "active_users";
+    const PATH: &'static str = "/stats/dau";
+    const SUMMARY: &'static str = "Active users by day, week or month";
+    const ABOUT: &'static str = "Counts the different people of each day, ISO week or month of a period. A week that begins before \
+                                 `from` counts only its days from `from` on.";
+
+    fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
         Self {
-            period: Period::take(parameters, today),
-            granularity: parameters.parsed(&["granularity"], "day, week or month").unwrap_or(Granularity::Day),
-            event_type: parameters.text(&["event_type"]),
+            period: Period::take(parameters, zone.calendar.today()),
+            granularity: parameters.one_of(GRANULARITY, Granularity::Day),
+            event_type: parameters.text(EVENT_TYPE),
+            fill: parameters.one_of(FILL, Fill::Zero),
+            source: Source::take(parameters),
         }
+    }
+
+    async fn answer(self, asker: &Asker) -> Result<DauAnswer, ApiError> {
+        let counts = match self.source {
+            Source::Rollups => from_rollups(asker, &self).await?,
+            Source::Events => from_events(asker, &self).await?,
+        };
+        Ok(DauAnswer { data: buckets(&self, &counts), granularity: self.granularity })
     }
 }
 
-/// `GET /stats/dau`
-pub(crate) async fn dau(
-    State(reads): State<ReadPool>,
-    access: Access<Read>,
-    mut parameters: Parameters,
-) -> Result<Json<Answer>, ApiError> {
-    let query = Query::take(&mut parameters, access.project.zone()?.calendar.today());
-    let fill = parameters.parsed(&["fill"], "zero or none").unwrap_or(Fill::Zero);
-    let source = Source::take(&mut parameters);
-    parameters.finish()?;
-    let counts = match source {
-        Source::Rollups => from_rollups(&reads, &access.project, &query).await?,
-        Source::Events => from_events(&reads, &access.project, &query).await?,
-    };
-    Ok(Json(Answer { data: buckets(&query, fill, &counts), granularity: query.granularity }))
+impl Answer for DauAnswer {
+    const IS_TABLE: bool = true;
+
+    fn table(&self) -> Option<Table> {
+        let row = |bucket: &Bucket| vec![Cell::plain(bucket.date), Cell::plain(bucket.unique_users)];
+        Some(Table::new(&["date", "unique_users"], self.data.iter().map(row).collect()))
+    }
 }
 
 /// The answer where there are no events.
 #[cfg(any(test, feature = "fuzzing"))]
-pub(super) fn empty_answer(mut parameters: Parameters, today: Date) {
-    let query = Query::take(&mut parameters, today);
+pub(super) fn empty_answer(mut parameters: Parameters, zone: &Zone) {
+    let query = Dau::take(&mut parameters, zone);
     if parameters.finish().is_ok() {
-        assert!(buckets(&query, Fill::Zero, &BTreeMap::new()).len() <= 1100);
+        assert!(buckets(&query, &BTreeMap::new()).len() <= 1100);
     }
 }
 
-fn buckets(query: &Query, fill: Fill, counts: &BTreeMap<Date, u64>) -> Vec<Bucket> {
+fn buckets(query: &Dau, counts: &BTreeMap<Date, u64>) -> Vec<Bucket> {
     let first = query.granularity.bucket(query.period.from());
     std::iter::successors(Some(first), |bucket| query.granularity.next(*bucket))
         .take_while(|bucket| *bucket <= query.period.to())
         .map(|date| Bucket { date, unique_users: counts.get(&date).copied().unwrap_or(0) })
-        .filter(|bucket| fill == Fill::Zero || bucket.unique_users > 0)
+        .filter(|bucket| query.fill == Fill::Zero || bucket.unique_users > 0)
         .collect()
 }
 
-async fn from_rollups(reads: &ReadPool, project: &Project, query: &Query) -> Result<BTreeMap<Date, u64>, ApiError> {
+async fn from_rollups(asker: &Asker, query: &Dau) -> Result<BTreeMap<Date, u64>, ApiError> {
     let (from, to) = (query.period.from(), query.period.to());
     // The users of a week are no sum of its days, so only days can do with counts.
     let want_bitmaps = query.granularity != Granularity::Day;
-    let mut connection = reads.acquire(project.id).await?;
+    let mut connection = asker.connection().await?;
     let rows = sqlx::query_file!(
         "sql/stats/dau.sql",
-        project.id.0,
+        asker.project.id.0,
         from.to_sqlx() as _,
         to.to_sqlx() as _,
         query.event_type.as_deref(),
@@ -180,17 +172,17 @@ async fn from_rollups(reads: &ReadPool, project: &Project, query: &Query) -> Res
     Ok(counts)
 }
 
-async fn from_events(reads: &ReadPool, project: &Project, query: &Query) -> Result<BTreeMap<Date, u64>, ApiError> {
+async fn from_events(asker: &Asker, query: &Dau) -> Result<BTreeMap<Date, u64>, ApiError> {
     let (from, to) = (query.period.from(), query.period.to());
-    let mut connection = reads.acquire(project.id).await?;
+    let mut connection = asker.connection().await?;
     let rows = sqlx::query_file!(
         "sql/rows/dau.sql",
-        project.id.0,
+        asker.project.id.0,
         from.to_sqlx() as _,
         to.to_sqlx() as _,
         query.event_type.as_deref(),
-        project.zone()?.name,
-        query.granularity.name()
+        asker.project.zone()?.name,
+        query.granularity.to_string()
     )
     .fetch_all(&mut *connection)
     .await?;

@@ -6,7 +6,8 @@ use jiff::civil::date;
 use super::period::Period;
 use super::source::Source;
 use super::{dau, retention};
-use crate::extract::Parameters;
+use crate::auth::Zone;
+use crate::parameters::Parameters;
 
 /// Parses a query string as every query does, and computes what needs no database.
 ///
@@ -15,17 +16,17 @@ use crate::extract::Parameters;
 pub fn take(query: &str) {
     let Ok(uri) = format!("/?{query}").parse::<Uri>() else { return };
     let today = date(2026, 11, 25);
+    let Ok(zone) = Zone::named("UTC".to_owned()) else { return };
     let Ok(mut parameters) = Parameters::of(&uri) else { return };
     let period = Period::take(&mut parameters, today);
-    parameters.number("limit", 10, 1..=100);
     Source::take(&mut parameters);
     if parameters.finish().is_ok() {
         assert!(period.from() <= period.to(), "{period:?}");
     }
     if let Ok(parameters) = Parameters::of(&uri) {
-        dau::empty_answer(parameters, today);
+        dau::empty_answer(parameters, &zone);
     }
     if let Ok(parameters) = Parameters::of(&uri) {
-        retention::empty_answer(parameters, today);
+        retention::empty_answer(parameters, &zone);
     }
 }

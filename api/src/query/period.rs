@@ -3,11 +3,13 @@
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-use crate::extract::Parameters;
+use crate::parameters::{Param, Parameters};
 
-/// The names of its first and of its last day.
-const FROM: [&str; 2] = ["from", "from_date"];
-const TO: [&str; 2] = ["to", "to_date"];
+const FROM: Param = Param::new(
+    &["from", "from_date"],
+    "The first day of the period, in the project's time zone; 29 days before the last by default.",
+);
+const TO: Param = Param::new(&["to", "to_date"], "The last day of the period; today by default.");
 
 /// Longest period in days: three years.
 const MAX_DAYS: i64 = 1100;
@@ -34,19 +36,19 @@ impl Period {
     /// Takes `from` and `to`, also as `from_date` and `to_date`; the last 30 days when absent, or when
     /// a problem with them was recorded.
     pub(super) fn take(parameters: &mut Parameters, today: Date) -> Self {
-        let from = parameters.date(&FROM);
-        let to = parameters.date(&TO).unwrap_or(today);
+        let from = parameters.date(FROM);
+        let to = parameters.date(TO).unwrap_or(today);
         // Compared with the default for an invalid date, the valid one would be blamed for it.
-        if parameters.has_problem(&FROM) || parameters.has_problem(&TO) {
+        if parameters.has_problem(FROM) || parameters.has_problem(TO) {
             return Self::ending(today);
         }
         let period = from.map_or(Ok(Self::ending(to)), |from| Self::new(from, to));
         period.unwrap_or_else(|error| {
             let message = match error {
-                PeriodError::Reversed => format!("must not be after {}", parameters.name_of(&TO)),
+                PeriodError::Reversed => format!("must not be after {}", parameters.name_of(TO)),
                 PeriodError::TooLong => format!("the period must be 1 to {MAX_DAYS} days"),
             };
-            parameters.problem(parameters.name_of(&FROM), "out_of_range", message);
+            parameters.problem(parameters.name_of(FROM), "out_of_range", message);
             Self::ending(today)
         })
     }

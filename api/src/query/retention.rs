@@ -5,48 +5,49 @@
 //! because nothing but the days of activity is kept.
 
 use std::collections::BTreeMap;
-use std::str::FromStr;
 
-use axum::Json;
-use axum::extract::State;
 use futures::TryStreamExt;
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use roaring::RoaringBitmap;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::bitmap::unite;
+use super::format::{Cell, Table};
+use super::question::{Answer, Asker, Question};
 use super::source::Source;
 use super::window::{WindowType, Windows};
-use crate::auth::{Access, Project, Read};
+use crate::auth::Zone;
 use crate::error::ApiError;
-use crate::extract::Parameters;
-use crate::read_pool::ReadPool;
+use crate::parameters::{Param, Parameters};
+
+const START_DATE: Param = Param::new(&["start_date"], "The first day of the first cohort.");
+const WINDOWS: Param = Param::new(&["windows"], "How many windows each cohort is followed through.");
+const WINDOW_TYPE: Param = Param::new(&["window_type"], "How long a window is.");
+const COHORTS: Param = Param::new(&["cohorts"], "How many cohorts to follow, each one window after the one before.");
+const COHORT: Param = Param::new(
+    &["cohort"],
+    "Who belongs to a cohort: everybody active in its first window, or only people without an event of any type before.",
+);
+const EVENT_TYPE: Param = Param::new(&["event_type"], "Only events of this type decide who belongs to a cohort.");
+const RETURN_EVENT_TYPE: Param = Param::new(&["return_event_type"], "Only events of this type count as coming back.");
 
 /// Days before this one have no events: 1970 began, in UTC, on this day west of Greenwich.
 const FIRST_DAY: Date = jiff::civil::date(1969, 12, 31);
 
 /// Who belongs to a cohort.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::VariantNames, strum::Display)]
+#[strum(serialize_all = "lowercase")]
 enum Cohort {
     Active,
     New,
 }
 
-impl FromStr for Cohort {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "active" => Ok(Self::Active),
-            "new" => Ok(Self::New),
-            _ => Err(()),
-        }
-    }
-}
-
-struct Query {
+/// `GET /stats/retention`
+pub(crate) struct Retention {
     windows: Windows,
+    window_type: WindowType,
     /// How many of the windows begin a cohort.
     cohorts: usize,
     /// How many windows each cohort is followed through.
@@ -54,74 +55,102 @@ struct Query {
     cohort: Cohort,
     event_type: Option<String>,
     return_event_type: Option<String>,
+    source: Source,
 }
 
-impl Query {
-    fn take(parameters: &mut Parameters) -> (Self, WindowType) {
-        let start = parameters.date(&["start_date"]);
-        let follow = parameters.number("windows", 3, 1..=52) as usize;
-        let window_type = parameters.parsed(&["window_type"], "day, week or month").unwrap_or(WindowType::Week);
-        let cohorts = parameters.number("cohorts", 1, 1..=52) as usize;
-        let cohort = parameters.parsed(&["cohort"], "active or new").unwrap_or(Cohort::Active);
-        let event_type = parameters.text(&["event_type"]);
-        let return_event_type = parameters.text(&["return_event_type"]);
-        if start.is_none() && !parameters.has_problem(&["start_date"]) {
-            parameters.problem("start_date", "required", "is required: the first day of the first cohort");
-        }
-        let windows = Windows::new(start.unwrap_or(FIRST_DAY), window_type, cohorts + follow);
-        (Self { windows, cohorts, follow, cohort, event_type, return_event_type }, window_type)
-    }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Answer {
+/// How many of each cohort came back in the windows after it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RetentionAnswer {
     data: Vec<CohortAnswer>,
     window_type: WindowType,
 }
 
-#[derive(Debug, Serialize)]
-struct CohortAnswer {
+/// One cohort and its windows.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CohortAnswer {
+    /// The first day of the cohort.
     cohort_date: Date,
     users_count: u64,
-    /// Percent, two decimals.
+    /// Percent of the cohort that was active in each window, two decimals.
     retention_windows: Vec<f64>,
+    /// How many of the cohort were active in each window.
     retained_users: Vec<u64>,
-    /// Whether the window is over.
+    /// Whether each window is over.
     complete: Vec<bool>,
 }
 
 /// Users by cohort and window; window 0 is the cohort itself.
 type Counts = BTreeMap<(usize, usize), u64>;
 
-/// `GET /stats/retention`
-pub(crate) async fn retention(
-    State(reads): State<ReadPool>,
-    access: Access<Read>,
-    mut parameters: Parameters,
-) -> Result<Json<Answer>, ApiError> {
-    let (query, window_type) = Query::take(&mut parameters);
-    let source = Source::take(&mut parameters);
-    parameters.finish()?;
-    let counts = match source {
-        Source::Rollups => from_rollups(&reads, &access.project, &query).await?,
-        Source::Events => from_events(&reads, &access.project, &query).await?,
-    };
-    let today = access.project.zone()?.calendar.today();
-    let data = (0..query.cohorts).map(|index| answer(&query, index, &counts, today)).collect();
-    Ok(Json(Answer { data, window_type }))
+impl Question for Retention {
+    type Answer = RetentionAnswer;
+    const ID: &'static str = "retention";
+    const PATH: &'static str = "/stats/retention";
+    const SUMMARY: &'static str = "Retention of cohorts";
+    const ABOUT: &'static str = "Of the people who were active in one window of time, how many were active in the next ones. Window k \
+                                 begins k windows after the cohort's. An empty cohort is listed with 0 people and without windows.";
+
+    fn take(parameters: &mut Parameters, _: &Zone) -> Self {
+        let start = parameters.date(START_DATE);
+        parameters.require(START_DATE, start.is_some());
+        let follow = parameters.number(WINDOWS, 3, 1..=52) as usize;
+        let window_type = parameters.one_of(WINDOW_TYPE, WindowType::Week);
+        let cohorts = parameters.number(COHORTS, 1, 1..=52) as usize;
+        Self {
+            // Without a start there is a problem, and the question is not answered.
+            windows: Windows::new(start.unwrap_or(FIRST_DAY), window_type, cohorts + follow),
+            window_type,
+            cohorts,
+            follow,
+            cohort: parameters.one_of(COHORT, Cohort::Active),
+            event_type: parameters.text(EVENT_TYPE),
+            return_event_type: parameters.text(RETURN_EVENT_TYPE),
+            source: Source::take(parameters),
+        }
+    }
+
+    async fn answer(self, asker: &Asker) -> Result<RetentionAnswer, ApiError> {
+        let counts = match self.source {
+            Source::Rollups => from_rollups(asker, &self).await?,
+            Source::Events => from_events(asker, &self).await?,
+        };
+        let today = asker.project.zone()?.calendar.today();
+        let data = (0..self.cohorts).map(|index| answer(&self, index, &counts, today)).collect();
+        Ok(RetentionAnswer { data, window_type: self.window_type })
+    }
+}
+
+impl Answer for RetentionAnswer {
+    const IS_TABLE: bool = true;
+
+    /// One row for each window of each cohort; window 0 is the cohort itself.
+    fn table(&self) -> Option<Table> {
+        let mut rows = Vec::new();
+        for cohort in &self.data {
+            let first = [Cell::plain(cohort.cohort_date), Cell::plain(0), Cell::plain(cohort.users_count)];
+            rows.push([first.as_slice(), &[Cell::Empty, Cell::Empty]].concat());
+            for (index, users) in cohort.retained_users.iter().enumerate() {
+                let (percent, is_complete) = (cohort.retention_windows[index], cohort.complete[index]);
+                let window = [Cell::plain(cohort.cohort_date), Cell::plain(index + 1), Cell::plain(users)];
+                rows.push([window.as_slice(), &[Cell::plain(percent), Cell::plain(is_complete)]].concat());
+            }
+        }
+        Some(Table::new(&["cohort_date", "window", "users", "percent", "complete"], rows))
+    }
 }
 
 /// The answer where there are no events.
 #[cfg(any(test, feature = "fuzzing"))]
-pub(super) fn empty_answer(mut parameters: Parameters, today: Date) {
-    let (query, _) = Query::take(&mut parameters);
+pub(super) fn empty_answer(mut parameters: Parameters, zone: &Zone) {
+    let query = Retention::take(&mut parameters, zone);
     if parameters.finish().is_ok() {
+        let today = zone.calendar.today();
         let _ = AllSeries::of(&query);
         (0..query.cohorts).for_each(|cohort| drop(answer(&query, cohort, &Counts::new(), today)));
     }
 }
 
-fn answer(query: &Query, cohort: usize, counts: &Counts, today: Date) -> CohortAnswer {
+fn answer(query: &Retention, cohort: usize, counts: &Counts, today: Date) -> CohortAnswer {
     let count = |window| counts.get(&(cohort, window)).copied().unwrap_or(0);
     let users_count = count(0);
     let followed = if users_count == 0 { 1..1 } else { 1..query.follow + 1 };
@@ -151,7 +180,7 @@ struct Series {
 struct AllSeries(Vec<Series>);
 
 impl AllSeries {
-    fn of(query: &Query) -> Self {
+    fn of(query: &Retention) -> Self {
         let mut all = Self(Vec::new());
         for name in [&query.event_type, &query.return_event_type] {
             all.need(query, name.clone(), query.windows.first(0));
@@ -162,7 +191,7 @@ impl AllSeries {
         all
     }
 
-    fn need(&mut self, query: &Query, name: Option<String>, from: Date) {
+    fn need(&mut self, query: &Retention, name: Option<String>, from: Date) {
         match self.0.iter_mut().find(|series| series.name == name) {
             Some(series) => series.from = series.from.min(from),
             None => self.0.push(Series {
@@ -179,9 +208,9 @@ impl AllSeries {
     }
 }
 
-async fn from_rollups(reads: &ReadPool, project: &Project, query: &Query) -> Result<Counts, ApiError> {
+async fn from_rollups(asker: &Asker, query: &Retention) -> Result<Counts, ApiError> {
     let mut all = AllSeries::of(query);
-    load(reads, project, query, &mut all).await?;
+    load(asker, query, &mut all).await?;
     let (Some(comers), Some(returners)) = (all.named(query.event_type.as_deref()), all.named(query.return_event_type.as_deref()))
     else {
         return Ok(Counts::new());
@@ -203,14 +232,14 @@ async fn from_rollups(reads: &ReadPool, project: &Project, query: &Query) -> Res
 }
 
 /// Unites the stored days into the windows of each series, as they arrive.
-async fn load(reads: &ReadPool, project: &Project, query: &Query, all: &mut AllSeries) -> Result<(), ApiError> {
+async fn load(asker: &Asker, query: &Retention, all: &mut AllSeries) -> Result<(), ApiError> {
     let last = query.windows.last(query.windows.len() - 1).to_sqlx();
     let numbers: Vec<i32> = (0..).take(all.0.len()).collect();
     let names: Vec<Option<String>> = all.0.iter().map(|series| series.name.clone()).collect();
     let from: Vec<_> = all.0.iter().map(|series| series.from.to_sqlx()).collect();
     let to = vec![last; all.0.len()];
-    let mut connection = reads.acquire(project.id).await?;
-    let mut rows = sqlx::query_file!("sql/stats/retention.sql", project.id.0, &numbers, &names as _, &from as _, &to as _)
+    let mut connection = asker.connection().await?;
+    let mut rows = sqlx::query_file!("sql/stats/retention.sql", asker.project.id.0, &numbers, &names as _, &from as _, &to as _)
         .fetch(&mut *connection);
     while let Some(row) = rows.try_next().await? {
         let series = &mut all.0[usize::try_from(row.series).unwrap_or(0)];
@@ -225,19 +254,19 @@ async fn load(reads: &ReadPool, project: &Project, query: &Query, all: &mut AllS
     Ok(())
 }
 
-async fn from_events(reads: &ReadPool, project: &Project, query: &Query) -> Result<Counts, ApiError> {
+async fn from_events(asker: &Asker, query: &Retention) -> Result<Counts, ApiError> {
     let windows = 0..query.windows.len();
     let from: Vec<_> = windows.clone().map(|window| query.windows.first(window).to_sqlx()).collect();
     let to: Vec<_> = windows.map(|window| query.windows.last(window).to_sqlx()).collect();
-    let mut connection = reads.acquire(project.id).await?;
+    let mut connection = asker.connection().await?;
     let rows = sqlx::query_file!(
         "sql/rows/retention.sql",
-        project.id.0,
+        asker.project.id.0,
         &from as _,
         &to as _,
         query.cohorts as i64,
         query.follow as i64,
-        project.zone()?.name,
+        asker.project.zone()?.name,
         query.event_type.as_deref(),
         query.return_event_type.as_deref(),
         query.cohort == Cohort::New

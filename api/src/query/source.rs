@@ -1,11 +1,15 @@
 //! Where an answer is computed from.
 
-use std::str::FromStr;
+use crate::parameters::{Param, Parameters};
 
-use crate::extract::Parameters;
+const SOURCE: Param = Param::new(
+    &["source"],
+    "What to compute the answer from: the rollups, or in plain SQL the event rows, which is slow and gives the same numbers.",
+);
 
 /// Where an answer is computed from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::VariantNames, strum::Display)]
+#[strum(serialize_all = "lowercase")]
 pub(super) enum Source {
     /// Bitmaps and counters.
     Rollups,
@@ -16,18 +20,6 @@ pub(super) enum Source {
 impl Source {
     /// Takes `source`; rollups when absent.
     pub(super) fn take(parameters: &mut Parameters) -> Self {
-        parameters.parsed(&["source"], "rollups or events").unwrap_or(Self::Rollups)
-    }
-}
-
-impl FromStr for Source {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "rollups" => Ok(Self::Rollups),
-            "events" => Ok(Self::Events),
-            _ => Err(()),
-        }
+        parameters.one_of(SOURCE, Self::Rollups)
     }
 }

@@ -1,54 +1,82 @@
 //! Top events: what happened most often.
 
-use axum::Json;
-use axum::extract::State;
 use jiff_sqlx::ToSqlx;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::format::{Cell, Table};
 use super::period::Period;
+use super::question::{Answer, Asker, Question};
 use super::source::Source;
-use crate::auth::{Access, Read};
+use crate::auth::Zone;
 use crate::error::ApiError;
-use crate::extract::Parameters;
-use crate::read_pool::ReadPool;
+use crate::parameters::{Param, Parameters};
 
-#[derive(Debug, Serialize)]
-pub(crate) struct Answer {
-    data: Vec<Count>,
+const LIMIT: Param = Param::new(&["limit"], "How many event types to list at most.");
+
+/// `GET /stats/top-events`
+pub(crate) struct TopEvents {
+    period: Period,
+    limit: i64,
+    source: Source,
 }
 
-#[derive(Debug, Serialize)]
-struct Count {
+/// The most frequent event types of a period, the most frequent first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct TopEventsAnswer {
+    data: Vec<EventCount>,
+}
+
+/// How often an event type occurred.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventCount {
     event_type: String,
     count: i64,
 }
 
-/// `GET /stats/top-events`
-pub(crate) async fn top_events(
-    State(reads): State<ReadPool>,
-    access: Access<Read>,
-    mut parameters: Parameters,
-) -> Result<Json<Answer>, ApiError> {
-    let period = Period::take(&mut parameters, access.project.zone()?.calendar.today());
-    let limit = i64::from(parameters.number("limit", 10, 1..=100));
-    let source = Source::take(&mut parameters);
-    parameters.finish()?;
-    let project = &access.project;
-    let (from, to) = (period.from().to_sqlx(), period.to().to_sqlx());
-    let zone = project.zone()?;
-    let mut connection = reads.acquire(project.id).await?;
-    let data = match source {
-        Source::Rollups => {
-            sqlx::query_file_as!(Count, "sql/stats/top_events.sql", project.id.0, from as _, to as _, limit)
-                .fetch_all(&mut *connection)
-                .await?
+impl Question for TopEvents {
+    type Answer = TopEventsAnswer;
+    const ID: &'static str = "top_events";
+    const PATH: &'static str = "/stats/top-events";
+    const SUMMARY: &'static str = "Most frequent event types";
+    const ABOUT: &'static str = "Counts the events of each type in a period and lists the most frequent types. Types with equal \
+                                 counts are sorted by name.";
+
+    fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
+        Self {
+            period: Period::take(parameters, zone.calendar.today()),
+            limit: parameters.number(LIMIT, 10, 1..=100).into(),
+            source: Source::take(parameters),
         }
-        Source::Events => {
-            sqlx::query_file_as!(Count, "sql/rows/top_events.sql", project.id.0, from as _, to as _, limit, zone.name)
-                .fetch_all(&mut *connection)
-                .await?
-        }
-    };
-    connection.answered();
-    Ok(Json(Answer { data }))
+    }
+
+    async fn answer(self, asker: &Asker) -> Result<TopEventsAnswer, ApiError> {
+        let project = asker.project.id.0;
+        let (from, to) = (self.period.from().to_sqlx(), self.period.to().to_sqlx());
+        let zone = &asker.project.zone()?.name;
+        let mut connection = asker.connection().await?;
+        let data = match self.source {
+            Source::Rollups => {
+                sqlx::query_file_as!(EventCount, "sql/stats/top_events.sql", project, from as _, to as _, self.limit)
+                    .fetch_all(&mut *connection)
+                    .await?
+            }
+            Source::Events => {
+                sqlx::query_file_as!(EventCount, "sql/rows/top_events.sql", project, from as _, to as _, self.limit, zone)
+                    .fetch_all(&mut *connection)
+                    .await?
+            }
+        };
+        connection.answered();
+        Ok(TopEventsAnswer { data })
+    }
+}
+
+impl Answer for TopEventsAnswer {
+    const IS_TABLE: bool = true;
+
+    fn table(&self) -> Option<Table> {
+        let row = |row: &EventCount| vec![Cell::text(Some(&row.event_type)), Cell::plain(row.count)];
+        Some(Table::new(&["event_type", "count"], self.data.iter().map(row).collect()))
+    }
 }

@@ -1,31 +1,18 @@
 //! Windows: equal stretches of days that follow each other from a start.
 
-use std::str::FromStr;
-
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// How long a window is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, strum::EnumString, strum::VariantNames, strum::Display)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum WindowType {
+#[strum(serialize_all = "lowercase")]
+pub(crate) enum WindowType {
     Day,
     Week,
     Month,
-}
-
-impl FromStr for WindowType {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        match text {
-            "day" => Ok(Self::Day),
-            "week" => Ok(Self::Week),
-            "month" => Ok(Self::Month),
-            _ => Err(()),
-        }
-    }
 }
 
 /// Windows that follow each other without gaps.

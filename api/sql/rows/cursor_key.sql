@@ -1,0 +1,3 @@
+-- The key that signs cursors, the same for every replica.
+select key
+from cursor_keys

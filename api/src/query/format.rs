@@ -1,0 +1,125 @@
+//! The format of an answer: JSON, or CSV for lists and series.
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+
+use super::question::Answer;
+use crate::parameters::{Param, Parameters};
+
+const FORMAT: Param = Param::new(&["format"], "The format of the answer. `Accept: text/csv` asks for CSV as well.");
+/// Rows that are written at once.
+const ROWS_AT_ONCE: usize = 200;
+/// The cursor of the next page, where the answer itself has no room for it.
+const NEXT_CURSOR: &str = "x-next-cursor";
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::VariantNames, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub(crate) enum Format {
+    Json,
+    Csv,
+}
+
+impl Format {
+    /// Takes `format`; without it the header `Accept` decides.
+    pub(crate) fn take(parameters: &mut Parameters, headers: &HeaderMap) -> Self {
+        let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        let wants_csv = accepted.split(',').any(|range| range.split(';').next().unwrap_or_default().trim() == "text/csv");
+        parameters.one_of(FORMAT, if wants_csv { Self::Csv } else { Self::Json })
+    }
+
+    /// Writes an answer.
+    pub(crate) fn respond(self, answer: &impl Answer) -> Response {
+        let table = if self == Self::Csv { answer.table() } else { None };
+        let Some(table) = table else { return Json(answer).into_response() };
+        let mut response = Body::from_stream(futures::stream::iter(table.into_csv())).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+        if let Some(cursor) = answer.next_cursor().and_then(|cursor| HeaderValue::from_str(cursor).ok()) {
+            response.headers_mut().insert(NEXT_CURSOR, cursor);
+        }
+        response
+    }
+}
+
+/// A table: the names of its columns, and its rows.
+pub(crate) struct Table {
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Vec<Vec<Cell>>,
+}
+
+/// A cell of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cell {
+    Empty,
+    /// A number, a date or another value that Rollcall wrote.
+    Plain(String),
+    /// A text that a client chose.
+    Text(String),
+}
+
+impl Cell {
+    /// A value that Rollcall wrote.
+    pub(crate) fn plain(value: impl ToString) -> Self {
+        Self::Plain(value.to_string())
+    }
+
+    /// A text that a client chose, if there is one.
+    pub(crate) fn text(text: Option<&str>) -> Self {
+        text.map_or(Self::Empty, |text| Self::Text(text.to_owned()))
+    }
+
+    fn into_field(self) -> String {
+        match self {
+            Self::Empty => String::new(),
+            Self::Plain(value) => value,
+            // Spreadsheets would run it as a formula.
+            Self::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
+            Self::Text(text) => text,
+        }
+    }
+}
+
+impl Table {
+    /// A table with these columns.
+    pub(crate) fn new(columns: &[&str], rows: Vec<Vec<Cell>>) -> Self {
+        Self { columns: columns.iter().map(|&column| column.to_owned()).collect(), rows }
+    }
+
+    /// Its lines, some at a time.
+    fn into_csv(self) -> impl Iterator<Item = Result<Bytes, csv::Error>> {
+        let mut rows = self.rows.into_iter();
+        let mut columns = Some(self.columns);
+        std::iter::from_fn(move || {
+            let header = columns.take();
+            let mut records: Vec<Vec<String>> = header.into_iter().collect();
+            records.extend(rows.by_ref().take(ROWS_AT_ONCE).map(|row| row.into_iter().map(Cell::into_field).collect()));
+            (!records.is_empty()).then(|| lines(&records))
+        })
+    }
+}
+
+fn lines(records: &[Vec<String>]) -> Result<Bytes, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for record in records {
+        writer.write_record(record)?;
+    }
+    let lines = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
+    Ok(lines.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_that_a_spreadsheet_would_run_are_escaped() {
+        let row = ["=1+1", "+1", "-1", "@x", "a,b", "\"q\""].map(|text| Cell::text(Some(text))).to_vec();
+        let table = Table::new(&["a", "b", "c", "d", "e", "f"], vec![row, vec![Cell::plain(-1); 6]]);
+        let csv: Vec<u8> = table.into_csv().flat_map(|lines| lines.unwrap().to_vec()).collect();
+        let expected = "a,b,c,d,e,f\n'=1+1,'+1,'-1,'@x,\"a,b\",\"\"\"q\"\"\"\n-1,-1,-1,-1,-1,-1\n";
+        assert_eq!(String::from_utf8(csv).unwrap(), expected);
+    }
+}
