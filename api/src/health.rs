@@ -32,7 +32,7 @@ pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Valu
         (None, None) => (StatusCode::OK, "ready"),
     };
     let postgres = if has_database { "up" } else { "down" };
-    let mut answer = json!({ "status": text, "dependencies": { "postgres": postgres, "nats": queue.word() } });
+    let mut answer = json!({ "status": text, "dependencies": { "postgres": postgres, "nats": queue.to_string() } });
     let reasons: Vec<String> = queue.reason().into_iter().chain(database_reason.map(str::to_owned)).collect();
     if !reasons.is_empty() {
         answer["reasons"] = json!(reasons);

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use strum::VariantNames;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -16,7 +17,8 @@ const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 const EVENTS: [f64; 11] = [1.0, 10.0, 50.0, 100.0, 500.0, 1e3, 5e3, 1e4, 2e4, 5e4, 1e5];
 
 /// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString, strum::VariantNames)]
+#[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = no_log_format)]
 pub enum LogFormat {
     /// For a terminal.
     Text,
@@ -24,31 +26,14 @@ pub enum LogFormat {
     Json,
 }
 
-impl FromStr for LogFormat {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err("must be text or json"),
-        }
-    }
-}
-
-impl std::fmt::Display for LogFormat {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        })
-    }
+fn no_log_format(_: &str) -> String {
+    format!("must be {}", LogFormat::VARIANTS.join(" or "))
 }
 
 /// What is logged: a level, levels of modules, or both, as `info,sqlx=debug`.
 ///
-/// A directive of one word must be a level. `EnvFilter` takes any other word for a module of which
-/// everything is logged, and then nothing else is: a misspelt level would go unnoticed.
+/// A directive of one word must be a level. `EnvFilter` would take any other word for the name of a module
+/// and then log everything from that module and nothing else, so a misspelt level would go unnoticed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogFilter(String);
 
@@ -62,7 +47,7 @@ impl FromStr for LogFilter {
         }
         let is_word = |directive: &&str| !directive.contains(['=', '[']);
         let is_level = |word: &str| word.parse::<LevelFilter>().is_ok() && !word.is_empty();
-        // A filter by span may have commas within its brackets; EnvFilter knows how to read those.
+        // A filter by span may contain commas within its brackets. Only EnvFilter can read those.
         let words = text.split(',').filter(is_word);
         if let Some(word) = words.filter(|_| !text.contains('[')).find(|word| !is_level(word)) {
             return Err(format!("\"{word}\" is no level, and a module is written as {word}=debug"));
@@ -83,7 +68,7 @@ impl std::fmt::Display for LogFilter {
 pub struct LogSettings {
     /// Text or JSON.
     pub format: LogFormat,
-    /// Of which importance, from which modules.
+    /// Which lines are written: the least level, in all and by module.
     pub level: LogFilter,
 }
 
@@ -107,7 +92,7 @@ impl LogSettings {
             .with_env_filter(filter)
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .with_writer(std::io::stderr);
-        // Tests start services many times in one process: the first one's format stays.
+        // Tests start many services in one process. The format of the first one stays.
         let _ = match self.format {
             LogFormat::Text => lines.try_init(),
             LogFormat::Json => lines.json().flatten_event(true).try_init(),
@@ -115,12 +100,11 @@ impl LogSettings {
     }
 }
 
-/// The metrics of this process, made at the first call.
-///
-/// The facade `metrics` is one for the process, hence this cell.
+/// The metrics of this process. The first call installs the recorder: the crate `metrics` has one for the
+/// whole process.
 ///
 /// # Panics
-/// Never: the bucket lists above are not empty, which is all that the builder asks of them.
+/// Never. The builder refuses only empty lists of buckets, and those above are not empty.
 #[must_use]
 pub fn metrics() -> PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
@@ -140,7 +124,7 @@ fn install_recorder() -> PrometheusHandle {
     handle
 }
 
-/// Keeps the histograms small between scrapes; runs until dropped.
+/// Keeps the histograms small between scrapes. Runs until it is dropped.
 pub async fn upkeep(handle: PrometheusHandle) {
     let mut tick = tokio::time::interval(Duration::from_secs(5));
     loop {

@@ -2,6 +2,7 @@
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use rollcall_shared::queue::dead_letter::Code;
+use strum::VariantNames;
 
 use crate::maintenance::compact::Kind;
 
@@ -21,8 +22,8 @@ pub(crate) fn describe() {
     ] {
         counter!(name).absolute(0);
     }
-    for code in Code::ALL {
-        counter!("rollcall_dead_letters_total", "code" => code.name()).absolute(0);
+    for code in Code::VARIANTS {
+        counter!("rollcall_dead_letters_total", "code" => *code).absolute(0);
     }
     for kind in [Kind::ActiveUsers, Kind::EventCounts] {
         counter!("rollcall_rollup_deltas_folded_total", "kind" => kind.name()).absolute(0);

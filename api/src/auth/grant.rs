@@ -8,8 +8,9 @@ use rollcall_shared::project::ProjectId;
 
 use crate::error::ApiError;
 
-/// What a key may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a key may do. The names are those in the table `api_keys` and in answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Scope {
     /// Send events.
     Ingest,
@@ -19,27 +20,11 @@ pub(crate) enum Scope {
     Admin,
 }
 
-impl Scope {
-    /// The name in the table `api_keys` and in answers.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ingest => "ingest",
-            Self::Read => "read",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// The scope of a name in the table.
-    pub(super) fn named(name: &str) -> Option<Self> {
-        [Self::Ingest, Self::Read, Self::Admin].into_iter().find(|scope| scope.name() == name)
-    }
-}
-
 /// The project that a request works in.
 #[derive(Debug)]
 pub(crate) struct Project {
     pub(crate) id: ProjectId,
-    /// Empty until the database has told it, which the project of `API_KEY` need not wait for.
+    /// Empty until it was read from the database. The project of `API_KEY` accepts events before that.
     zone: OnceLock<Zone>,
 }
 
@@ -68,7 +53,7 @@ impl Project {
         Self { id, zone: OnceLock::new() }
     }
 
-    /// A project of this time zone.
+    /// A project in this time zone.
     ///
     /// # Errors
     /// Only if the zone is unknown on this machine.
@@ -78,7 +63,7 @@ impl Project {
         Ok(project)
     }
 
-    /// The time zone, once and for all.
+    /// Sets the time zone. Later calls change nothing.
     ///
     /// # Errors
     /// Only if the zone is unknown on this machine.
@@ -91,7 +76,7 @@ impl Project {
     /// Where its days begin and end.
     ///
     /// # Errors
-    /// [`ApiError::DatabaseUnavailable`] as long as the database has not told it.
+    /// [`ApiError::DatabaseUnavailable`] until the time zone was read from the database.
     pub(crate) fn zone(&self) -> Result<&Zone, ApiError> {
         let unknown = || io::Error::new(io::ErrorKind::NotConnected, "the project has not been read since the start");
         self.zone.get().ok_or_else(|| ApiError::DatabaseUnavailable(unknown().into()))

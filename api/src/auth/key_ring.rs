@@ -1,9 +1,9 @@
-//! The key ring: from a key to its grant, by hash, through a cache.
+//! The key ring: finds the grant of a key by its hash, through a cache.
 //!
-//! A grant is believed for [`FRESH`]; that bounds how long a revoked key still works on any
-//! replica. Only while PostgreSQL is away is a grant seen before believed for longer: accepting events
-//! must not depend on the database. While it is
-//! merely busy, the look-up is tried again, over connections that serve nothing else.
+//! A cached grant is trusted for [`FRESH`], so a revoked key stops working after that time on every replica.
+//! While PostgreSQL is away, cached grants are trusted for longer, because accepting events must not depend on
+//! the database. While PostgreSQL is merely busy, the look-up is tried again. Look-ups have connections that
+//! nothing else uses.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,11 +19,12 @@ use subtle::ConstantTimeEq;
 use super::grant::{Grant, Project, Scope};
 use crate::error::ApiError;
 
-/// How long a look-up is believed, from its beginning: revocation is promised within five seconds.
+/// How long the result of a look-up is trusted, counted from its beginning. Revocation is promised within five
+/// seconds.
 const FRESH: Duration = Duration::from_secs(4);
-/// How long one is kept for the case that the database goes away.
+/// How long a result is kept in case the database goes away.
 const KEPT: Duration = Duration::from_secs(3600);
-/// Keys remembered, wrong ones included: a flood of made-up keys pushes out old entries.
+/// Cached keys, including unknown ones. A flood of invented keys pushes out old entries.
 const MAX_REMEMBERED: u64 = 10_000;
 
 type KeyHash = [u8; 32];
@@ -31,19 +32,19 @@ type KeyHash = [u8; 32];
 #[derive(Clone)]
 struct Remembered {
     grant: Option<Arc<Grant>>,
-    /// When the database was asked for what it last said.
+    /// When the look-up began that found this grant.
     looked_up: Instant,
-    /// When it was last asked.
+    /// When the last look-up began, even if the database did not answer it.
     asked: Instant,
 }
 
 /// Knows every key.
 pub(crate) struct KeyRing {
-    /// Used for keys alone, so that no query keeps it waiting.
+    /// Used only for keys, so that no query makes a look-up wait.
     database: PgPool,
     presence: Arc<Presence>,
-    /// How long a look-up may take in all. Longer than the server lets it, so that only one whose
-    /// server says nothing ends here.
+    /// How long a look-up may take in all. This exceeds the server's own limits, so it ends only a look-up to
+    /// which the server does not reply.
     timeout: Duration,
     bootstrap: Option<(KeyHash, Arc<Grant>)>,
     remembered: Cache<KeyHash, Remembered>,
@@ -60,7 +61,8 @@ struct ProjectRow {
 }
 
 impl KeyRing {
-    /// A ring with the bootstrap key on the project `default`, if there is one. It sends nothing to the database yet.
+    /// A key ring that knows the bootstrap key of the project `default`, if there is one. It sends nothing to the
+    /// database yet.
     pub(crate) fn new(database: PgPool, presence: Arc<Presence>, timeout: Duration, api_key: Option<&Secret>) -> Self {
         let grant = || Grant { project: Arc::new(Project::without_zone(ProjectId::DEFAULT)), scopes: vec![Scope::Admin] };
         let bootstrap = api_key.map(|key| (hash(key.expose()), Arc::new(grant())));
@@ -68,23 +70,23 @@ impl KeyRing {
         Self { database, presence, timeout, bootstrap, remembered }
     }
 
-    /// Reads the project `default`, and with it whether there is a schema. Until then the bootstrap key
-    /// may send events, and gets no answer that needs a calendar.
+    /// Reads the project `default`, which also shows whether there is a schema. Until this has succeeded, the
+    /// bootstrap key can send events but gets no answer that needs a calendar.
     ///
     /// # Errors
-    /// [`ApiError::Internal`] if the project's time zone is unknown here; others if the database or its
-    /// schema is not there.
+    /// [`ApiError::Internal`] if the project's time zone is unknown on this machine; other errors if the database
+    /// or its schema is not there.
     pub(crate) async fn read_default_project(&self) -> Result<(), ApiError> {
         let id = ProjectId::DEFAULT.0;
         let row = sqlx::query_file_as!(ProjectRow, "sql/keys/project.sql", id).fetch_one(&self.database).await?;
         self.bootstrap.as_ref().map_or(Ok(()), |(_, grant)| grant.project.set_zone(row.time_zone))
     }
 
-    /// What a key grants; `None` for a key that nobody has, that expired or was revoked.
+    /// What a key grants; `None` for a key that does not exist, has expired or was revoked.
     ///
     /// # Errors
-    /// [`ApiError::DatabaseBusy`] or another error of the database if that is there and does not
-    /// answer; [`ApiError::DatabaseUnavailable`] if it is away and the key was not seen within the hour.
+    /// [`ApiError::DatabaseBusy`] or another error of the database if it is there but the look-up fails;
+    /// [`ApiError::DatabaseUnavailable`] if it is away and the key was not found within the last hour.
     pub(crate) async fn grant_of(&self, key: &str) -> Result<Option<Arc<Grant>>, ApiError> {
         let hash = hash(key);
         if let Some((known, grant)) = &self.bootstrap
@@ -109,7 +111,7 @@ impl KeyRing {
         Ok(entry.grant)
     }
 
-    /// Closes every connection once it is not used any more.
+    /// Closes every connection as soon as it is not in use.
     pub(crate) async fn close(&self) {
         self.database.close().await;
     }
@@ -121,7 +123,7 @@ impl KeyRing {
             attempts.next();
             let error = match tokio::time::timeout(self.timeout, self.query(hash)).await {
                 Ok(Ok(grant)) => return Ok(grant),
-                // Looking up a key is fast: another session holds a lock, or the server is overloaded.
+                // Looking up a key is fast. A slow one means a lock of another session or an overloaded server.
                 Ok(Err(ApiError::TooSlow(error))) => return Err(ApiError::DatabaseBusy(error)),
                 Ok(Err(error)) => error,
                 Err(_) => ApiError::DatabaseBusy(sqlx::Error::PoolTimedOut),
@@ -142,14 +144,14 @@ impl KeyRing {
         let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.as_slice()).fetch_optional(&self.database).await?;
         row.map(|row| {
             let project = Arc::new(Project::new(ProjectId(row.project_id), row.time_zone)?);
-            let scopes = row.scopes.iter().filter_map(|name| Scope::named(name)).collect();
+            let scopes = row.scopes.iter().filter_map(|name| name.parse().ok()).collect();
             Ok(Arc::new(Grant { project, scopes }))
         })
         .transpose()
     }
 }
 
-/// Whether the server is there and lacks the table (undefined_table).
+/// Whether the server answered that the table does not exist (undefined_table).
 fn has_no_schema(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42P01")
 }

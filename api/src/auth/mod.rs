@@ -1,7 +1,7 @@
 //! Authentication and authorisation: who sends a request, and what they may do.
 //!
-//! A request carries a key; [`KeyRing`] finds what it grants; [`Access`] lets a handler run only
-//! with the scope that it names in its arguments.
+//! A request carries a key, and [`KeyRing`] finds what the key grants. A handler with [`Access`] among its
+//! arguments runs only if the key has the scope that this type names.
 
 mod grant;
 mod key_ring;
@@ -42,7 +42,7 @@ impl RequiredScope for Admin {
     const SCOPE: Scope = Scope::Admin;
 }
 
-/// Proof that the request's key has the scope `S` on `project`.
+/// Proof that the key of the request has the scope `S` on `project`.
 pub(crate) struct Access<S> {
     pub(crate) project: Arc<Project>,
     scope: PhantomData<S>,
@@ -61,7 +61,7 @@ where
         let keys = Arc::<KeyRing>::from_ref(state);
         let grant = keys.grant_of(key).await?.ok_or(ApiError::Unauthorized)?;
         if !grant.allows(S::SCOPE) {
-            return Err(ApiError::Forbidden(S::SCOPE.name()));
+            return Err(ApiError::Forbidden(S::SCOPE.into()));
         }
         Ok(Self { project: grant.project.clone(), scope: PhantomData })
     }

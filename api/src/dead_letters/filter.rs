@@ -6,6 +6,7 @@ use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::dead_letter::Code;
 use rollcall_shared::queue::subject::{subjects_of, subjects_of_event, subjects_of_messages};
 use serde_json::json;
+use strum::VariantNames;
 
 use super::letter::Letter;
 use crate::auth::Project;
@@ -34,9 +35,9 @@ pub(super) struct Filter {
 impl Filter {
     /// Reads `code`, `event_type`, `event_id`, `from` and `to`.
     pub(super) fn of(parameters: &mut Parameters) -> Self {
-        let codes = Code::ALL.map(Code::name).join(", ");
+        let codes = Code::VARIANTS.join(", ");
         Self {
-            code: parameters.parsed(CODE, &format!("one of {codes}"), || json!({ "enum": Code::ALL.map(Code::name) })),
+            code: parameters.parsed(CODE, &format!("one of {codes}"), || json!({ "enum": Code::VARIANTS })),
             event_type: parameters.text(EVENT_TYPE),
             event_id: parameters.text(EVENT_ID),
             from: parameters.date(FROM),

@@ -19,7 +19,7 @@ use crate::parameters::Parameters;
 use crate::queue::state::Queue;
 use crate::read_pool::ReadPool;
 
-/// How a worker is doing, by its own word.
+/// What a worker last reported about itself.
 struct WorkerRow {
     worker_id: uuid::Uuid,
     started_at: SqlTimestamp,
@@ -30,7 +30,7 @@ struct WorkerRow {
     last_error_at: Option<SqlTimestamp>,
 }
 
-/// The figures are of the whole installation: projects share its queue and its workers.
+/// The figures are those of the whole installation: all projects share its queue and its workers.
 pub(crate) async fn overview(
     State(queue): State<Queue>,
     State(reads): State<ReadPool>,
@@ -53,7 +53,7 @@ pub(crate) async fn overview(
     Ok(Json(json!({
         "dependencies": {
             "postgres": if has_database { "up" } else { "down" },
-            "nats": queue.state().await.word(),
+            "nats": queue.state().await.to_string(),
         },
         "stream": events.as_ref().map(stream),
         "consumers": consumer.as_ref().map(|info| [consumer_figures(info)]),

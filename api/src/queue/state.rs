@@ -14,7 +14,7 @@ use crate::queue::confirmations::Confirmations;
 
 /// How long JetStream may take to answer a request for its state.
 const STATE_TIMEOUT: Duration = Duration::from_secs(2);
-/// Room for one chunk of the largest size. A stream with less refuses large batches.
+/// Room for one chunk of the largest size. A stream with less room refuses large batches.
 const LARGEST_MESSAGE_BYTES: u64 = MAX_PAYLOAD_BYTES as u64;
 
 /// Reads the state of JetStream.
@@ -25,15 +25,16 @@ pub(crate) struct Queue {
     confirmations: Arc<Confirmations>,
 }
 
-/// Whether events can be accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Whether events can be accepted. Answers show the name of the state.
+#[derive(Debug, Clone, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum QueueState {
     Up,
     /// No connection.
     Down,
     /// Connected, but the stream does not answer, or there is none.
     Silent,
-    /// The stream answers and does not confirm what is published.
+    /// The stream answers but does not confirm what is published.
     Refusing,
     /// No room for a message of the largest size.
     Full {
@@ -55,7 +56,7 @@ impl Queue {
         }
         let Some(info) = self.stream(STREAM).await else { return QueueState::Silent };
         let (bytes, max_bytes) = (info.state.bytes, u64::try_from(info.config.max_bytes).unwrap_or(u64::MAX));
-        // A small stream is full when a twentieth is left: its largest message may never fit.
+        // In a small stream the largest message may never fit. It counts as full when a twentieth is free.
         if max_bytes.saturating_sub(bytes) < LARGEST_MESSAGE_BYTES.min(max_bytes / 20) {
             return QueueState::Full { bytes, max_bytes };
         }
@@ -68,7 +69,7 @@ impl Queue {
         tokio::time::timeout(STATE_TIMEOUT, info).await.ok()?
     }
 
-    /// The state of the shared consumer; `None` likewise.
+    /// The state of the shared consumer; `None` if it is not there or the server does not answer.
     pub(crate) async fn consumer(&self) -> Option<ConsumerInfo> {
         let info = async { self.context.get_stream_no_info(STREAM).await.ok()?.consumer_info(CONSUMER).await.ok() };
         tokio::time::timeout(STATE_TIMEOUT, info).await.ok()?
@@ -76,18 +77,7 @@ impl Queue {
 }
 
 impl QueueState {
-    /// One word for the state.
-    pub(crate) fn word(&self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Down => "down",
-            Self::Silent => "silent",
-            Self::Refusing => "refusing",
-            Self::Full { .. } => "full",
-        }
-    }
-
-    /// Why no events can be accepted, if so.
+    /// Why events cannot be accepted; `None` if they can.
     pub(crate) fn reason(&self) -> Option<String> {
         match self {
             Self::Up => None,

@@ -11,23 +11,24 @@ use crate::backoff;
 use crate::settings::{Environment, Secret};
 
 /// Oldest server that can fsync before it acknowledges (`sync_interval: always`).
-const OLDEST_SERVER: (u32, u32) = (2, 10);
+const OLDEST_SERVER: (i64, i64) = (2, 10);
 
 /// How to reach NATS.
 #[derive(Debug, Clone)]
 pub struct NatsSettings {
-    /// Where, and as whom, this process works: `nats://user:password@host:port`, several by comma.
+    /// The servers and the user of this process, as `nats://user:password@host:port`, separated by commas.
     pub url: Secret,
-    /// Where, and as whom, stream and consumer are made.
+    /// The same servers with the user who may create the streams and the consumer.
     pub admin_url: Secret,
-    /// Size limit of the stream in bytes; past it the API answers 503.
+    /// Size limit of the stream in bytes. When it is reached, the API answers 503.
     pub events_max_bytes: u64,
-    /// Size limit of the dead letters in bytes; past it, what fails stays among the accepted events.
+    /// Size limit of the dead letters in bytes. When it is reached, events that fail stay in the stream of
+    /// accepted events.
     pub dlq_max_bytes: u64,
     /// Copies of every message in a cluster.
     pub stream_replicas: usize,
-    /// A delivery that is neither acknowledged nor reported in progress for this long goes to another
-    /// worker. Longer than any batch takes: shorter means that a slow disk causes double work.
+    /// After this long without an acknowledgement or a report of progress, a message is delivered to
+    /// another worker. It must exceed the time of any batch, or a slow disk causes double work.
     pub ack_wait: Duration,
 }
 
@@ -73,28 +74,20 @@ impl NatsSettings {
     }
 }
 
-/// Who connects: NATS permissions are given by role, and so is the inbox for replies.
-#[derive(Debug, Clone, Copy)]
+/// Who connects. Each role has its own permissions in NATS and its own inbox for replies.
+#[derive(Debug, Clone, Copy, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
     /// Publishes events.
     Api,
     /// Pulls and acknowledges them.
     Worker,
-    /// Makes stream and consumer.
+    /// Creates the streams and the consumer.
     Admin,
 }
 
-impl Role {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Worker => "worker",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-/// Waits for the server, connects, keeps the connection up for ever, and logs what becomes of it.
+/// Waits for the server and connects. The client reconnects whenever it loses the connection, and logs
+/// that.
 ///
 /// # Errors
 /// [`QueueError::Url`], [`QueueError::TooOld`], or [`QueueError::Connect`] where waiting
@@ -107,15 +100,15 @@ pub async fn connect(url: &Secret, role: Role) -> Result<Client, QueueError> {
     let warn = |error: &ConnectError, _| tracing::warn!(%error, servers, "nats-server does not answer yet; waiting for it");
     let client = connect.retry(backoff).when(|error| !is_refusal(error)).notify(warn).await;
     let client = client.map_err(|source| QueueError::Connect { servers: servers.clone(), source })?;
-    let found = client.server_info().version;
-    if version(&found) < OLDEST_SERVER {
-        return Err(QueueError::TooOld { found });
+    let (major, minor) = OLDEST_SERVER;
+    if !client.is_server_compatible(major, minor, 0) {
+        return Err(QueueError::TooOld { found: client.server_info().version });
     }
     Ok(client)
 }
 
-/// A client at once, which connects when the server is there. It does not judge the server: one that
-/// refuses the user, or is too old, is found by [`connect`].
+/// Returns a client at once, which connects as soon as the server is there. Only [`connect`] notices that
+/// the server refuses the user or is too old.
 ///
 /// # Errors
 /// [`QueueError::Url`].
@@ -125,7 +118,7 @@ pub async fn connect_in_background(url: &Secret, role: Role) -> Result<Client, Q
     connected.map_err(|source| QueueError::Connect { servers: hosts(&addresses), source })
 }
 
-/// Where the servers are, without who asks.
+/// Host and port of each server, without the user and the password.
 fn hosts(addresses: &[ServerAddr]) -> String {
     let hosts: Vec<String> = addresses.iter().map(|address| format!("{}:{}", address.host(), address.port())).collect();
     hosts.join(",")
@@ -133,11 +126,12 @@ fn hosts(addresses: &[ServerAddr]) -> String {
 
 fn connect_options(url: &Secret, role: Role) -> Result<(Vec<ServerAddr>, ConnectOptions), QueueError> {
     let addresses = addresses(url.expose()).map_err(QueueError::Url)?;
+    let name: &str = role.into();
     let mut options = ConnectOptions::new()
-        .name(format!("rollcall-{}", role.name()))
-        .custom_inbox_prefix(format!("_INBOX_{}", role.name()))
-        // Commands queue up while the connection is away; the default of 2048 chunks would be a
-        // gigabyte of memory that a crash loses.
+        .name(format!("rollcall-{name}"))
+        .custom_inbox_prefix(format!("_INBOX_{name}"))
+        // Commands queue up while there is no connection. With the default capacity of 2048 these could
+        // be a gigabyte of chunks, which a crash would lose.
         .client_capacity(64)
         .ping_interval(Duration::from_secs(10))
         .reconnect_delay_callback(|attempt| Duration::from_millis((50 << attempt.min(4)).min(800) as u64))
@@ -168,31 +162,19 @@ pub fn is_connected(client: &Client) -> bool {
 }
 
 fn log_event(role: Role, event: &Event) {
-    let role = role.name();
+    let role: &str = role.into();
     match event {
         Event::Connected => tracing::info!(role, "connected to nats-server"),
         Event::Disconnected => tracing::warn!(role, "lost the connection to nats-server; reconnecting"),
-        // A denied publish shows only here and as a timeout.
+        // The only other sign of a publish that the server denied is a timeout.
         Event::ServerError(error) => tracing::error!(role, %error, "nats-server refused something"),
         other => tracing::info!(role, event = %other, "nats connection"),
     }
 }
 
-fn version(text: &str) -> (u32, u32) {
-    let mut numbers = text.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
-    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn versions_compare_by_number() {
-        assert!(version("2.9.10") < OLDEST_SERVER);
-        assert!(version("2.10.0-beta") >= OLDEST_SERVER);
-        assert!(version("2.15.1") >= OLDEST_SERVER);
-    }
 
     #[test]
     fn a_url_of_something_else_is_refused_without_its_password() {

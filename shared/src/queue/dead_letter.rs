@@ -1,17 +1,15 @@
-//! Dead letters: what could not be stored after its retries, kept with the reason.
+//! Dead letters: events and messages that could not be stored after all retries, kept with the reason.
 //!
-//! A dead letter is one message of the stream [`DLQ_STREAM`](super::stream::DLQ_STREAM). Its
-//! payload is a [chunk](super::chunk), so that sending it again is publishing it again; its headers
-//! hold the [`Verdict`]; its subject says what it is about. A refused event is a letter of its own,
-//! under a subject made of its identity; a message that nobody could read is one letter, under a
-//! subject made of its content.
+//! A dead letter is one message of the stream [`DLQ_STREAM`](super::stream::DLQ_STREAM). Its payload is a
+//! [chunk](super::chunk), which can be published again as it is. Its headers hold the [`Verdict`]. Each refused
+//! event becomes a separate letter, whose subject contains the identity of the event. A message that no worker
+//! could read becomes one letter, whose subject contains a hash of the payload.
 //!
-//! The stream keeps one message a subject and refuses a second, so however often the same event
-//! fails (a client's retry, a redelivery after a crash), it is one dead letter. The number of times
-//! it was redriven is part of the subject: an event that fails again after a redrive is a new letter
-//! and can be written before the old one is removed.
+//! The stream keeps one message per subject and refuses a second one. So an event that fails several times, because
+//! a client sends it again or a message is redelivered after a crash, is still one dead letter. The subject also
+//! contains the number of redrives. An event that fails again after a redrive is therefore a new letter, which
+//! can be written before the old one is removed.
 
-use std::fmt;
 use std::str::FromStr;
 
 use async_nats::HeaderMap;
@@ -19,7 +17,7 @@ use jiff::Timestamp;
 
 use super::chunk::REPLY_HEADER;
 
-/// Header, also of events on their way: how often they were redriven. Absent means never.
+/// Header, also of chunks in the ingest stream: how often the events were redriven. Absent means never.
 pub const REDRIVES_HEADER: &str = "Rollcall-Redrives";
 const CODE_HEADER: &str = "Rollcall-Dead-Code";
 const REASON_HEADER: &str = "Rollcall-Dead-Reason";
@@ -28,13 +26,14 @@ const ORIGIN_HEADER: &str = "Rollcall-Dead-Origin";
 const FIRST_SEEN_HEADER: &str = "Rollcall-Dead-First-Seen";
 const FAILED_AT_HEADER: &str = "Rollcall-Dead-Failed-At";
 
-/// Longest reason kept: a message's headers count toward its size limit.
+/// Longest reason that is kept. The headers of a message count toward its size limit.
 const MAX_REASON_BYTES: usize = 1024;
 
-/// Why something became a dead letter, for programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why something became a dead letter. Programs rely on the names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Code {
-    /// PostgreSQL refused the row, on every try.
+    /// PostgreSQL refused the row in every attempt.
     Refused,
     /// Its project does not exist.
     UnknownProject,
@@ -42,53 +41,30 @@ pub enum Code {
     UnknownTimeZone,
     /// The payload is not a chunk of events.
     Undecodable,
-    /// Every worker that took the message ended before it could say how it went.
+    /// Every worker that took the message ended before it reported a result.
     KillsWorker,
 }
 
 impl Code {
-    /// Every code.
-    pub const ALL: [Self; 5] = [Self::Refused, Self::UnknownProject, Self::UnknownTimeZone, Self::Undecodable, Self::KillsWorker];
-
-    /// The code's stable name.
+    /// The name, which never changes.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Refused => "refused",
-            Self::UnknownProject => "unknown_project",
-            Self::UnknownTimeZone => "unknown_time_zone",
-            Self::Undecodable => "undecodable",
-            Self::KillsWorker => "kills_worker",
-        }
+        self.into()
     }
 }
 
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Code {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|code| code.name() == text).ok_or(())
-    }
-}
-
-/// What is known of a failure.
+/// What is known about a failure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// For programs.
     pub code: Code,
     /// For people: one line of at most 1 KiB.
     pub reason: String,
-    /// How often it was tried.
+    /// The number of attempts to store it.
     pub attempts: u32,
-    /// How often it was redriven before.
+    /// The number of redrives before this failure.
     pub redrives: u32,
-    /// Sequence in the stream of accepted events.
+    /// The sequence of its message in the stream of accepted events.
     pub origin_sequence: u64,
     /// When it was accepted.
     pub first_seen: Timestamp,
@@ -108,7 +84,7 @@ impl Verdict {
         headers.insert(FAILED_AT_HEADER, self.failed_at.to_string().as_str());
     }
 
-    /// Reads it from a dead letter's headers; `None` where a stranger wrote the letter.
+    /// Reads the verdict from a dead letter's headers; `None` if no worker wrote the letter.
     #[must_use]
     pub fn read(headers: &HeaderMap) -> Option<Self> {
         Some(Self {
@@ -123,8 +99,8 @@ impl Verdict {
     }
 }
 
-/// The headers with which a dead letter's payload travels again: as at first, counted, and without
-/// the inbox in which nobody waits any more.
+/// The headers for publishing a dead letter's payload again: the original ones with the redrive count raised by
+/// one, and without the inbox, in which nobody waits any longer.
 #[must_use]
 pub fn headers_to_send_again(letter: &HeaderMap) -> HeaderMap {
     let left_out =
@@ -147,7 +123,7 @@ fn parsed<T: FromStr>(headers: &HeaderMap, name: &str) -> Option<T> {
     headers.get(name)?.as_str().parse().ok()
 }
 
-/// The text without line ends, which no header can hold, and cut to what is kept.
+/// The text without line breaks, which headers cannot contain, cut to the length that is kept.
 fn one_line(text: &str) -> String {
     let mut line = text.replace(|character: char| character.is_control(), " ");
     line.truncate(line.floor_char_boundary(MAX_REASON_BYTES));

@@ -1,4 +1,4 @@
-//! Content encodings: which are read, and by what.
+//! Content encodings: the supported ones and their decompressors.
 
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
 use async_compression::zstd::DParameter;
@@ -7,20 +7,23 @@ use tokio::io::{AsyncBufRead, AsyncRead};
 
 use crate::error::ApiError;
 
-/// Largest window of zstd that is read, as a power of two: 8 MiB, which RFC 8878 recommends every
-/// decoder to support. A frame may require far more memory than the body has bytes.
+/// The largest supported window of zstd, as a power of two: 8 MiB, which RFC 8878 recommends that every decoder
+/// support. Without a limit a small body could require any amount of memory.
 const MAX_ZSTD_WINDOW_LOG: u32 = 23;
-/// The first seven bits of a brotli stream with a window of up to 1 GiB. RFC 7932, and with it `br`,
-/// knows no such windows, and the decompressor takes them all the same.
+/// The first seven bits of a brotli stream with a window of up to 1 GiB. RFC 7932, which defines `br`, does not
+/// allow such windows, but the decompressor accepts them.
 const BROTLI_LARGE_WINDOW: u8 = 0x11;
 
-/// How a body is compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a body is compressed, by its name in `Content-Encoding`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
 pub(crate) enum Encoding {
     Identity,
+    #[strum(to_string = "gzip", serialize = "x-gzip")]
     Gzip,
-    /// With a zlib header, as RFC 9110 has it.
+    /// With a zlib header, as RFC 9110 defines it.
     Deflate,
+    #[strum(to_string = "br")]
     Brotli,
     Zstd,
 }
@@ -29,17 +32,13 @@ impl Encoding {
     /// The encoding that `Content-Encoding` names, in any case.
     ///
     /// # Errors
-    /// [`ApiError::Unsupported`] for any other, and for several one after the other.
+    /// [`ApiError::Unsupported`] for any other name, and for several encodings applied in sequence.
     pub(crate) fn of_headers(headers: &HeaderMap) -> Result<Self, ApiError> {
         let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
         let Some(value) = encodings.next() else { return Ok(Self::Identity) };
         let name = String::from_utf8_lossy(value.as_bytes()).trim().to_ascii_lowercase();
-        match (name.as_str(), encodings.next()) {
-            ("identity", None) => Ok(Self::Identity),
-            ("gzip" | "x-gzip", None) => Ok(Self::Gzip),
-            ("deflate", None) => Ok(Self::Deflate),
-            ("br", None) => Ok(Self::Brotli),
-            ("zstd", None) => Ok(Self::Zstd),
+        match (name.parse(), encodings.next()) {
+            (Ok(encoding), None) => Ok(encoding),
             _ => Err(ApiError::Unsupported(format!(
                 "Content-Encoding {} is not read; send one of gzip, deflate, br and zstd, or none",
                 name.chars().take(100).collect::<String>()
@@ -47,24 +46,13 @@ impl Encoding {
         }
     }
 
-    /// The name for messages.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Identity => "uncompressed",
-            Self::Gzip => "gzip",
-            Self::Deflate => "deflate",
-            Self::Brotli => "br",
-            Self::Zstd => "zstd",
-        }
-    }
-
-    /// Whether data with this first byte requires more memory than any well-formed stream.
+    /// Whether data with this first byte asks for a larger window than its format allows.
     pub(crate) fn has_huge_window(self, first_byte: u8) -> bool {
         self == Self::Brotli && first_byte & 0x7f == BROTLI_LARGE_WINDOW
     }
 
-    /// Decompresses `source`. Formats that may consist of several parts, one after the other, are read
-    /// to the last; what follows the end of the others stays in the source.
+    /// Decompresses `source`. Gzip and zstd data may consist of several parts in sequence, and all of them are
+    /// read. In the other formats, what follows the end of the data stays in `source`.
     pub(crate) fn reader<'s>(self, source: &'s mut (impl AsyncBufRead + Send + Unpin)) -> Box<dyn AsyncRead + Send + Unpin + 's> {
         match self {
             Self::Identity => Box::new(source),

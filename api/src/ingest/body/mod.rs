@@ -1,8 +1,7 @@
-//! The body: read from the client as fast as there is room for it, decompressed, and never larger
-//! than allowed.
+//! The body: read from the client as memory permits, decompressed, and never larger than allowed.
 //!
-//! `encoding` names the decompressors, `pace` ends bodies that arrive too slowly, and `budget` says
-//! when there is room. Nothing here looks at what the bytes mean.
+//! `encoding` chooses the decompressor, `pace` ends bodies that arrive too slowly, and `budget` limits the
+//! memory. Nothing here interprets the bytes.
 
 pub(crate) mod budget;
 pub(crate) mod encoding;
@@ -27,37 +26,36 @@ use crate::ingest::body::budget::{SMALL_BYTES, Share};
 use crate::ingest::body::encoding::Encoding;
 use crate::ingest::body::pace::Pace;
 
-/// Read at a time. The limits are checked after each read, and other tasks get a turn.
+/// Bytes read at a time. After each read the limits are checked, and other tasks may run.
 const READ_BYTES: usize = 64 * 1024;
-/// A compressed body is taken for large if it would be once it unfolds this often.
+/// A compressed body is treated as large if it would be large after growing by this factor.
 const USUAL_RATIO: usize = 8;
-/// How many times the limit of a body's bytes may arrive compressed. Honest compressors add a few bytes
-/// in a thousand; without a limit a body of empty members would go on for ever.
+/// The compressed bytes of a body may be this many times its limit of decompressed bytes. A compressor adds
+/// at most a few bytes in a thousand. Without this limit a body of empty gzip members could go on for ever.
 const MAX_GROWTH: u64 = 2;
-/// Least rate of a body that may hold only little memory, in bytes a second: the slowest of mobile
-/// networks.
+/// Least rate in bytes a second of a small body, which takes little memory: that of the slowest mobile networks.
 const MIN_SMALL_BYTES_PER_SECOND: u64 = 4 * 1024;
-/// How long the rest of a refused body is passed over before the answer.
+/// How long the rest of a refused body is read and ignored before the answer.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
-/// Bodies under way get this much time to arrive once the process is to stop.
+/// Bodies that are being read get this much time to arrive once the process has to stop.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 
-/// What bodies must keep to.
+/// The limits of bodies.
 #[derive(Debug, Clone)]
 pub(crate) struct BodyRules {
-    /// Bytes after decompression.
+    /// Most bytes after decompression.
     pub(crate) max_bytes: usize,
     /// Least rate of a body that others may be waiting for.
     pub(crate) min_bytes_per_second: u64,
-    /// Cancelled when the process is to stop.
+    /// Cancelled when the process has to stop.
     pub(crate) stop: CancellationToken,
 }
 
 /// Reads a whole body, decompressed.
 ///
 /// # Errors
-/// Only if it is too large, too slow, broken, or encoded in a way that is not read; if there is no
-/// room for it; or if the process stops meanwhile.
+/// Only if the body is too large, too slow or broken, or its encoding is not supported; if there is no room
+/// for it; or if the process stops meanwhile.
 pub(crate) async fn collect(
     body: Body,
     headers: &HeaderMap,
@@ -80,8 +78,8 @@ pub(crate) async fn collect(
     collected
 }
 
-/// Passes over the rest of a body: many clients read no answer before they have sent all of it. It is
-/// looked at no longer than most clients need.
+/// Reads and ignores the rest of a body, because many clients read the answer only after they have sent
+/// everything. Gives up after a time that suffices for most clients.
 async fn discard(mut frames: BodyDataStream) {
     let rest = async { while let Ok(Some(_)) = frames.try_next().await {} };
     let _ = tokio::time::timeout(DISCARD_TIMEOUT, rest).await;
@@ -115,7 +113,7 @@ async fn read(
     let mut began = Instant::now();
     let first = arrived(&pace, source.fill_buf(), rules).await?.first().copied();
     if first.is_some_and(|byte| encoding.has_huge_window(byte)) {
-        return Err(ApiError::Body(format!("the {} data needs a larger window than is supported", encoding.name())));
+        return Err(ApiError::Body(format!("the {encoding} data needs a larger window than is supported")));
     }
     let mut reader: Box<dyn AsyncRead + Send + Unpin + '_> = encoding.reader(&mut source);
     let mut paid_bytes = 0;
@@ -140,17 +138,17 @@ async fn read(
             began = Instant::now();
         }
         share.grow_to(collected.len()).await?;
-        // A few bytes can unfold to very many, without a wait for the client in between.
+        // A few compressed bytes can become very many, which are then read without a wait for the client.
         tokio::task::coop::consume_budget().await;
     }
     drop(reader);
     if !arrived(&pace, source.fill_buf(), rules).await?.is_empty() {
-        return Err(ApiError::Body(format!("the body goes on after the end of its {} data", encoding.name())));
+        return Err(ApiError::Body(format!("the body goes on after the end of its {encoding} data")));
     }
     Ok((collected, share))
 }
 
-/// Waits for more of the body, as long as its pace allows.
+/// Waits for more of the body for as long as its pace allows.
 async fn arrived<T>(pace: &Pace, more: impl Future<Output = io::Result<T>>, rules: &BodyRules) -> Result<T, ApiError> {
     let more = tokio::time::timeout(pace.slack(), more).await.map_err(|_| ApiError::BodyTimeout)?;
     more.map_err(|error| match error.kind() {
@@ -159,10 +157,10 @@ async fn arrived<T>(pace: &Pace, more: impl Future<Output = io::Result<T>>, rule
     })
 }
 
-/// How much room a body needs that says beforehand that it is large.
+/// The room that a body needs if its `Content-Length` shows that it is large.
 ///
 /// # Errors
-/// [`ApiError::BodyTooLarge`] if it says that it is too large.
+/// [`ApiError::BodyTooLarge`] if the header shows that it is too large.
 fn announced_bytes(length: Option<usize>, encoding: Encoding, max_bytes: usize) -> Result<Option<usize>, ApiError> {
     match (length, encoding) {
         (Some(bytes), Encoding::Identity) if bytes > max_bytes => Err(ApiError::BodyTooLarge { limit: max_bytes }),
