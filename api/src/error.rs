@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::problem::Problem;
+use crate::queue::dead_letters::Unreadable;
 use crate::queue::publish::NotDurable;
 
 /// Why a request fails. Each variant's documentation names the status.
@@ -230,6 +231,12 @@ impl From<NotDurable> for ApiError {
             NotDurable::Unconfirmed => Self::QueueUnavailable,
             NotDurable::Refused => Self::internal(error),
         }
+    }
+}
+
+impl From<Unreadable> for ApiError {
+    fn from(_: Unreadable) -> Self {
+        Self::DeadLettersUnavailable
     }
 }
 

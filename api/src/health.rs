@@ -1,27 +1,49 @@
 //! Health: whether the process runs, and whether it can do its work.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use rollcall_shared::database::Presence;
 use serde_json::{Value, json};
 
-use crate::state::AppState;
+use crate::queue::state::Queue;
+
+/// Whether the schema was found up to date, and the project of `API_KEY` was read. Clones
+/// share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SchemaReadiness(Arc<AtomicBool>);
+
+impl SchemaReadiness {
+    /// The schema is up to date, and stays so.
+    pub(crate) fn set_ready(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 /// `GET /health` and `/health/live`: 200 while the process runs.
 pub(crate) async fn live() -> Json<Value> {
     Json(json!({ "status": "healthy" }))
 }
 
-/// `GET /health/ready`: 200 if events are accepted, else 503; both with each dependency's state, and
-/// with the reasons if something is not well.
+/// `GET /health/ready`: 200 if events are accepted, else 503. The answer contains the state of each dependency,
+/// and the reasons why the API is not fully ready.
 ///
-/// Without PostgreSQL or its schema queries fail, but events are still accepted: the replica stays in
-/// service, as `degraded`. A database that is merely busy counts as up.
-pub(crate) async fn ready(State(app): State<AppState>) -> (StatusCode, Json<Value>) {
-    let (has_database, queue) = tokio::join!(app.presence.is_there(), app.queue.state());
-    let database_reason = match (has_database, app.has_schema.load(Ordering::Relaxed)) {
+/// Without PostgreSQL or its schema queries fail, but events are still accepted. The replica then stays in
+/// service and calls itself `degraded`. A database that is merely busy counts as up.
+pub(crate) async fn ready(
+    State(presence): State<Arc<Presence>>,
+    State(schema): State<SchemaReadiness>,
+    State(queue): State<Queue>,
+) -> (StatusCode, Json<Value>) {
+    let (has_database, queue) = tokio::join!(presence.is_there(), queue.state());
+    let database_reason = match (has_database, schema.is_ready()) {
         (false, _) => Some("PostgreSQL does not answer: queries cannot be answered"),
         (true, false) => Some("the schema is not up to date yet: queries cannot be answered"),
         (true, true) => None,

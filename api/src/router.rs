@@ -1,7 +1,7 @@
 //! The router: every path, and what happens around every request.
 //!
-//! Around a request: it gets an id, a log span that carries it, a count and a duration by route,
-//! and an answer even when a handler panics.
+//! Every request gets an id, a log span with this id, a count and a duration by route, and an answer even when
+//! its handler panics.
 
 use std::time::Instant;
 
@@ -12,6 +12,9 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use metrics::{counter, histogram};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 use uuid::Uuid;
@@ -41,7 +44,7 @@ pub(crate) fn router(app: AppState) -> Router {
         .route("/pipeline", get(pipeline::overview))
         .route("/pipeline/events/{event_id}", get(pipeline::event))
         .route("/health/ready", get(health::ready))
-        .route("/metrics", get(|State(app): State<AppState>| async move { app.metrics.render() }))
+        .route("/metrics", get(render_metrics))
         .merge(questions())
         .merge(ingest)
         .merge(admin)
@@ -69,15 +72,25 @@ fn questions() -> Router<AppState> {
     routes.0
 }
 
-/// Requests that come after the process was asked to stop are for another replica. Those that came
-/// before are counted until they are answered.
-async fn refuse_when_stopping(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    if app.stop.is_cancelled() {
+/// `GET /metrics`: the metrics of this process in the text format of Prometheus.
+async fn render_metrics(State(metrics): State<PrometheusHandle>) -> String {
+    metrics.render()
+}
+
+/// Answers 503 once the process was asked to stop, so that clients turn to another replica. Counts the requests
+/// that came before until they are answered.
+async fn refuse_when_stopping(
+    State(stop): State<CancellationToken>,
+    State(requests): State<TaskTracker>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if stop.is_cancelled() {
         let mut response = ApiError::Stopping.into_response();
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         return response;
     }
-    let _under_way = app.requests.token();
+    let _under_way = requests.token();
     next.run(request).await
 }
 
@@ -86,7 +99,7 @@ async fn observe(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
-    // The pattern, not the path: paths of users must not become labels.
+    // The pattern, not the path: a path that a client chose must not become a label.
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let method = method_label(request.method());
     let span = tracing::info_span!("request", request_id = %id, method, route);
@@ -100,7 +113,8 @@ async fn observe(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// The method as a label and in logs. Clients can make up names, and each would become a value for ever.
+/// The method for labels and logs. Clients can invent methods, and each of them would remain as a value of the
+/// label for ever.
 fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -114,7 +128,7 @@ fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// The client's own id where it is a short plain word, else a new one.
+/// The client's own id if it is a short plain word, otherwise a new id.
 fn request_id(headers: &HeaderMap) -> String {
     let sent = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     let plain = |id: &&str| {

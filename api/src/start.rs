@@ -5,7 +5,6 @@
 //! long as it takes.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -19,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::KeyRing;
 use crate::error::ApiError;
+use crate::health::SchemaReadiness;
 use crate::ingest::{BatchPublisher, Ingestion};
 use crate::metrics;
 use crate::query::{Answering, Cursors};
@@ -39,7 +39,7 @@ const ROUND_TRIP_TIME: Duration = Duration::from_millis(500);
 pub(crate) struct Preparation {
     settings: Arc<ApiSettings>,
     keys: Arc<KeyRing>,
-    has_schema: Arc<AtomicBool>,
+    schema: SchemaReadiness,
 }
 
 /// Makes the state of the API without contacting a server.
@@ -55,15 +55,15 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     let publisher = ChunkPublisher::new(nats.clone(), settings.publish_deadline, confirmations.clone());
     let batches = BatchPublisher::new(nats.clone(), publisher.clone(), stop.clone());
     let settings = Arc::new(settings);
-    let has_schema = Arc::new(AtomicBool::new(false));
-    let preparation = Preparation { settings: settings.clone(), keys: keys.clone(), has_schema: has_schema.clone() };
+    let schema = SchemaReadiness::default();
+    let preparation = Preparation { settings: settings.clone(), keys: keys.clone(), schema: schema.clone() };
     let reads = ReadPool::new(reads, presence.clone(), settings.questions_per_project);
     let app = AppState {
         keys,
         answering: Answering { reads: reads.clone(), cursors: Cursors::default() },
         reads,
         presence,
-        has_schema,
+        schema,
         ingestion: Ingestion::new(&settings, batches, stop.clone()),
         queue: Queue::new(nats.clone(), confirmations),
         settings,
@@ -108,7 +108,7 @@ impl Preparation {
         };
         let read = || self.keys.read_default_project();
         read.retry(backoff).when(|error| !matches!(error, ApiError::Internal(_))).notify(warn).await?;
-        self.has_schema.store(true, Ordering::Relaxed);
+        self.schema.set_ready();
         Ok(())
     }
 }

@@ -1,9 +1,8 @@
 //! What every handler shares.
 //!
-//! Handlers and extractors take the part that they need, through [`FromRef`].
+//! Handlers and extractors take the parts that they need, through [`FromRef`].
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use axum::extract::FromRef;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -12,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::KeyRing;
+use crate::health::SchemaReadiness;
 use crate::ingest::Ingestion;
 use crate::query::Answering;
 use crate::queue::publish::ChunkPublisher;
@@ -29,8 +29,7 @@ pub(crate) struct AppState {
     pub(crate) answering: Answering,
     /// Whether PostgreSQL is there.
     pub(crate) presence: Arc<Presence>,
-    /// Whether the schema was up to date once, and the project of `API_KEY` read.
-    pub(crate) has_schema: Arc<AtomicBool>,
+    pub(crate) schema: SchemaReadiness,
     pub(crate) nats: async_nats::Client,
     pub(crate) queue: Queue,
     pub(crate) publisher: ChunkPublisher,
@@ -57,8 +56,13 @@ parts! {
     reads: ReadPool,
     answering: Answering,
     presence: Arc<Presence>,
+    schema: SchemaReadiness,
     nats: async_nats::Client,
     queue: Queue,
+    publisher: ChunkPublisher,
     ingestion: Ingestion,
     keys: Arc<KeyRing>,
+    metrics: PrometheusHandle,
+    stop: CancellationToken,
+    requests: TaskTracker,
 }

@@ -1,4 +1,4 @@
-//! A filter: which dead letters are meant.
+//! A filter: which dead letters a request is about.
 
 use jiff::civil::Date;
 use rollcall_shared::event::identity;
@@ -8,10 +8,10 @@ use rollcall_shared::queue::subject::{subjects_of, subjects_of_event, subjects_o
 use serde_json::json;
 use strum::VariantNames;
 
-use super::letter::Letter;
 use crate::auth::Project;
 use crate::error::ApiError;
 use crate::parameters::{Param, Parameters};
+use crate::queue::letter::Letter;
 
 const CODE: Param = Param::new(&["code"], "Only letters with this reason.");
 const EVENT_TYPE: Param = Param::new(&["event_type"], "Only letters with an event of this type.");
@@ -19,7 +19,7 @@ const EVENT_ID: Param = Param::new(&["event_id"], "Only letters with this event.
 const FROM: Param = Param::new(&["from", "from_date"], "The first day of the failures, in the project's time zone.");
 const TO: Param = Param::new(&["to", "to_date"], "The last day of the failures.");
 
-/// Every condition that is given must hold.
+/// A letter matches if it meets every condition that is given.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     code: Option<Code>,
@@ -28,7 +28,7 @@ pub(super) struct Filter {
     /// First and last day of the failure, in the project's time zone.
     from: Option<Date>,
     to: Option<Date>,
-    /// Whether letters that are whole messages are spared where an event id is given.
+    /// Whether a condition on the event id excludes letters that are whole messages.
     is_for_purge: bool,
 }
 
@@ -46,19 +46,19 @@ impl Filter {
         }
     }
 
-    /// The same for throwing letters away: a whole message has other events too, and is not purged for
-    /// the id of one.
+    /// The same filter for a purge. A letter that is a whole message contains other events too, so an event
+    /// id does not match it.
     pub(super) fn for_purge(self) -> Self {
         Self { is_for_purge: true, ..self }
     }
 
-    /// Whether it means every letter.
+    /// Whether every letter matches.
     pub(super) fn is_empty(&self) -> bool {
         self.code.is_none() && self.event_type.is_none() && self.event_id.is_none() && self.from.is_none() && self.to.is_none()
     }
 
-    /// The subjects among which all that are meant can be found. An event may also be in a letter that is
-    /// a whole message, of which there are few.
+    /// The subjects of all letters that may match. With an event id these are the letters of that event, and
+    /// the letters that are whole messages, of which there are few.
     pub(super) fn subjects(&self, project: ProjectId) -> Vec<String> {
         match &self.event_id {
             Some(id) if self.is_for_purge => vec![subjects_of_event(project, identity(id))],
@@ -67,10 +67,10 @@ impl Filter {
         }
     }
 
-    /// Whether a letter of these subjects is meant.
+    /// Whether a letter of these subjects matches.
     ///
     /// # Errors
-    /// [`ApiError::DatabaseUnavailable`] if a day is given and the project's calendar not known yet.
+    /// [`ApiError::DatabaseUnavailable`] if a day is given and the project's calendar is not known yet.
     pub(super) fn matches(&self, letter: &Letter, project: &Project) -> Result<bool, ApiError> {
         let verdict = letter.verdict();
         if self.from.is_some() || self.to.is_some() {

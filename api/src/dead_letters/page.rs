@@ -7,21 +7,21 @@ use serde_json::json;
 
 use super::Change;
 use super::filter::Filter;
-use super::letter::Letter;
-use super::stream::DeadLetterStream;
 use crate::auth::Project;
 use crate::error::ApiError;
 use crate::parameters::{Param, Parameters};
+use crate::queue::dead_letters::DeadLetterStream;
+use crate::queue::letter::Letter;
 
 const LIMIT: Param = Param::new(&["limit"], "How many letters a page has at most.");
 const CURSOR: Param = Param::new(&["cursor"], "The next_cursor of the page before.");
 
-/// Letters looked at for one page: with a filter that few match, a page may be short or empty and
-/// still have a next one.
+/// At most this many letters are read for one page. If few of them match the filter, the page may be short
+/// or empty although there is a next one.
 const MAX_SCANNED: usize = 5_000;
 
-/// A page takes no more letters once it holds this many bytes: letters that are whole messages unfold
-/// to megabytes.
+/// A page is full once its letters take this many bytes. A letter that is a whole message can take megabytes
+/// after decompression.
 const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// Where a page begins and how long it is.
@@ -31,14 +31,14 @@ pub(super) struct Paging {
     cursor: Option<Cursor>,
 }
 
-/// The first sequence of a page and the last of all pages.
+/// The first sequence of this page and the last sequence of all pages.
 #[derive(Debug, Clone, Copy)]
 struct Cursor {
     next: u64,
     last: u64,
 }
 
-/// Letters that are meant, oldest first.
+/// Letters that match, oldest first.
 pub(super) struct Page {
     pub(super) letters: Vec<Letter>,
     /// Where the next page begins, if there may be one.
@@ -96,7 +96,7 @@ impl Page {
         Self { letters: vec![letter], next_cursor: None }
     }
 
-    /// What a change of all these letters answers, but for what was changed.
+    /// The answer to a change of these letters, without the number of changed letters.
     pub(super) fn change(self) -> Change {
         Change {
             matched: self.letters.len(),

@@ -12,14 +12,15 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::auth::{Access, Read};
-use crate::dead_letters::{DeadLetterStream, Letter};
 use crate::error::ApiError;
 use crate::extract::PathText;
 use crate::parameters::Parameters;
+use crate::queue::dead_letters::{DeadLetterStream, Unreadable};
+use crate::queue::letter::Letter;
 use crate::read_pool::ReadPool;
 
-/// Letters that are whole messages and are looked through for an event. There are few: a message
-/// that killed its workers, or that nobody could read.
+/// At most this many letters that are whole messages are searched for an event. Such letters are rare: a
+/// message becomes one if it killed its workers or no worker could read it.
 const MAX_MESSAGES: usize = 100;
 
 /// Where an event is.
@@ -41,16 +42,16 @@ enum Place {
     Unknown,
 }
 
-/// What is stored under one id.
+/// The events that are stored under one id.
 #[derive(Debug, Serialize)]
 struct Stored {
-    /// UTC days of the times that were sent: one, but for ids that were used again with other times.
+    /// The UTC days of the times that were sent. There are several if the id was used again with other times.
     days: Vec<Date>,
-    /// Whether it was also, or only, sent without a time.
+    /// Whether an event with this id was sent without a time.
     undated: bool,
 }
 
-/// `stored` with the days, `dead_lettered` with the letter, or `unknown`.
+/// Answers `stored` with the days, `dead_lettered` with the letter, or `unknown`.
 pub(crate) async fn event(
     State(reads): State<ReadPool>,
     State(nats): State<async_nats::Client>,
@@ -81,7 +82,7 @@ async fn stored(reads: &ReadPool, project: ProjectId, id: Uuid) -> Result<Option
     Ok((found > 0).then_some(Stored { days, undated }))
 }
 
-async fn dead_letter(nats: &async_nats::Client, project: ProjectId, id: Uuid) -> Result<Option<Letter>, ApiError> {
+async fn dead_letter(nats: &async_nats::Client, project: ProjectId, id: Uuid) -> Result<Option<Letter>, Unreadable> {
     let stream = DeadLetterStream::open(nats, project).await?;
     if let Some(letter) = stream.next(&subjects_of_event(project, id), 1).await? {
         return Ok(Some(letter));

@@ -1,7 +1,7 @@
-//! The pipeline: how far events have come, as a whole and one by one.
+//! The pipeline: how far all events have come, and how far a single one has.
 //!
-//! The figures are JetStream's own, and those that the workers write into PostgreSQL about
-//! themselves. Whichever of the two is away, the other's are still told.
+//! The figures come from JetStream, and from PostgreSQL, where the workers report about themselves. If one of
+//! the two is away, the figures of the other are still shown.
 
 mod event;
 mod overview;

@@ -1,8 +1,8 @@
 //! Confirmations: whether the queue has confirmed the messages published recently.
 //!
-//! A server can be connected, report its state, and store nothing: its disk is full, or the stream no
-//! longer takes our subjects. Only publishing shows that. But one unconfirmed message says nothing
-//! about the queue while others are confirmed.
+//! A server can be connected and report its state although it stores nothing, because its disk is full or the
+//! stream no longer accepts the subjects of the API. Only publishing shows this. A single unconfirmed message,
+//! however, means little while other messages are confirmed.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ pub(crate) struct Confirmations {
 #[derive(Debug, Default)]
 struct Last {
     confirmed_at: Option<Instant>,
-    /// Since the last confirmation.
+    /// When a message was found unconfirmed after the last confirmation.
     unconfirmed_at: Option<Instant>,
 }
 
@@ -32,7 +32,7 @@ impl Confirmations {
             Last { confirmed_at: Some(Instant::now()), unconfirmed_at: None };
     }
 
-    /// The queue did not confirm in time a message whose publishing began at `began`.
+    /// The queue did not confirm a message in time. Publishing it began at `began`.
     pub(crate) fn unconfirmed(&self, began: Instant) {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.confirmed_at.is_none_or(|at| at < began) {
@@ -40,7 +40,7 @@ impl Confirmations {
         }
     }
 
-    /// Whether a recent message was not confirmed, and no other message has been since it was published.
+    /// Whether a recent message was not confirmed, and no other message was confirmed after its publishing began.
     pub(crate) fn are_missing(&self) -> bool {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.unconfirmed_at.is_some_and(|at| at.elapsed() < UNCONFIRMED_TTL)

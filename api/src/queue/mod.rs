@@ -1,5 +1,8 @@
-//! The queue as the API sees it: publishing, and whether it takes events.
+//! The queue as the API uses it: `publish` publishes events, `state` tells whether the queue accepts them, and
+//! `dead_letters` reads and removes dead letters.
 
 pub(crate) mod confirmations;
+pub(crate) mod dead_letters;
+pub(crate) mod letter;
 pub(crate) mod publish;
 pub(crate) mod state;

@@ -1,8 +1,7 @@
-//! Publishing: chunks into JetStream, each awaited until it is durable there.
+//! Publishing: sends chunks to JetStream and waits until they are durable there.
 //!
-//! Chunks of one request are pipelined. Small batches share chunks; see the lanes of
-//! `ingest`. The limits on what is in flight bound the memory of the process: a request beyond them
-//! waits here, and is answered with 503 at the deadline.
+//! The chunks of one request are published at the same time. Limits on what is in flight bound the memory of the
+//! process. A request beyond these limits waits here, and is answered with 503 at the deadline.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,14 +23,14 @@ use tokio::sync::Semaphore;
 
 use crate::queue::confirmations::Confirmations;
 
-/// Messages in flight from one process: more only adds latency, as the server confirms in order.
+/// Messages in flight from one process. More would only add latency, because the server confirms in order.
 const MAX_IN_FLIGHT_MESSAGES: usize = 32;
-/// Bytes in flight from one process, in KiB: the memory that a stalled server can hold up.
+/// KiB in flight from one process: the memory that is occupied while the server stalls.
 const MAX_IN_FLIGHT_KIB: usize = 16 * 1024;
 /// Request ids listed in one message's headers.
 const MAX_LISTED_REQUESTS: usize = 32;
-/// The server's error codes for a message that is larger than its stream takes, and for headers that
-/// are larger than any stream takes.
+/// The server's error codes for a message that exceeds the limit of its stream, and for headers that exceed
+/// the limit of every stream.
 const MESSAGE_REFUSED: [u64; 2] = [10_054, 10_097];
 
 /// Why chunks are not known to be durable.
@@ -40,27 +39,27 @@ pub(crate) enum NotDurable {
     /// The stream is at its limit.
     #[error("the stream is full")]
     Full,
-    /// No confirmation within the deadline. The chunk may be stored all the same.
+    /// No confirmation came within the deadline. The chunk may be stored nevertheless.
     #[error("the queue did not confirm in time")]
     Unconfirmed,
-    /// The message itself is at fault: the queue refuses it whenever it comes.
+    /// The queue would refuse this message at any time.
     #[error("the queue does not take such a message")]
     Refused,
 }
 
-/// Where a message comes from, for whoever stores it.
+/// Which requests a message comes from. It travels in the headers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Origin {
-    /// For the log lines.
+    /// The ids of the requests, for log lines.
     pub(crate) request_ids: Vec<String>,
-    /// The same.
+    /// The trace of the first request that has one, for log lines.
     pub(crate) traceparent: Option<String>,
-    /// The inbox to which the worker reports about chunk `n`, with `.n` behind it.
+    /// The worker reports about chunk `n` to this inbox with `.n` appended.
     pub(crate) inbox: Option<String>,
 }
 
 impl Origin {
-    /// Adds the requests of another origin; the first trace stays.
+    /// Adds the requests of another origin, and keeps the first trace.
     pub(crate) fn join(&mut self, other: Self) {
         self.request_ids.extend(other.request_ids);
         self.request_ids.truncate(MAX_LISTED_REQUESTS);
@@ -81,7 +80,7 @@ pub(crate) struct ChunkPublisher {
 impl ChunkPublisher {
     pub(crate) fn new(client: async_nats::Client, deadline: Duration, confirmations: Arc<Confirmations>) -> Self {
         let mut context = jetstream::new(client);
-        // A publish whose connection dies hears nothing for this long; then its outcome is unknown.
+        // If the connection breaks, the outcome of a publish is unknown after this time.
         context.set_timeout(Duration::from_secs(3));
         Self {
             context,
@@ -116,10 +115,10 @@ impl ChunkPublisher {
         self.within_deadline(self.publish(project, payload, headers)).await
     }
 
-    /// Gives up at the deadline.
+    /// Waits for `publishes` until the deadline.
     ///
     /// # Errors
-    /// [`NotDurable`]; some of it may be durable nevertheless.
+    /// [`NotDurable`]; some of the messages may be durable nevertheless.
     pub(crate) async fn within_deadline(
         &self,
         publishes: impl Future<Output = Result<(), NotDurable>>,
@@ -173,7 +172,7 @@ fn headers(chunk: &Chunk, index: usize, origin: &Origin) -> HeaderMap {
     headers
 }
 
-/// What no retry within the deadline can change; `None` where one may help.
+/// The outcome if no retry within the deadline can help; otherwise `None`.
 fn classify(error: &PublishError) -> Option<NotDurable> {
     match error.kind() {
         PublishErrorKind::MaxPayloadExceeded => Some(NotDurable::Refused),
@@ -185,7 +184,7 @@ fn classify(error: &PublishError) -> Option<NotDurable> {
                 _ => None,
             }
         }
-        // No stream at this moment can be the election of a new leader.
+        // For example, no stream answers during the election of a new leader.
         _ => None,
     }
 }

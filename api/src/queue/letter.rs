@@ -1,4 +1,4 @@
-//! A letter: one dead letter, read.
+//! A letter: one dead letter, decoded, and how answers show it.
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::message::StreamMessage;
@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Events shown of one letter: a message that nobody could store may hold thousands.
+/// A letter is shown with at most this many events: a message that no worker could store may hold thousands.
 const MAX_SHOWN_EVENTS: usize = 1000;
 
 /// A dead letter.
@@ -26,42 +26,42 @@ pub(crate) struct Letter {
 }
 
 impl Letter {
-    pub(super) fn read(message: StreamMessage) -> Self {
-        let verdict = Verdict::read(&message.headers).unwrap_or_else(|| strange(&message));
+    pub(crate) fn read(message: StreamMessage) -> Self {
+        let verdict = Verdict::read(&message.headers).unwrap_or_else(|| verdict_of_stranger(&message));
         let lines = chunk::decompress(Some(&message.headers), &message.payload).unwrap_or_default();
         Self { message, verdict, lines }
     }
 
-    /// Its sequence in the stream, which is its id.
+    /// Its sequence in the stream. Clients use it as the id of the letter.
     pub(crate) fn sequence(&self) -> u64 {
         self.message.sequence
     }
 
-    pub(super) fn verdict(&self) -> &Verdict {
+    pub(crate) fn verdict(&self) -> &Verdict {
         &self.verdict
     }
 
-    /// Its events, as far as they can be read.
+    /// Its events, without those that cannot be read.
     pub(crate) fn events(&self) -> impl Iterator<Item = Event<'_>> {
         chunk::events(&self.lines).filter_map(Result::ok)
     }
 
-    /// Whether the event of this identity is among them.
+    /// Whether it contains the event with this identity.
     pub(crate) fn has_event(&self, id: Uuid) -> bool {
         self.events().any(|event| identity(&event.id.0) == id)
     }
 
-    /// Memory that it takes.
-    pub(super) fn bytes(&self) -> usize {
+    /// The memory that it takes.
+    pub(crate) fn bytes(&self) -> usize {
         self.message.payload.len() + self.lines.len()
     }
 
-    pub(super) fn events_count(&self) -> u64 {
+    pub(crate) fn events_count(&self) -> u64 {
         let header = self.message.headers.get(EVENTS_HEADER);
         header.and_then(|count| count.as_str().parse().ok()).unwrap_or(0)
     }
 
-    /// What a list shows of it.
+    /// The letter without its events, as in lists.
     pub(crate) fn summary(&self) -> Value {
         let is_message = is_message(&self.message.subject);
         let verdict = &self.verdict;
@@ -85,14 +85,14 @@ impl Letter {
         summary
     }
 
-    /// The same with its events.
-    pub(super) fn in_full(&self) -> InFull<'_> {
+    /// The letter with its events.
+    pub(crate) fn in_full(&self) -> InFull<'_> {
         let events = self.events().take(MAX_SHOWN_EVENTS).map(Shown::from).collect();
         InFull { summary: self.summary(), payload_bytes: self.message.payload.len(), events }
     }
 
-    /// Payload and headers with which its events are published again.
-    pub(super) fn to_send_again(&self) -> (Bytes, HeaderMap) {
+    /// The payload and headers to publish in order to send its events again.
+    pub(crate) fn to_send_again(&self) -> (Bytes, HeaderMap) {
         (self.message.payload.clone(), headers_to_send_again(&self.message.headers))
     }
 
@@ -104,15 +104,15 @@ impl Letter {
 
 /// A letter with its events.
 #[derive(Debug, Serialize)]
-pub(super) struct InFull<'l> {
+pub(crate) struct InFull<'l> {
     #[serde(flatten)]
     summary: Value,
     payload_bytes: usize,
     events: Vec<Shown<'l>>,
 }
 
-/// An event as people read it, in the words of the API. Not a [`Value`], which cannot hold every
-/// number that properties can.
+/// An event with the field names of the API. It is not a [`Value`] because a `Value` cannot hold every number
+/// that properties may contain.
 #[derive(Debug, Serialize)]
 struct Shown<'l> {
     event_id: Text<'l>,
@@ -143,8 +143,8 @@ impl<'l> From<Event<'l>> for Shown<'l> {
     }
 }
 
-/// What is said of a letter that no worker wrote.
-fn strange(message: &StreamMessage) -> Verdict {
+/// The verdict shown for a letter that no worker wrote.
+fn verdict_of_stranger(message: &StreamMessage) -> Verdict {
     let at = Timestamp::from_nanosecond(message.time.unix_timestamp_nanos()).unwrap_or_default();
     Verdict {
         code: Code::Undecodable,
