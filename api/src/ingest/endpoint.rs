@@ -1,13 +1,12 @@
 //! The endpoint `POST /events`: its headers, its parameters and its answer.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use metrics::{counter, histogram};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -107,7 +106,8 @@ pub(crate) async fn post_events(
     let project = access.project.id;
     let share = ingestion.budget.open_share(project);
     let (body, share) = body::collect(body, &headers, &ingestion.body_rules, share).await?;
-    let identity = BatchIdentity::new(idempotency_key, Timestamp::now().as_microsecond());
+    let received_at = SystemTime::UNIX_EPOCH.elapsed().map_err(ApiError::internal)?;
+    let identity = BatchIdentity::new(idempotency_key, received_at);
     let wait_until = wait.map(|timeout| Instant::now() + timeout);
     let body_bytes = body.len();
     let (prepared, share) = prepare_body(body, format, ingestion.limits, identity.clone(), share).await?;
@@ -145,10 +145,11 @@ struct BatchIdentity {
 }
 
 impl BatchIdentity {
-    fn new(idempotency_key: Option<String>, received_at_us: i64) -> Self {
+    fn new(idempotency_key: Option<String>, received_at: Duration) -> Self {
+        let received_at_us = received_at.as_micros() as i64;
         let latest_us = received_at_us + MAX_CLOCK_SKEW_US;
         let resent = idempotency_key.as_deref().and_then(|key| BatchId::of_key(key, latest_us));
-        let batch = resent.unwrap_or_else(|| BatchId::new(received_at_us));
+        let batch = resent.unwrap_or_else(|| BatchId::new(received_at));
         let resend_key = idempotency_key.clone().unwrap_or_else(|| batch.key());
         Self { received_at_us, batch, chosen_key: idempotency_key.filter(|_| resent.is_none()), resend_key }
     }

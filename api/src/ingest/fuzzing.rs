@@ -1,6 +1,8 @@
 //! The door of the fuzz targets to the decompressors, the parser and the validator, with what must
 //! hold of any body.
 
+use std::time::Duration;
+
 use rollcall_shared::event::{Event, parse_uuid};
 use rollcall_shared::queue::chunk;
 use serde_json::{Map, Value};
@@ -18,7 +20,8 @@ use crate::settings::RequestLimits;
 const LIMITS: RequestLimits = RequestLimits { max_events: 100_000, max_body_bytes: 64 << 20 };
 
 /// The server's clock: 2026-11-21.
-const RECEIVED_AT_US: i64 = 1_795_255_200_000_000;
+const RECEIVED_AT: Duration = Duration::from_secs(1_795_255_200);
+const RECEIVED_AT_US: i64 = RECEIVED_AT.as_micros() as i64;
 
 /// Most bytes of one problem: a field or message of 200 characters, and some words.
 const MAX_PROBLEM_BYTES: usize = 200 * 4 + 400;
@@ -65,7 +68,7 @@ pub fn decompress(encoding: u8, body: &[u8]) -> usize {
 }
 
 fn judge_as(body: &[u8], format: Format) -> Option<(Vec<u8>, usize)> {
-    let rules = Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT_US), idempotency_key: Some("k") };
+    let rules = Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT), idempotency_key: Some("k") };
     let prepared = match prepare(body, format, LIMITS, rules, &CancellationToken::new()) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -274,7 +277,7 @@ mod tests {
     fn a_body_that_nobody_waits_for_is_not_read_to_its_end() {
         let cancel = CancellationToken::new();
         cancel.cancel();
-        let rules = Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT_US), idempotency_key: None };
+        let rules = Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT), idempotency_key: None };
         let prepared = prepare(b"[{},{}]", Format::Json, LIMITS, rules, &cancel);
         assert!(matches!(prepared, Err(ApiError::Stopping)), "{prepared:?}");
     }

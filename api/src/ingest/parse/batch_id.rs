@@ -1,15 +1,18 @@
-//! Resending: the same batch sent again gets the same ids, also for events that have none.
+//! Batch ids: they give an event that came without an id the same id when its batch is sent again.
 //!
-//! Such events get ids made of their batch's id and their place in it. A batch that was perhaps
-//! queued in part is answered with that id as an `Idempotency-Key`; whoever sends the batch again with
-//! this key gets the ids of the first time, and so stores nothing twice. The id carries the time of the
-//! first receipt, which is the time of events without one and decides on their day.
+//! Such an event gets an id made of the batch's id and its place in the batch. If some events of a batch may
+//! be in the queue and others not, the answer contains the batch's id as an `Idempotency-Key`. A client that
+//! sends the batch again with this key gets the same ids as before, so no event is stored twice. A batch id
+//! contains the time at which the batch was first received. This is the time, and so decides the day, of
+//! events that came without a time.
+
+use std::time::Duration;
 
 use uuid::{NoContext, Timestamp, Uuid};
 
-/// How keys begin that name a batch.
+/// The beginning of keys that name a batch.
 const PREFIX: &str = "resend-";
-/// The bits of a UUIDv7 that are counted up from event to event: all behind the variant.
+/// The bits of a UUIDv7 that are incremented for each event: all that follow the variant.
 const COUNTED: u128 = (1 << 62) - 1;
 
 /// The id of a batch: a UUIDv7 of the time at which it was first received.
@@ -17,11 +20,9 @@ const COUNTED: u128 = (1 << 62) - 1;
 pub(crate) struct BatchId(pub(crate) Uuid);
 
 impl BatchId {
-    /// A new one for a batch received at this time, in microseconds since 1970.
-    pub(crate) fn new(received_at_us: i64) -> Self {
-        let micros = u64::try_from(received_at_us).unwrap_or(0);
-        let nanos = u32::try_from(micros % 1_000_000).unwrap_or(0) * 1_000;
-        Self(Uuid::new_v7(Timestamp::from_unix(NoContext, micros / 1_000_000, nanos)))
+    /// A new id for a batch received at this time since 1970.
+    pub(crate) fn new(received_at: Duration) -> Self {
+        Self(Uuid::new_v7(Timestamp::from_unix(NoContext, received_at.as_secs(), received_at.subsec_nanos())))
     }
 
     /// The batch that an `Idempotency-Key` names; `None` for keys that clients made up, and for times
@@ -38,7 +39,8 @@ impl BatchId {
 
     /// When the batch was first received, in whole milliseconds, as microseconds since 1970.
     pub(crate) fn received_at_us(self) -> i64 {
-        i64::try_from(self.0.as_u128() >> 80).unwrap_or(i64::MAX / 1_000) * 1_000
+        // The first 48 bits count the milliseconds, so no number is too large.
+        (self.0.as_u128() >> 80) as i64 * 1_000
     }
 
     /// The id of the event at this place.
@@ -53,11 +55,12 @@ impl BatchId {
 mod tests {
     use super::*;
 
-    const NOW_US: i64 = 1_790_000_000_123_456;
+    const NOW: Duration = Duration::from_micros(1_790_000_000_123_456);
+    const NOW_US: i64 = NOW.as_micros() as i64;
 
     #[test]
     fn a_key_leads_back_to_the_batch() {
-        let batch = BatchId::new(NOW_US);
+        let batch = BatchId::new(NOW);
         assert_eq!(BatchId::of_key(&batch.key(), NOW_US), Some(batch));
         assert_eq!(batch.received_at_us(), NOW_US / 1_000 * 1_000);
         let key = batch.key();
@@ -69,7 +72,7 @@ mod tests {
 
     #[test]
     fn every_event_of_a_batch_has_an_id_of_its_own_and_of_its_time() {
-        for base in [BatchId::new(NOW_US), BatchId(Uuid::from_u128(BatchId::new(NOW_US).0.as_u128() | COUNTED))] {
+        for base in [BatchId::new(NOW), BatchId(Uuid::from_u128(BatchId::new(NOW).0.as_u128() | COUNTED))] {
             let ids: std::collections::HashSet<Uuid> = (0..1_000).map(|index| base.event_id(index)).collect();
             assert_eq!(ids.len(), 1_000);
             assert!(
