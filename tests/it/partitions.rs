@@ -1,4 +1,4 @@
-//! Partitions: what lies in a default partition stops nobody and moves, and days are the database's.
+//! Partitions: they are made in spite of locks and of rows in a default partition, and days are the database's.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -108,6 +108,28 @@ async fn a_worker_with_partitions_for_today_starts_while_others_cannot_be_made()
     }
     let in_default: i64 = sqlx::query_scalar(IN_DEFAULT).fetch_one(&app.pool).await.unwrap();
     assert_eq!((app.stored().await, in_default), (2, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn partitions_are_made_while_another_session_locks_the_last_ones() {
+    let app = without_worker().await;
+    let day = take_last_partition_away(&app.pool).await;
+    let mut other = PgConnection::connect(&app.database_url).await.unwrap();
+    let mut transaction = other.begin().await.unwrap();
+    for table in ["events", "event_ids"] {
+        let last = partition(table, day.yesterday().unwrap());
+        run(&mut transaction, &format!("lock table {last} in access exclusive mode")).await;
+    }
+
+    let (mut worker, url) = app.process("worker");
+    worker.start();
+    app.wait_until_ready(&url).await;
+    for table in ["events", "event_ids"] {
+        wait_until("the partition is made", async || (end(&app.pool, table).await > day).then_some(())).await;
+    }
+    let metrics = app.http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains("rollcall_partition_failures_total 0"), "{metrics}");
+    transaction.rollback().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
