@@ -1,12 +1,11 @@
 //! The HTTP server: which connections are served, and for how long.
 //!
-//! It speaks HTTP/1.1. A connection that waits for the head of a request is closed after the header
-//! timeout, and so is one whose client takes nothing of an answer for [`WRITE_TIMEOUT`]. If as many
-//! connections are open as may be, a new client takes the place of the one that has waited longest
-//! for its client; if all have requests under way, the new client gets 503.
+//! The server speaks HTTP/1.1. It closes a connection if the head of a request does not arrive within the header
+//! timeout, or if the client takes nothing of an answer for [`WRITE_TIMEOUT`]. When the limit of open connections
+//! is reached, a new connection displaces the one that has waited longest for its client. If all of them are
+//! processing requests, the new client gets 503.
 //!
-//! What a request is answered with is the router's business, and how long a body may take is that of
-//! `ingest`.
+//! The router answers requests, and `ingest` decides how long a body may take.
 
 use std::io;
 use std::sync::Arc;
@@ -29,23 +28,23 @@ use crate::settings::ConnectionLimits;
 
 mod waiting;
 
-/// Most bytes of the head of a request. Browsers and proxies stay below 16 KiB; past it the answer is
-/// 431. It also bounds what is read of a body at once.
+/// Most bytes of the head of a request. Browsers and proxies stay below 16 KiB. A larger head is answered with
+/// 431. This also limits how much of a body is read at once.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// A client that takes no byte of an answer for this long is gone.
+/// A client that takes no byte of an answer for this long is considered gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Answers under way get this much time to be sent once the server closes.
+/// When the server closes, answers that are being sent get this much time.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause after the system refused a connection, most likely because too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What a client without a place is told. Its request has not been read.
+/// The answer to a client for which there is no place. Its request has not been read.
 const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-type: application/problem+json\r\n\
      content-length: 192\r\n\r\n\
      {\"type\":\"urn:rollcall:problem:overloaded\",\"title\":\"Service Unavailable\",\"status\":503,\
      \"code\":\"overloaded\",\"detail\":\"too many connections; try again\",\"message\":\"too many connections; try again\"}";
 
-/// A server that does not run yet.
+/// The server, before it runs.
 pub(crate) struct Server {
     listener: TcpListener,
     router: Router,
@@ -63,7 +62,7 @@ impl Server {
         Self { listener, router, http, places, waiting: Arc::default(), closing: CancellationToken::new() }
     }
 
-    /// Serves until `closed`. What is then half sent is finished, if that takes no longer than a second.
+    /// Serves until `closed`. Answers that are being sent then have another second to finish.
     pub(crate) async fn run(self, closed: impl Future<Output = ()>) {
         let mut closed = std::pin::pin!(closed);
         let mut connections = JoinSet::new();
@@ -93,7 +92,7 @@ impl Server {
         let _ = tokio::time::timeout(FLUSH_TIMEOUT, flushed).await;
     }
 
-    /// A place for a new connection, at the cost of one that only waits if there is no other.
+    /// A place for a new connection. If none is free, the connection that has waited longest is closed.
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
         if let Ok(place) = self.places.clone().try_acquire_owned() {
             return Some(place);
@@ -103,7 +102,7 @@ impl Server {
             return None;
         }
         counter!("rollcall_connections_displaced_total").increment(1);
-        // The connection that was told to close does so at once.
+        // The closed connection gives its place back at once.
         self.places.clone().acquire_owned().await.ok()
     }
 
@@ -123,12 +122,12 @@ impl Server {
                     Ok(answer)
                 }
             });
-            // Answers are written whole, so waiting for more to send along only delays them.
+            // Each answer is written as a whole, so waiting for more data would only delay it.
             let _ = stream.set_nodelay(true);
             let mut stream = TimeoutStream::new(stream);
             stream.set_write_timeout(Some(WRITE_TIMEOUT));
             let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
-            // How a connection ends is its client's affair.
+            // Errors of a connection are ignored: its client caused them.
             tokio::select! {
                 biased;
                 () = connection.closed() => {}
@@ -142,13 +141,13 @@ impl Server {
     }
 }
 
-/// Whether the client went away before it was accepted.
+/// Whether the client went away before its connection was accepted.
 fn is_of_the_client(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// Sends a client away. Nothing waits for it: what does not fit into its empty buffer is not sent.
+/// Answers 503 without waiting for the client. What does not fit into the socket's buffer is not sent.
 fn refuse(stream: TcpStream) {
     if let Ok(mut stream) = stream.into_std() {
         let _ = io::Write::write(&mut stream, NO_PLACE.as_bytes());

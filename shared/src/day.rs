@@ -1,8 +1,8 @@
-//! Days: how instants are cut into the calendar of a project.
+//! Days: to which day of a project an instant belongs.
 //!
 //! Instants are microseconds since 1970-01-01T00:00:00Z, as PostgreSQL stores them. A [`Day`]
-//! counts days since the same date. A [`Calendar`] knows in which day of its time zone an instant
-//! falls; two events of one user on one such day count as one active user.
+//! counts days since the same date. A [`Calendar`] knows on which day of its time zone an instant
+//! falls. Two events of one user on the same day count as one active user.
 
 use std::fmt;
 
@@ -20,14 +20,14 @@ const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 pub struct Day(pub i32);
 
 impl Day {
-    /// The identity day of events sent with an id of their own and without a time: before every
-    /// day that a dated event can have, so that one partition holds them all.
+    /// The identity day of events that were sent with an id and without a time. It is before every day of a
+    /// dated event, so that one partition holds them all.
     pub const UNDATED: Self = Self(-719_162);
 
     /// The UTC day of an instant in microseconds.
     #[must_use]
     pub fn utc_of(instant_us: i64) -> Self {
-        // Instants are bounded by the years 1970 and 9999, so the quotient fits.
+        // Instants lie between the years 1970 and 9999, so the quotient fits.
         Self(i32::try_from(instant_us.div_euclid(DAY_US)).unwrap_or(i32::MAX))
     }
 
@@ -51,7 +51,7 @@ impl fmt::Display for Day {
     }
 }
 
-/// The calendar of a project: its IANA time zone, with a short way for UTC.
+/// The calendar of a project: its IANA time zone, with a shortcut for UTC.
 #[derive(Debug, Clone)]
 pub struct Calendar {
     zone: TimeZone,
@@ -62,7 +62,7 @@ impl Calendar {
     /// The calendar of the zone with this IANA name.
     ///
     /// # Errors
-    /// Only if the name is in no zone database on this machine.
+    /// Only if no zone database on this machine contains the name.
     pub fn of_zone(name: &str) -> Result<Self, jiff::Error> {
         let zone = TimeZone::get(name)?;
         Ok(Self { is_utc: matches!(name, "UTC" | "Etc/UTC"), zone })

@@ -1,8 +1,8 @@
-//! The file `.env`: variables for a process that nobody set otherwise.
+//! The file `.env`: sets variables that are not set otherwise.
 //!
-//! The file of the working folder counts, or that of the nearest folder above it. It is read whole
-//! before the first variable is set: a line that nobody can read stops the start, because the lines
-//! behind it would be missing without a word.
+//! The file is searched in the working folder and then in the folders above it. All of it is checked before the
+//! first variable is set. A line that is not valid stops the start, because the lines after it would be ignored
+//! without a message.
 
 use std::cell::Cell;
 use std::fs;
@@ -12,31 +12,31 @@ use std::path::{Path, PathBuf};
 /// Why `.env` cannot be used. No message repeats a value: most of them are secrets.
 #[derive(Debug, thiserror::Error)]
 pub enum DotenvError {
-    /// The file is there and cannot be read.
+    /// The file exists but cannot be read.
     #[error("{} cannot be read", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why not; bytes that are not UTF-8 among others.
+        /// Why not. One reason is text that is not UTF-8.
         #[source]
         source: io::Error,
     },
-    /// A line is no setting.
+    /// A line is not a setting.
     #[error("{}, line {line}: {problem}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
-        /// Counted from 1; the first line of a value over several.
+        /// Counted from 1. For a value of several lines this is the first.
         line: usize,
-        /// What is wrong, and how it is written.
+        /// What is wrong, and how to write it.
         problem: String,
     },
 }
 
-/// Sets the variables of `.env` that are not set yet. No file is the usual case.
+/// Sets the variables of `.env` that are not set yet. Usually there is no file.
 ///
 /// # Errors
-/// The file cannot be read, or a line in it is no setting; then no variable is set.
+/// The file cannot be read, or a line in it is not a setting. Then no variable is set.
 pub fn load() -> Result<(), DotenvError> {
     let folder = std::env::current_dir().unwrap_or_default();
     let Some(path) = folder.ancestors().map(|folder| folder.join(".env")).find(|path| path.is_file()) else { return Ok(()) };
@@ -60,7 +60,7 @@ fn check(path: &Path, text: &str) -> Result<(), DotenvError> {
     Ok(())
 }
 
-/// What is wrong with a line, without what is secret in it.
+/// Describes what is wrong with a line, without the value, which may be secret.
 fn problem(line: &str) -> String {
     let name = line.split_once('=').map(|(name, _)| name.trim().trim_start_matches("export ").trim());
     match name {
@@ -71,7 +71,7 @@ fn problem(line: &str) -> String {
     }
 }
 
-/// Hands out one line a call, so that the reader behind it never holds more than the line it parses.
+/// Returns one line per call, so that `lines_read` is the number of the line that is being parsed.
 struct LineByLine<'a> {
     rest: &'a [u8],
     lines_read: &'a Cell<usize>,

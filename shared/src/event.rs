@@ -1,7 +1,7 @@
-//! One event as it travels: validated, with every alias resolved and every default filled in.
+//! One event in the queue: validated, with every alias resolved and every default filled in.
 //!
-//! The JSON of an [`Event`] is one line of a chunk. It is neither what clients send (the API's
-//! `ingest` reads that) nor what a row holds (the worker's `store` writes that).
+//! The JSON of an [`Event`] is one line of a chunk. It differs from what clients send, which `ingest` of the API
+//! reads, and from a row, which `store` of the worker writes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,10 +14,10 @@ use uuid::Uuid;
 
 use crate::day::Day;
 
-/// A validated event. Texts are borrowed from the buffer it was read from where they can be.
+/// A validated event. Texts are borrowed from the buffer that the event was read from, if they have no escapes.
 #[derive(Debug, Deserialize)]
 pub struct Event<'a> {
-    /// The id as the client wrote it; a UUID in lower case with hyphens.
+    /// The id as the client wrote it. A UUID is in lower case with hyphens.
     #[serde(borrow)]
     pub id: Text<'a>,
     /// What happened: 1 to 200 characters.
@@ -35,22 +35,22 @@ pub struct Event<'a> {
     /// The organisation on whose behalf it happened.
     #[serde(rename = "account", borrow, default)]
     pub account_id: Option<Text<'a>>,
-    /// When it happened by the client's clock, microseconds since 1970.
+    /// When it happened by the client's clock, in microseconds since 1970.
     #[serde(rename = "occurred_us")]
     pub occurred_at_us: i64,
-    /// When the API received it, microseconds since 1970.
+    /// When the API received it, in microseconds since 1970.
     #[serde(rename = "received_us")]
     pub received_at_us: i64,
-    /// The client chose the id and sent no time, so the id stands for all days.
+    /// Whether the client chose the id and sent no time. Then the id is unique over all days.
     #[serde(default)]
     pub undated: bool,
-    /// A JSON object, byte for byte as the client sent it but for line breaks between tokens.
+    /// A JSON object, exactly as the client sent it except for line breaks between tokens.
     #[serde(borrow)]
     pub properties: &'a RawValue,
 }
 
 impl Event<'_> {
-    /// The one who is counted: the user, else the anonymous id, else the session.
+    /// Who is counted as active: the user, or else the anonymous id, or else the session.
     #[must_use]
     pub fn actor(&self) -> &str {
         let actor = self.user_id.as_ref().or(self.anonymous_id.as_ref()).or(self.session_id.as_ref());
@@ -59,8 +59,8 @@ impl Event<'_> {
 
     /// Appends the line of the event, with its line feed.
     ///
-    /// Every event that is accepted passes here, so the texts that need no escapes, nearly all, are
-    /// copied as they are.
+    /// This runs for every accepted event, so it copies texts that need no escapes, which are nearly all, as
+    /// they are.
     pub fn write_line(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"{\"id\":");
         self.id.write(out);
@@ -95,7 +95,7 @@ impl Event<'_> {
 #[serde(transparent)]
 pub struct Text<'a>(pub Cow<'a, str>);
 
-/// A name of known length is copied without a call.
+/// The length of the name is known to the compiler, which then copies it without a call.
 fn write_optional<const N: usize>(out: &mut Vec<u8>, name: &[u8; N], text: Option<&Text<'_>>) {
     if let Some(text) = text {
         out.extend_from_slice(name);
@@ -106,7 +106,7 @@ fn write_optional<const N: usize>(out: &mut Vec<u8>, name: &[u8; N], text: Optio
 impl Text<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         let bytes = self.0.as_bytes();
-        // Looks at all bytes without a branch, which the compiler turns into a few vector instructions.
+        // There are no branches, so the compiler can use vector instructions.
         let has_escapes = bytes.iter().fold(false, |found, byte| found | (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\'));
         if has_escapes {
             // Writing into memory cannot fail.
@@ -121,7 +121,7 @@ impl Text<'_> {
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // serde's own Cow always copies inside an Option; this visitor borrows there too.
+        // serde's own implementation for Cow always copies inside an Option. This visitor can borrow.
         deserializer.deserialize_str(TextVisitor).map(Text)
     }
 }
@@ -144,10 +144,11 @@ impl<'de> Visitor<'de> for TextVisitor {
     }
 }
 
-/// The identity of an event id: a UUID is itself, in any case; any other text is its hash.
+/// The identity of an event id. A UUID in upper or lower case is its own identity. The identity of any other text
+/// is its hash.
 ///
-/// Hashes are version 8 UUIDs made of the first 122 free bits of SHA-256, so they never meet the
-/// versions that clients generate.
+/// The hash is a UUID of version 8 made of 122 bits of SHA-256, so it never equals a UUID of the versions that
+/// clients generate.
 #[must_use]
 pub fn identity(id: &str) -> Uuid {
     parse_uuid(id).unwrap_or_else(|| hashed(&[b"text", id.as_bytes()]))
@@ -159,10 +160,10 @@ pub fn derived_id(idempotency_key: &str, index: usize) -> Uuid {
     hashed(&[b"idempotency", idempotency_key.as_bytes(), &(index as u64).to_be_bytes()])
 }
 
-/// Reads a UUID in its usual form of 36 characters, in any case; other forms are plain text.
+/// Reads a UUID in its usual form of 36 characters, in upper or lower case. Other forms are plain text.
 #[must_use]
 pub fn parse_uuid(id: &str) -> Option<Uuid> {
-    // The length decides between the hyphenated form and the others that the parser would take.
+    // The parser also accepts other forms, which have other lengths.
     if id.len() == 36 { Uuid::try_parse(id).ok() } else { None }
 }
 

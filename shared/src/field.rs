@@ -1,17 +1,17 @@
-//! The fields of an event that have a meaning of their own, and the names that clients give them.
+//! The fields of an event that have a meaning of their own, and the names that clients may use for them.
 //!
-//! The API reads JSON by these names and the command line reads the columns of CSV files by them.
+//! The API uses these names for JSON, and the command line for the columns of CSV files.
 
 /// A field of an event that has a meaning of its own. All other fields become properties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
-    /// What makes the event unique within its project.
+    /// The id, which makes the event unique within its project.
     EventId,
     /// What happened.
     EventType,
-    /// Who did it, where signed in.
+    /// Who did it: a signed-in user.
     UserId,
-    /// Who did it, where not signed in.
+    /// Who did it: a device or browser that is not signed in.
     AnonymousId,
     /// The visit that it belongs to.
     SessionId,
@@ -19,11 +19,11 @@ pub enum Field {
     AccountId,
     /// When it happened: RFC 3339 or a number.
     OccurredAt,
-    /// A JSON object of anything else.
+    /// A JSON object with anything else.
     Properties,
 }
 
-/// Every name of every field; the first of each is the name that answers use.
+/// All names of each field. Answers use the first one.
 const NAMES: [(Field, &[&str]); Field::COUNT] = [
     (Field::EventId, &["event_id", "eventId", "messageId", "uuid", "insert_id", "$insert_id"]),
     (Field::EventType, &["event_type", "eventType", "event", "event_name", "type"]),
@@ -39,7 +39,7 @@ impl Field {
     /// How many fields there are.
     pub const COUNT: usize = 8;
 
-    /// The field of this name, and the name itself for as long as the program runs.
+    /// The field with this name, and the name as a static text.
     #[must_use]
     pub fn named(name: &[u8]) -> Option<(Self, &'static str)> {
         NAMES.iter().find_map(|(field, names)| names.iter().find(|known| known.as_bytes() == name).map(|known| (*field, *known)))

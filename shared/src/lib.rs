@@ -1,11 +1,11 @@
 //! The contract between the API, which publishes events, and the workers, which store them.
 //!
-//! An [`event`] is identified, encoded and put into a chunk; chunks travel through the [`queue`]; the
-//! tables they end in are made by [`database`]. [`field`] lists the names that clients may give its
-//! fields, and [`day`] cuts time into the days of a project. [`backoff`], [`dotenv`], [`settings`],
-//! [`telemetry`] and [`shutdown`] are what every process does alike.
+//! [`event`] defines an event and its identity, and [`field`] the names that clients may use for its fields. Events
+//! travel through the [`queue`] in chunks. [`database`] creates the tables that they are stored in, and [`day`]
+//! cuts time into the days of a project. [`backoff`], [`dotenv`], [`settings`], [`telemetry`] and [`shutdown`]
+//! are the same for every process.
 //!
-//! It is not a place for code that only one of the two needs.
+//! Code that only one of the two needs does not belong here.
 
 pub mod backoff;
 pub mod database;

@@ -1,4 +1,4 @@
-//! A project: the tenant that every row, key and number belongs to.
+//! A project: the tenant to which events, keys and statistics belong.
 
 use std::fmt;
 

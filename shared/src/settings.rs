@@ -1,9 +1,8 @@
 //! Settings: read from the environment, checked once, listed by `rollcall config`.
 //!
-//! Each concern has a struct that reads its own variables from an [`Environment`]. The reader
-//! remembers every variable it was asked for, with its default and its meaning, so the list that
-//! people see cannot differ from what is read; and it gathers all wrong values, so that a start
-//! that fails names every one of them.
+//! Each concern has a struct that reads its own variables from an [`Environment`]. The environment remembers
+//! every variable that was read, with its default and its meaning, so the list that people see cannot differ from
+//! what is read. It also collects all wrong values, so that a failed start names every one of them.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display};
@@ -45,7 +44,7 @@ impl FromStr for ListenAddress {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let form = |error| format!("must be an address and a port, as 127.0.0.1:8000 or localhost:8000 ({error})");
         let found: Vec<SocketAddr> = text.to_socket_addrs().map_err(form)?.collect();
-        // A name such as localhost has an address of each kind; clients on this machine try IPv4 at least.
+        // A name such as localhost has addresses of both kinds, and every client on this machine tries IPv4.
         let address = found.iter().find(|address| address.is_ipv4()).or(found.first()).copied();
         address.map(Self).ok_or_else(|| "names a host without an address".to_owned())
     }
@@ -64,27 +63,27 @@ pub struct Listed {
     pub name: &'static str,
     /// What it is set to, or its default; hidden for secrets.
     pub value: String,
-    /// What it is where nothing is set; empty for a secret without a default.
+    /// Its default; empty for a secret without a default.
     pub default: String,
     /// Whether the value comes from the environment.
     pub is_set: bool,
-    /// What it means, with its range.
+    /// What it means, with the range of its values.
     pub meaning: String,
 }
 
-/// Every wrong setting, one a line.
+/// Every wrong setting, one per line.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct SettingsError(pub Vec<String>);
 
-/// Says what a URL must be, if it is not that, without repeating it.
+/// Checks a URL. The error says what it must be, and does not repeat the URL.
 pub type UrlCheck = fn(&str) -> Result<(), String>;
 
-/// The variables of a process, and what was asked of them. No Debug: secrets are among them.
+/// The variables of a process, and which of them were read. It has no Debug because it contains secrets.
 #[derive(Default)]
 pub struct Environment {
     variables: HashMap<String, String>,
-    /// Names of variables whose values are not UTF-8: an error if one of them is asked for.
+    /// Names of variables whose values are not UTF-8. To read one of them is an error.
     not_text: HashSet<String>,
     listed: Vec<Listed>,
     problems: Vec<String>,
@@ -95,7 +94,7 @@ impl Environment {
     #[must_use]
     pub fn of_process() -> Self {
         let mut environment = Self::default();
-        // vars() would panic where a name or value is not UTF-8. No name of ours is such a one.
+        // vars() would panic if a name or value were not UTF-8. All names that are read are UTF-8.
         for (name, value) in std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))) {
             match value.into_string() {
                 Ok(value) => drop(environment.variables.insert(name, value)),
@@ -111,7 +110,7 @@ impl Environment {
         Self { variables, ..Self::default() }
     }
 
-    /// The same with one variable set otherwise; an empty value means that it is not set.
+    /// The same variables, with one of them changed. An empty value means that it is not set.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.not_text.remove(name);
@@ -119,15 +118,15 @@ impl Environment {
         self
     }
 
-    /// The same with one variable set if it is not.
+    /// The same variables, with one of them set if it is not set.
     #[must_use]
     pub fn with_default(self, name: &str, value: &str) -> Self {
-        // What is not UTF-8 stays, to be named when it is read.
+        // A value that is not UTF-8 stays, so that reading it is an error.
         if self.variables.contains_key(name) || self.not_text.contains(name) { self } else { self.with(name, value) }
     }
 
-    /// A text, number, address or anything else that can be parsed from a text. The meaning says the
-    /// unit, and what is taken.
+    /// A text, number, address or anything else that can be parsed from a text. The meaning contains the unit and
+    /// the accepted values.
     pub fn read<T: FromStr + Display>(&mut self, name: &'static str, default: T, meaning: &str) -> T
     where
         T::Err: Display,
@@ -172,8 +171,8 @@ impl Environment {
         value
     }
 
-    /// A URL with a password in it, perhaps. `check` says what it must be if it is not that; it must
-    /// not repeat the value.
+    /// A URL, which may contain a password. The error of `check` says what it must be and must not repeat the
+    /// value.
     pub fn read_url(&mut self, name: &'static str, default: &str, meaning: &str, check: UrlCheck) -> Secret {
         let value = self.read_optional_url(name, meaning, check);
         if let Some(listed) = self.listed.iter_mut().find(|listed| listed.name == name) {
@@ -211,7 +210,7 @@ impl Environment {
         if self.problems.is_empty() { Ok(()) } else { Err(SettingsError(self.problems)) }
     }
 
-    /// An empty variable counts as absent, as compose files pass it for `${NAME:-}`.
+    /// An empty variable counts as absent, because compose files pass `${NAME:-}` as an empty one.
     fn text(&mut self, name: &str) -> Option<String> {
         // Removed, so that a variable of both services is named once.
         if self.not_text.remove(name) {
@@ -221,7 +220,7 @@ impl Environment {
     }
 
     fn list(&mut self, name: &'static str, value: String, default: String, meaning: &str) {
-        // The API and the worker share some variables; the first reading lists them.
+        // The API and the worker share some variables. They are listed when they are first read.
         if self.listed.iter().all(|listed| listed.name != name) {
             let is_set = self.variables.get(name).is_some_and(|value| !value.is_empty());
             self.listed.push(Listed { name, value, default, is_set, meaning: meaning.to_owned() });

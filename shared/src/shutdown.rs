@@ -25,8 +25,8 @@ pub fn on_signal() -> std::io::Result<CancellationToken> {
     Ok(token)
 }
 
-/// Runs the work to its end, which must come within `timeout` once `stop` is cancelled. `None` if it
-/// did not, and was dropped.
+/// Runs the work to its end. If it has not ended `timeout` after `stop` was cancelled, it is dropped, and the
+/// result is `None`.
 pub async fn within<T>(timeout: Duration, stop: &CancellationToken, work: impl Future<Output = T>) -> Option<T> {
     let too_late = async {
         stop.cancelled().await;

@@ -1,7 +1,7 @@
 //! Connections that wait for their clients, in the order in which they began to wait.
 //!
-//! A connection waits while no request of it is under way: it is idle, the head of a request is still
-//! coming, or the client has not taken all of an answer. It can be closed at no loss to a request.
+//! A connection waits while none of its requests is being processed: it is idle, the head of a request is
+//! incomplete, or the client has not taken all of an answer. To close it loses no request.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +23,7 @@ struct Line {
 #[derive(Debug)]
 pub(super) struct Connection {
     waiting: Arc<Waiting>,
-    /// Its number in the line while it waits, or its last one.
+    /// Its number in the line; while it does not wait, its previous number.
     number: AtomicU64,
     close: Arc<Notify>,
 }
@@ -48,12 +48,12 @@ impl Connection {
         connection
     }
 
-    /// A request has come. `false` if the connection was told to close before.
+    /// Notes that a request has come. `false` if the connection was told to close before that.
     pub(super) fn begin_request(&self) -> bool {
         self.waiting.line().by_number.remove(&self.number.load(Ordering::Relaxed)).is_some()
     }
 
-    /// The request is answered.
+    /// Notes that the request was answered.
     pub(super) fn end_request(&self) {
         let mut line = self.waiting.line();
         line.last += 1;
@@ -62,7 +62,7 @@ impl Connection {
         line.by_number.insert(number, self.close.clone());
     }
 
-    /// Returns once the connection is to close.
+    /// Returns when the connection must close.
     pub(super) async fn closed(&self) {
         self.close.notified().await;
     }

@@ -1,8 +1,8 @@
 //! A lease: one connection for one transaction.
 //!
-//! It goes back to its pool only when its user says that the transaction ended well. Whatever else
-//! happens, be it an error, a timeout, a panic or a future that is dropped, closes the connection:
-//! the server rolls back, and no reply that is still under way can be taken for another.
+//! The connection goes back to its pool only if its user reports that the transaction ended well. In every other
+//! case, such as an error, a timeout, a panic or a dropped future, it is closed. Then the server rolls back, and a
+//! late reply cannot be taken for the reply to another statement.
 
 use std::ops::{Deref, DerefMut};
 
@@ -22,21 +22,21 @@ impl Lease {
     /// Takes a connection out of the pool.
     ///
     /// # Errors
-    /// Only if PostgreSQL is away or the pool is in use for too long.
+    /// Only if PostgreSQL is away, or all connections of the pool are in use for too long.
     pub async fn acquire(pool: &PgPool) -> Result<Self, sqlx::Error> {
         Ok(Self { connection: pool.acquire().await?, ended_well: false })
     }
 
-    /// Returns the connection to its pool after the server has refused a statement, if it can still be
-    /// proved to be in step. The transaction must have been dropped: it is rolled back here.
+    /// Returns the connection to its pool after the server has refused a statement, if the connection proves that
+    /// it is in step. The transaction must have been dropped. It is rolled back here.
     pub async fn give_back_if_in_step(mut self) {
         if pool::is_in_step(&mut self).await {
             self.give_back();
         }
     }
 
-    /// Returns the connection to its pool: every statement on it was answered, and no transaction is
-    /// open.
+    /// Returns the connection to its pool. Every statement on it must have been answered, and no transaction may
+    /// be open.
     pub fn give_back(mut self) {
         self.ended_well = true;
     }

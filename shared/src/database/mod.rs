@@ -1,8 +1,8 @@
-//! The database: how to reach PostgreSQL and how its schema comes to be.
+//! The database: how to reach PostgreSQL, and its schema.
 //!
-//! `settings` says where it is and how long to wait; `pool` makes connections with these limits and
-//! hands out only those that are in step; a `lease` is one of them for a transaction, and is closed
-//! unless the transaction ended well. `presence` tells a server that is away from one that is busy.
+//! `settings` says where the server is and how long to wait for it. `pool` opens connections with these limits and
+//! provides only those that are in step. A `lease` is one of them for a transaction, and is closed unless the
+//! transaction ended well. `presence` distinguishes a server that is away from one that is busy.
 //!
 //! The schema lives in `migrations/`, embedded in the binaries and applied in order under an
 //! advisory lock, so any number of replicas may start at once.
@@ -30,10 +30,10 @@ pub static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 /// How long one attempt to connect may take while waiting for the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Waits until PostgreSQL answers, with backoff and without end.
+/// Waits until PostgreSQL answers, however long it takes.
 pub async fn wait_until_reachable(pool: &PgPool) {
     let backoff = backoff::endless(backoff::MAX_SERVER_DELAY);
-    // A connection of its own: the pool would try for a while before it says anything.
+    // It opens a separate connection, because the pool would try for a while before it reports an error.
     let ping = || async {
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, PgConnection::connect_with(&pool.connect_options())).await;
         connected.unwrap_or(Err(sqlx::Error::PoolTimedOut))?.close().await
@@ -43,7 +43,7 @@ pub async fn wait_until_reachable(pool: &PgPool) {
     let warn = |error: &sqlx::Error, delay: Duration| {
         tracing::warn!(%error, server, delay_ms = delay.as_millis() as u64, "PostgreSQL does not answer; trying again");
     };
-    // Without a limit of tries the only way out is success.
+    // There is no limit of attempts, so this ends only with success.
     let _ = ping.retry(backoff).notify(warn).await;
 }
 
@@ -55,8 +55,8 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
     MIGRATIONS.run(pool).await
 }
 
-/// Waits until PostgreSQL answers and brings the schema up to date, again and again if it goes away in
-/// between.
+/// Waits until PostgreSQL answers and brings the schema up to date. Starts again if PostgreSQL goes away
+/// meanwhile.
 ///
 /// # Errors
 /// Only if a migration fails for another reason, or the database has one that this build does not know.

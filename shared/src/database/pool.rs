@@ -1,9 +1,9 @@
-//! The pool: connections that end what hangs by themselves, and are used only while in step.
+//! The pool: connections whose statements have time limits, and which are used only while they are in step.
 //!
-//! A future that is dropped in the middle of a statement can leave a connection on which every reply
-//! answers the question before it. Such a connection answers pings, reports stored rows as
-//! duplicates, and commits what it should not. So before a connection is handed out it must repeat a
-//! number that was never used before; one that does not is closed.
+//! If a future is dropped in the middle of a statement, every later reply on its connection may belong to the
+//! statement before. Such a connection answers pings, but rows that it stored may look like duplicates, and it may
+//! commit what it should not. So before the pool provides a connection, the connection must repeat a number that
+//! was never used before. If it does not, it is closed.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -13,21 +13,22 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use super::DatabaseSettings;
 
-/// How long a connection may take to show that it is in step. One that is still busy with a
-/// statement nobody waits for is closed instead; the server then ends the statement.
+/// How long a connection may take to prove that it is in step. If it is still busy with a statement that nobody
+/// waits for, it is closed, and the server ends the statement.
 const PROOF_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The server asks this often whether the client of a running statement is still there, in
-/// milliseconds, so that a closed connection does not keep its locks.
+/// The interval, in milliseconds, at which the server checks whether the client of a running statement is still
+/// there, so that a closed connection does not keep its locks.
 const CLIENT_CHECK_INTERVAL_MS: &str = "1000";
 
-/// After this many silent seconds the server probes a client whose host may have vanished,
+/// After this many seconds of silence the server probes whether the host of the client is still there.
 const KEEPALIVE_IDLE_SECS: &str = "30";
-/// again at this interval,
+/// The interval between probes.
 const KEEPALIVE_INTERVAL_SECS: &str = "10";
-/// and closes the connection after this many probes. Without these it would wait for two hours.
+/// After this many probes without an answer the server closes the connection. The default of these settings is
+/// about two hours.
 const KEEPALIVE_PROBES: &str = "3";
-/// The same for a reply that nobody confirms, in milliseconds.
+/// After this many milliseconds the server closes a connection if the client does not confirm a reply.
 const TCP_USER_TIMEOUT_MS: &str = "60000";
 
 /// The number that the next proof asks for. Never used twice in one process.
@@ -36,18 +37,18 @@ static NEXT_NONCE: AtomicI64 = AtomicI64::new(1);
 /// Why a connection may not be used any more.
 #[derive(Debug, thiserror::Error)]
 pub enum ProofError {
-    /// It repeated another number.
+    /// The connection repeated another number.
     #[error("a connection to PostgreSQL gave the reply to another statement")]
     OutOfStep,
-    /// It repeated none.
+    /// The connection repeated no number.
     #[error("a connection to PostgreSQL did not repeat a number")]
     Database(#[from] sqlx::Error),
 }
 
-/// A pool of connections, made when they are first needed.
+/// A pool of connections. They are opened when they are needed.
 ///
-/// A `statement_timeout` of zero means that statements may run, and wait for locks, as long as they
-/// like: for migrations.
+/// With a `statement_timeout` of zero, which is for migrations, statements may run and wait for locks without
+/// limit.
 ///
 /// # Errors
 /// Only if the URL is not one of PostgreSQL.
@@ -56,10 +57,10 @@ pub fn pool(settings: &DatabaseSettings, name: &str, statement_timeout: Duration
     let pool = PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(settings.acquire_timeout)
-        // Takes the place of the ping, for the same round trip.
+        // This check replaces the ping and takes the same round trip.
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(async move { Ok(is_in_step(connection).await) }))
-        // Reads what is left of a dropped statement, but waits for it no longer than this.
+        // Reads the rest of the reply to a dropped statement, but waits no longer than this for it.
         .after_release(|connection, _| {
             Box::pin(async move { Ok(matches!(tokio::time::timeout(PROOF_TIMEOUT, connection.ping()).await, Ok(Ok(())))) })
         })
@@ -77,7 +78,7 @@ fn connect_options(
     let ms = |duration: Duration| duration.as_millis().to_string();
     Ok(options.application_name(name).options([
         ("timezone", "UTC"),
-        // What is acknowledged must survive a power cut, whatever the server's default is.
+        // Acknowledged events must survive a power failure, whatever the server's default is.
         ("synchronous_commit", "on"),
         ("statement_timeout", ms(statement_timeout).as_str()),
         ("lock_timeout", ms(lock_timeout).as_str()),
@@ -90,8 +91,8 @@ fn connect_options(
     ]))
 }
 
-/// Whether a connection may be used for another statement. Waits up to two seconds for one that is still
-/// under way, and reads what is left of its reply.
+/// Whether a connection may be used for another statement. If a statement is still running, this waits up to two
+/// seconds for its end and reads the rest of its reply.
 pub async fn is_in_step(connection: &mut PgConnection) -> bool {
     match tokio::time::timeout(PROOF_TIMEOUT, prove_in_step(connection)).await {
         Ok(Ok(())) => return true,

@@ -1,7 +1,7 @@
 //! Presence: whether PostgreSQL is there at all.
 //!
-//! A pool that times out says nothing about it: its connections may all be in use. So the question
-//! goes over a connection of its own.
+//! A timeout of the pool does not show this, because all its connections may be in use. So the check opens a
+//! separate connection.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,17 +10,17 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::Mutex;
 
-/// How long an answer is believed. It bounds the connections that are made for the question alone.
+/// How long an answer is used again. This limits the number of connections that are opened for the check.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// A server that has not let anybody in by then is taken for away.
+/// A server that accepts no connection within this time counts as away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Asks whether PostgreSQL is there, for everybody in the process who wants to know.
+/// Checks whether PostgreSQL is there, for the whole process.
 #[derive(Debug)]
 pub struct Presence {
     options: Arc<PgConnectOptions>,
-    /// The last answer and its time. Whoever asks meanwhile waits for it.
+    /// The last answer and its time. It is locked during a check, and others wait for its answer.
     last: Mutex<Option<(Instant, bool)>>,
 }
 
@@ -31,8 +31,8 @@ impl Presence {
         Self { options: pool.connect_options(), last: Mutex::new(None) }
     }
 
-    /// Whether the server lets anybody in, or refuses only because it has no connection left. Answers
-    /// within a second, and repeats its answer for another.
+    /// Whether the server accepts a connection, or refuses it only because it has none left. This takes at most a
+    /// second, and for another second the answer is repeated.
     pub async fn is_there(&self) -> bool {
         let mut last = self.last.lock().await;
         if let Some((at, is_there)) = *last
@@ -46,11 +46,7 @@ impl Presence {
     }
 
     async fn ask(&self) -> bool {
-        let connect = async {
-            // Nothing but the connection itself is asked of the server, so there is nothing to be read
-            // from its farewell.
-            PgConnection::connect_with(&self.options).await?.close().await
-        };
+        let connect = async { PgConnection::connect_with(&self.options).await?.close().await };
         match tokio::time::timeout(CONNECT_TIMEOUT, connect).await {
             Ok(Ok(())) => true,
             Ok(Err(error)) => has_no_room(&error),
@@ -59,7 +55,7 @@ impl Presence {
     }
 }
 
-/// Whether the server refused for want of connections or memory: class 53 of the SQLSTATEs.
+/// Whether the server refused because it lacks connections or memory: class 53 of the SQLSTATEs.
 fn has_no_room(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code.starts_with("53"))
 }

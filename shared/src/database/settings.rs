@@ -9,26 +9,26 @@ use crate::settings::{Environment, Secret};
 
 /// How to reach PostgreSQL, and how long to wait for it.
 ///
-/// Every limit but the last two is kept by the server: it ends what hangs and says so, and the
-/// connection stays in step.
+/// The server enforces every limit except the last two. It ends a statement that hangs and reports an error, and
+/// the connection stays in step.
 #[derive(Debug, Clone)]
 pub struct DatabaseSettings {
     /// `postgres://user:password@host:port/database`.
     pub url: Secret,
-    /// Connections of this process.
+    /// Most connections of this process.
     pub max_connections: u32,
-    /// Whether services bring schema, stream and consumer up to date when they start.
+    /// Whether services bring the schema, the streams and the consumer up to date when they start.
     pub migrate_on_start: bool,
-    /// How long one statement of a worker may run. The API's questions have a limit of their own.
+    /// How long one statement of a worker may run. Queries of the API have a separate limit.
     pub statement_timeout: Duration,
-    /// How long a statement waits for somebody else's lock.
+    /// How long a statement waits for a lock of another session.
     pub lock_timeout: Duration,
     /// How long the server keeps a transaction whose client sends nothing.
     pub idle_in_transaction_timeout: Duration,
-    /// How long a worker waits for one transaction before it takes the server for gone and closes
-    /// the connection. Longer than the server's own limits, which end what merely hangs.
+    /// How long a worker waits for one transaction before it considers the server gone and closes the
+    /// connection. It must exceed the limits that the server enforces.
     pub reply_timeout: Duration,
-    /// How long anyone waits for a connection, be it because the server is away or the pool in use.
+    /// How long to wait for a connection, because the server is away or all connections are in use.
     pub acquire_timeout: Duration,
 }
 
@@ -98,14 +98,14 @@ impl DatabaseSettings {
     }
 }
 
-/// sqlx takes a URL of any scheme for one of PostgreSQL, which would then be tried for ever.
+/// sqlx accepts a URL of any scheme, and the process would then try to connect for ever.
 fn check_url(url: &str) -> Result<(), String> {
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
         return Err("must begin with postgres://".to_owned());
     }
     match url.parse::<PgConnectOptions>() {
         Ok(_) => Ok(()),
-        // Its text may repeat a part of the URL.
+        // The text of the error may repeat a part of the URL.
         Err(_) => Err("is not a URL that can be read; reserved characters of a password are written as %23 for #".to_owned()),
     }
 }

@@ -1,9 +1,9 @@
 //! A chunk: the part of a batch that travels as one JetStream message.
 //!
-//! The payload is one JSON event a line, compressed with zstd, so that the nats and zstd command
-//! line tools can read it. On one node every stored message costs one fsync, so a chunk should be
-//! large; it must also fit the server's `max_payload`, and its lines must fit the memory of a
-//! worker once decompressed. [`ChunkWriter`] keeps all three.
+//! The payload contains one JSON event per line, compressed with zstd, so that the command line tools nats and
+//! zstd can read it. On a single node every stored message costs one fsync, so a chunk should be large. But its
+//! payload must fit the server's `max_payload`, and its decompressed lines the memory of a worker.
+//! [`ChunkWriter`] observes these limits.
 
 use std::io::{Read, Write};
 
@@ -18,17 +18,17 @@ use crate::event::Event;
 pub const SCHEMA_HEADER: &str = "Rollcall-Schema";
 /// Header: how many events the chunk holds.
 pub const EVENTS_HEADER: &str = "Rollcall-Events";
-/// Header: how many bytes its lines have when decompressed.
+/// Header: how many bytes its lines have after decompression.
 pub const LINES_BYTES_HEADER: &str = "Rollcall-Lines-Bytes";
-/// Header: the ids of the requests whose events it holds, separated by commas, the first 32.
+/// Header: the ids of the first 32 requests whose events it holds, separated by commas.
 pub const REQUEST_HEADER: &str = "Rollcall-Request";
-/// Header: the W3C trace context of the request, when it came with one.
+/// Header: the W3C trace context of the request, if it had one.
 pub const TRACE_HEADER: &str = "traceparent";
 /// Header: how the payload is compressed, [`ENCODING`].
 pub const ENCODING_HEADER: &str = "Content-Encoding";
 
-/// Header: where the worker reports what became of the events, when a client waits for that: the
-/// subject of an inbox. The payload there is the JSON of a [`Settled`].
+/// Header: the subject of an inbox to which the worker reports what became of the events. It is present if a
+/// client waits for that. A report is the JSON of a [`Settled`].
 pub const REPLY_HEADER: &str = "Rollcall-Reply";
 
 /// The version of the line format that this build writes and reads.
@@ -36,20 +36,21 @@ pub const SCHEMA: &str = "1";
 /// The compression of every payload.
 pub const ENCODING: &str = "zstd";
 
-/// Cut once this many compressed bytes are out. The encoder holds back at most two blocks of
-/// 128 KiB, so a payload of random bytes ends below 512 KiB, well under `max_payload` of 1 MB.
+/// A chunk is full when the encoder has written this many compressed bytes. The encoder holds back at most two
+/// blocks of 128 KiB, so even a payload of random bytes stays below 512 KiB. The server's `max_payload` is 1 MB.
 const TARGET_PAYLOAD_BYTES: usize = 192 * 1024;
 
-/// Cut once this many bytes of lines are in, however well they compress: the memory that a worker
-/// needs for one message.
+/// A chunk is full when its lines have this many bytes, however well they compress. This limits the memory that a
+/// worker needs for one message.
 pub const MAX_LINES_BYTES: usize = 4 * 1024 * 1024;
 
-/// Cut once this many events are in: one worker batch.
+/// A chunk is full when it holds this many events: one batch of a worker.
 pub const MAX_EVENTS: u32 = 20_000;
 /// No payload of a chunk is larger, in bytes.
 pub const MAX_PAYLOAD_BYTES: usize = 768 * 1024;
 
-/// A reader refuses payloads that unfold to more than this: room for one event past the limit.
+/// A reader refuses payloads with more decompressed bytes than this. It exceeds the limit of writers, because the
+/// last event of a chunk may exceed that limit.
 const MAX_DECODED_BYTES: u64 = 2 * MAX_LINES_BYTES as u64;
 
 /// What one delivery of a chunk settled. Reports of later deliveries add to it.
@@ -68,9 +69,9 @@ pub struct Settled {
 pub struct Chunk {
     /// The compressed lines.
     pub payload: Bytes,
-    /// How many lines.
+    /// The number of lines.
     pub events: u32,
-    /// Their bytes before compression.
+    /// The bytes of the lines before compression.
     pub lines_bytes: usize,
 }
 
@@ -137,7 +138,7 @@ impl ChunkWriter {
     }
 }
 
-/// Why a payload is not a chunk. None of these passes by itself: the message is poison.
+/// Why a payload is not a chunk. To read it again would not help.
 #[derive(Debug, thiserror::Error)]
 pub enum ChunkError {
     /// The schema header is missing or names a version that this build cannot read.
@@ -149,7 +150,7 @@ pub enum ChunkError {
     /// The payload is not zstd.
     #[error("the payload is not zstd")]
     Compression(#[source] std::io::Error),
-    /// The payload unfolds to more than a worker takes.
+    /// The decompressed payload is larger than a worker accepts.
     #[error("the payload unfolds to more than {MAX_DECODED_BYTES} bytes")]
     TooLarge,
     /// A line is not an event.
@@ -181,10 +182,10 @@ pub fn decompress(headers: Option<&HeaderMap>, payload: &[u8]) -> Result<Vec<u8>
     Ok(lines)
 }
 
-/// Reads the events of decompressed lines, borrowing their texts.
+/// Reads the events of decompressed lines, and borrows their texts.
 ///
 /// # Errors
-/// Each item is [`ChunkError::Line`] where the line is not an event.
+/// An item is [`ChunkError::Line`] if its line is not an event.
 pub fn events(lines: &[u8]) -> impl Iterator<Item = Result<Event<'_>, ChunkError>> {
     let mut rest = lines;
     let mut line = 0;

@@ -1,8 +1,8 @@
-//! The queue: how API and workers reach NATS, and what travels there.
+//! The queue: how the API and the workers reach NATS, and the messages that they exchange.
 //!
-//! [`connect`] opens connections; [`stream`] defines the streams and the consumer; [`subject`] says
-//! how they are addressed. A [`chunk`] is what a message carries; a [`dead_letter`] is a message that
-//! could not be stored.
+//! [`connect`] opens connections, [`stream`] defines the streams and the consumer, and [`subject`] the subjects of
+//! messages. A message of accepted events carries a [`chunk`]. A [`dead_letter`] is an event or message that could
+//! not be stored.
 
 pub mod chunk;
 pub mod connect;
@@ -17,7 +17,7 @@ use self::stream::{CONSUMER, DLQ_STREAM, STREAM};
 /// Why the queue cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum QueueError {
-    /// The URL is not one of NATS.
+    /// The URL is not a URL of NATS.
     #[error("NATS_URL or NATS_ADMIN_URL is not of the form nats://user:password@host:port")]
     Url(#[source] std::io::Error),
     /// No connection.
@@ -29,16 +29,16 @@ pub enum QueueError {
         #[source]
         source: ConnectError,
     },
-    /// The server acknowledges messages that are not on disk.
+    /// The server is so old that it acknowledges messages before they are on disk.
     #[error("nats-server {found} is too old: it cannot sync before it acknowledges; 2.10 or newer is needed")]
     TooOld {
         /// The version it reports.
         found: String,
     },
-    /// A stream cannot be made or updated.
+    /// A stream cannot be created or updated.
     #[error("cannot make the streams {STREAM} and {DLQ_STREAM}")]
     Stream(#[from] jetstream::context::CreateStreamError),
-    /// The consumer cannot be made or updated.
+    /// The consumer cannot be created or updated.
     #[error("cannot make the consumer {CONSUMER}")]
     Consumer(#[from] jetstream::stream::ConsumerError),
 }

@@ -1,7 +1,7 @@
 //! The streams and the consumer.
 //!
-//! They are made or updated here and nowhere else, so that every replica agrees. The API only
-//! publishes to [`subject`](super::subject::subject); workers only pull from [`CONSUMER`].
+//! Only this module creates or updates them, so that every replica agrees. The API publishes to
+//! [`subject`](super::subject::subject), and workers pull from [`CONSUMER`].
 
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::stream::{Config, DiscardPolicy, RetentionPolicy, StorageType};
@@ -13,19 +13,19 @@ use super::subject::{DLQ_SUBJECTS, SUBJECTS};
 
 /// The stream that holds accepted events until they are stored.
 pub const STREAM: &str = "EVENTS";
-/// The durable pull consumer that all workers share: JetStream's queue group.
+/// The durable pull consumer that all workers share.
 pub const CONSUMER: &str = "workers";
 /// The stream that holds dead letters.
 pub const DLQ_STREAM: &str = "EVENTS_DLQ";
 
-/// JetStream's error code for a stream, or a subject of one, that has reached a limit.
+/// JetStream's error code if a stream, or one of its subjects, has reached a limit.
 pub const LIMIT_REACHED: u64 = 10_077;
 
-/// Unacknowledged deliveries over all workers: two full pulls for each of a hundred workers, and
-/// room for delayed redeliveries.
+/// Most unacknowledged messages of all workers together. It suffices for two full pulls of each of a hundred
+/// workers and for delayed redeliveries.
 const MAX_ACK_PENDING: i64 = 5_000;
 
-/// Makes stream and consumer, or brings them to the settings.
+/// Creates the streams and the consumer, or updates them to match the settings.
 ///
 /// # Errors
 /// [`QueueError::Stream`] or [`QueueError::Consumer`].
@@ -38,7 +38,7 @@ pub async fn ensure(context: &Context, settings: &NatsSettings) -> Result<(), Qu
         deliver_policy: DeliverPolicy::All,
         ack_policy: AckPolicy::Explicit,
         ack_wait: settings.ack_wait,
-        // Workers count attempts themselves: the server would only stop delivering.
+        // Workers count attempts themselves. With a limit the server would stop delivering, and do nothing else.
         max_deliver: -1,
         max_ack_pending: MAX_ACK_PENDING,
         ..pull::Config::default()
@@ -51,9 +51,9 @@ fn events_stream(settings: &NatsSettings) -> Config {
     Config {
         name: STREAM.to_owned(),
         subjects: vec![SUBJECTS.to_owned()],
-        // A message leaves when a worker acknowledged it: the stream holds what is not stored.
+        // A message is removed when a worker acknowledges it, so the stream holds what is not stored yet.
         retention: RetentionPolicy::WorkQueue,
-        // Full is an error to the publisher; what was accepted is never pushed out.
+        // A full stream refuses new messages and never drops accepted ones.
         discard: DiscardPolicy::New,
         max_bytes: i64::try_from(settings.events_max_bytes).unwrap_or(i64::MAX),
         storage: StorageType::File,
@@ -71,7 +71,7 @@ fn dead_letter_stream(settings: &NatsSettings) -> Config {
         // Letters stay until somebody redrives or purges them.
         retention: RetentionPolicy::Limits,
         discard: DiscardPolicy::New,
-        // The subject is the identity: the second letter of one failure is refused.
+        // The subject identifies the failure. A second letter about the same failure is refused.
         max_messages_per_subject: 1,
         discard_new_per_subject: true,
         max_bytes: i64::try_from(settings.dlq_max_bytes).unwrap_or(i64::MAX),
@@ -83,7 +83,7 @@ fn dead_letter_stream(settings: &NatsSettings) -> Config {
     }
 }
 
-/// [`ensure`] over a connection of its own, as the user who may.
+/// [`ensure`] over a separate connection, as the user who may create streams.
 ///
 /// # Errors
 /// Those of [`connect`] and [`ensure`].

@@ -1,4 +1,4 @@
-//! Subjects: how the chunks and dead letters of a project are addressed.
+//! Subjects: the addresses of chunks and dead letters.
 
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -10,16 +10,16 @@ use crate::project::ProjectId;
 pub(crate) const SUBJECTS: &str = "events.ingest.*";
 /// Every subject of the dead letters.
 pub(crate) const DLQ_SUBJECTS: &str = "events.dlq.>";
-/// Stands for the project of a message whose subject names none.
+/// Takes the place of the project if the subject of a message names none.
 const NO_PROJECT: &str = "none";
 
-/// The subject on which the chunks of a project travel.
+/// The subject of the chunks of a project.
 #[must_use]
 pub fn subject(project: ProjectId) -> String {
     format!("events.ingest.{project}")
 }
 
-/// The project whose chunks travel on a subject.
+/// The project whose chunks have this subject.
 #[must_use]
 pub fn project_of(subject: &str) -> Option<ProjectId> {
     subject.strip_prefix("events.ingest.")?.parse().ok().map(ProjectId)
@@ -31,8 +31,8 @@ pub fn event_subject(project: ProjectId, identity: Uuid, day: Day, redrives: u32
     format!("events.dlq.{project}.event.{identity}.{day}.{redrives}")
 }
 
-/// The subject of the dead letter of a whole message, which may belong to no project: an administrator
-/// can publish on any subject.
+/// The subject of the dead letter of a whole message. The message may belong to no project, because an
+/// administrator of NATS can publish on any subject.
 #[must_use]
 pub fn message_subject(project: Option<ProjectId>, payload: &[u8], redrives: u32) -> String {
     let project = project.map_or_else(|| NO_PROJECT.to_owned(), |project| project.to_string());
@@ -40,19 +40,19 @@ pub fn message_subject(project: Option<ProjectId>, payload: &[u8], redrives: u32
     format!("events.dlq.{project}.message.{digest}.{redrives}")
 }
 
-/// Every dead letter of a project.
+/// The subjects of all dead letters of a project.
 #[must_use]
 pub fn subjects_of(project: ProjectId) -> String {
     format!("events.dlq.{project}.>")
 }
 
-/// The dead letters of one event id.
+/// The subjects of the dead letters of one event id.
 #[must_use]
 pub fn subjects_of_event(project: ProjectId, identity: Uuid) -> String {
     format!("events.dlq.{project}.event.{identity}.>")
 }
 
-/// The dead letters that are whole messages.
+/// The subjects of the dead letters of a project that are whole messages.
 #[must_use]
 pub fn subjects_of_messages(project: ProjectId) -> String {
     format!("events.dlq.{project}.message.>")

@@ -1,11 +1,11 @@
 //! The memory budget: how many bytes of events all requests together may hold.
 //!
-//! Small bodies have a part of the budget to themselves and never wait behind large ones. A large body
-//! is admitted with room for all that it may hold, before it is read any further: what is admitted
-//! can finish, if it arrives in time: while others wait, it has as long as they have. Until a body is
-//! admitted nothing is read from its connection. A project has few large bodies in the
-//! queue at a time and half of the small part, so that no project waits for all requests of another.
-//! What is sent away with 503 was not accepted and is the client's to send again.
+//! Part of the budget is reserved for small bodies, so they never wait behind large ones. A large body must be
+//! admitted before any more of it is read. It is then given room for the most memory that it can need, so it
+//! never waits for room again. It must arrive in time, though: while others wait for room, an admitted body has
+//! no longer than they have. Each project has only a few large bodies in the queue at a time, and at most half
+//! of the part for small bodies, so that no project waits for all requests of another. A request that gets 503
+//! was not accepted, and its client has to send it again.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,14 +20,14 @@ use crate::error::ApiError;
 
 /// A body of up to this many bytes is small.
 pub(crate) const SMALL_BYTES: usize = 256 * 1024;
-/// How long a small body waits for room. It is soon there: small bodies are gone in milliseconds.
+/// How long a small body waits for room. Others leave soon: a small body takes milliseconds.
 const SMALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// One `SMALL_PART`th of the budget is reserved for small bodies.
 const SMALL_PART: usize = 4;
-/// Large bodies of one project that are admitted or wait to be next; the others wait behind them.
+/// Large bodies of one project that are admitted or wait for room. Its other large bodies wait for these.
 const LARGE_PER_PROJECT: usize = 2;
 /// Bodies of one project that turned out to be large while they were read and now wait to be admitted.
-/// They hold small room meanwhile.
+/// Meanwhile they occupy room for small bodies.
 const TURNED_LARGE_PER_PROJECT: usize = 16;
 
 /// What all requests share.
@@ -68,8 +68,8 @@ pub(crate) struct Share {
 }
 
 impl Budget {
-    /// Room for this many bytes, but never less than for one request of the largest size. A large
-    /// body waits for at most `large_timeout`.
+    /// A budget of this many bytes, or of one request of the largest size if that is more. A large body waits
+    /// for at most `large_timeout`.
     pub(crate) fn new(bytes: usize, max_body_bytes: usize, large_timeout: Duration) -> Self {
         let small_kib = kib(bytes / SMALL_PART).max(2 * kib(SMALL_BYTES));
         let large_kib = kib(bytes).saturating_sub(small_kib).max(kib(held_at_most(max_body_bytes)));
@@ -84,7 +84,7 @@ impl Budget {
         }))
     }
 
-    /// A share of nothing yet.
+    /// A share that holds no bytes yet.
     pub(crate) fn open_share(&self, project: ProjectId) -> Share {
         let mut projects = self.0.projects.lock().unwrap_or_else(PoisonError::into_inner);
         let project = projects.entry(project).or_insert_with(|| {
@@ -99,19 +99,18 @@ impl Budget {
 }
 
 impl Share {
-    /// Whether it has room for all that it may hold.
+    /// Whether this is a large body that has all the room that it can need.
     pub(crate) fn is_admitted(&self) -> bool {
         self.large.is_some()
     }
 
-    /// Whether others wait for what it holds, and have done so for longer than they may if it was
-    /// admitted at this time.
+    /// Whether the body was admitted longer ago than others may wait for room, and others do wait.
     pub(crate) fn is_overdue(&self, admitted: Instant) -> bool {
         let shared = &self.budget.0;
         self.is_admitted() && admitted.elapsed() > shared.large_timeout && shared.waiting.load(Ordering::Relaxed) > 0
     }
 
-    /// Waits for room for a body of up to `bytes`, with all that is made of it.
+    /// Waits for room for a body of up to `bytes` and the messages that are made of it.
     ///
     /// # Errors
     /// [`ApiError::Overloaded`] if others take too long.
@@ -136,7 +135,7 @@ impl Share {
     /// Makes the share of a small body large enough for `bytes` in all.
     ///
     /// # Errors
-    /// [`ApiError::Overloaded`] if there is no room and none is given back in time.
+    /// [`ApiError::Overloaded`] if no room becomes free in time.
     pub(crate) async fn grow_to(&mut self, bytes: usize) -> Result<(), ApiError> {
         let held = self.small.as_ref().map_or(0, |[own, _]| own.num_permits());
         let missing = kib(bytes).saturating_sub(held);
@@ -160,7 +159,7 @@ impl Share {
         Ok(())
     }
 
-    /// Gives back what is not needed for `bytes`, and lets the next large body come.
+    /// Gives back what is not needed for `bytes`, and lets the next large body of the project queue.
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let keep = kib(bytes);
         let spare = |held: &mut OwnedSemaphorePermit| drop(held.split(held.num_permits().saturating_sub(keep)));
@@ -185,8 +184,8 @@ impl Drop for Waiter<'_> {
     }
 }
 
-/// What a request with a body of this size holds at the most: the body, and the compressed messages
-/// that are made of it.
+/// The most memory that a request with a body of this size takes: the body, and the compressed messages that
+/// are made of it.
 fn held_at_most(body_bytes: usize) -> usize {
     body_bytes.saturating_add(body_bytes / 4)
 }

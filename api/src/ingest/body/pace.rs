@@ -1,13 +1,13 @@
 //! Pace: how long to wait for a client that sends its body slowly.
 //!
-//! Time passes, and bytes that arrive buy time at the least rate. Neither can be saved up beyond a
-//! few seconds, so a client that first hurries and then stalls gains nothing.
+//! A body has some time left, and each byte that arrives adds the time that it takes at the least rate. The time
+//! left never exceeds a few seconds, so a client that first hurries and then stalls gains nothing.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Slack at the beginning, and at the most.
+/// The time left at the beginning, and the most that there can be later.
 const MAX_SLACK: Duration = Duration::from_secs(10);
 
 /// The time that a body has left.
@@ -28,7 +28,7 @@ impl Pace {
         self.slack.saturating_sub(self.since.elapsed())
     }
 
-    /// Bytes have arrived.
+    /// Adds the time for bytes that have arrived.
     pub(crate) fn advance(&mut self, bytes: u64) {
         let bought = Duration::from_millis(bytes.saturating_mul(1000) / self.min_bytes_per_second.max(1));
         self.slack = self.slack().saturating_add(bought).min(MAX_SLACK);

@@ -1,27 +1,28 @@
-//! Agreement: whether two JSON values that a client sent for one thing mean the same.
+//! Agreement: whether two JSON values that a client sent for the same field mean the same.
 //!
-//! What agrees is kept once, so whatever could tell the two apart must make them disagree.
+//! If they agree, only one of them is kept. So two values that differ in any way that could matter must not
+//! agree.
 
 use serde_json::Value;
 
 use crate::ingest::parse::properties::MAX_PROPERTIES_BYTES;
 use crate::ingest::parse::text;
 
-/// Whether the values of two names of one field mean the same: [`same`], or a number and its text.
+/// Whether two values of one field mean the same: they are the [`same`], or one is a number and the other its
+/// text.
 pub(crate) fn agree(a: &str, b: &str) -> bool {
     a.trim_matches('"') == b.trim_matches('"') || same(a, b)
 }
 
-/// Whether two values are the same but for white space, escapes and the order of their entries.
-/// Numbers that differ in their digits are not, however close they are.
+/// Whether two values are the same apart from white space, escapes and the order of their entries. Numbers
+/// with different digits are never the same, however close they are.
 ///
-/// Takes no longer than reading the shorter of the two some times.
+/// The time is proportional to the length of the shorter value.
 pub(crate) fn same(a: &str, b: &str) -> bool {
     if a == b {
         return true;
     }
-    // An escape is at most six times as long as what it stands for, and nobody sends that much white
-    // space.
+    // An escape is at most six times as long as its character. Nobody sends that much white space.
     if a.len() / 6 > b.len() || b.len() / 6 > a.len() {
         return false;
     }
@@ -32,8 +33,8 @@ pub(crate) fn same(a: &str, b: &str) -> bool {
     significant_bytes(a).eq(significant_bytes(b)) || same_values(a, b)
 }
 
-/// The same for values in another order. It needs memory, so only values that could be kept are
-/// compared, and the parser gives up on deep ones.
+/// [`same`] for values whose entries are in another order. This needs memory, so it compares only values that
+/// are small enough to be kept. The parser refuses values that are nested too deeply.
 fn same_values(a: &str, b: &str) -> bool {
     if a.len().max(b.len()) > MAX_PROPERTIES_BYTES || !a.starts_with(['{', '[']) {
         return false;
@@ -42,7 +43,7 @@ fn same_values(a: &str, b: &str) -> bool {
     matches!((value(a), value(b)), (Some(a), Some(b)) if a == b && is_exact(&a))
 }
 
-/// Whether no number of the value was rounded when it was read.
+/// Whether every number of the value was read without rounding.
 fn is_exact(value: &Value) -> bool {
     let mut values = vec![value];
     while let Some(value) = values.pop() {

@@ -1,4 +1,4 @@
-//! Parsing: a body becomes events, and each event a line that can be stored, or problems.
+//! Parsing: turns a body into events, and each event into a line that can be stored or into problems.
 
 pub(crate) mod agreement;
 pub(crate) mod batch_id;

@@ -1,4 +1,4 @@
-//! Names: the keys of an event, told apart as they are read.
+//! Names: the keys of an event, recognised while they are read.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write};
@@ -10,16 +10,17 @@ use crate::problem::clipped;
 
 /// A key of a JSON object.
 pub(crate) enum Name<'a> {
-    /// A name of a field that has a meaning of its own.
+    /// A name of a field of events.
     Known(Field, &'static str),
-    /// Any other, borrowed where it holds no escapes.
+    /// Any other name, borrowed if it contains no escapes.
     Other(Cow<'a, str>),
-    /// It holds half of a surrogate pair, which no text can; clipped, with that half as an escape.
+    /// A name with half of a surrogate pair, so not a text. This is the name to show: clipped, with that half as
+    /// an escape.
     NoText(String),
 }
 
 impl<'a> Name<'a> {
-    /// The name as a text, if it is one.
+    /// The name, if it is a text.
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         match self {
             Self::Known(_, name) => Some(Cow::Borrowed(name)),
@@ -32,10 +33,11 @@ impl<'a> Name<'a> {
 /// How names are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NamesAs {
-    /// As strings: the parser checks them, and refuses the whole document for half of a surrogate pair.
+    /// As strings. The parser checks them and refuses the whole document if one contains half of a surrogate
+    /// pair.
     Strings,
-    /// As bytes, of a document that is known to be JSON: a name that is not text is that event's
-    /// problem. The parser does not look for bare control characters in bytes.
+    /// As bytes. A name that is not a text is then a problem of its event only. The parser does not look for
+    /// unescaped control characters in bytes, so the document must be known to be JSON.
     Bytes,
 }
 
@@ -86,13 +88,13 @@ fn known<'a>(name: &[u8]) -> Option<Name<'a>> {
     Field::named(name).map(|(field, name)| Name::Known(field, name))
 }
 
-/// As much of a name that is no text as an answer repeats.
+/// A name that is not a text, clipped to what an answer repeats.
 fn shown(mut bytes: &[u8]) -> String {
     let mut shown = String::new();
     while let Err(error) = std::str::from_utf8(bytes) {
         let (text, rest) = bytes.split_at(error.valid_up_to());
         shown += &clipped(&String::from_utf8_lossy(text));
-        // The parser writes each half as the three bytes that UTF-8 would have for it.
+        // The parser writes each half as the three bytes that UTF-8 would use for its number.
         let &[_, middle, last, ref rest @ ..] = rest else { return shown };
         let half = 0xd000 | u32::from(middle & 0x3f) << 6 | u32::from(last & 0x3f);
         // Writing to a string cannot fail.

@@ -1,7 +1,7 @@
 //! The payload: a body of one of four shapes, cut into events in one pass.
 //!
-//! JSON: one event, an array of events, or an envelope `{"events":[…]}`. NDJSON: one event a line.
-//! The events go to a callback as they are met, so that a body is never held twice.
+//! JSON contains one event, an array of events, or an envelope `{"events":[…]}`. NDJSON contains one event per
+//! line. Each event is passed to a callback at once, so that no body is held in memory twice.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ingest::parse::name::{Name, NamesAs};
 use crate::ingest::parse::wire::{ReadEvent, WireEvent};
 
-/// A reader checks for cancellation once in this many events.
+/// Number of events between two checks for cancellation.
 const EVENTS_PER_LOOK: usize = 64;
 
 /// How the body separates events.
@@ -23,7 +23,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The format that a `Content-Type` names; JSON where there is none.
+    /// The format that a `Content-Type` names; JSON if there is no `Content-Type`.
     pub(crate) fn of_content_type(content_type: Option<&str>) -> Option<Self> {
         let essence =
             content_type.unwrap_or("application/json").split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -47,7 +47,7 @@ pub(crate) enum PayloadError {
     EnvelopeField(String),
     /// More events than allowed.
     TooManyEvents,
-    /// Nobody waits for the result any more.
+    /// Nobody waits for the result any longer.
     Cancelled,
 }
 
@@ -56,15 +56,15 @@ pub(crate) enum PayloadError {
 pub(crate) struct Reading<'t> {
     pub(crate) format: Format,
     pub(crate) max_events: usize,
-    /// The body, and then each event of an array, is first passed over as a whole and then read. It
-    /// takes longer, and a name or value that is well-formed and has no meaning, such as the number 1e999, spoils its own
-    /// event and not the body.
+    /// Whether the syntax of the whole body, and then of each event of an array, is checked before it is read.
+    /// This takes longer. A name or value that is well-formed but has no meaning, such as the number 1e999,
+    /// then makes only its own event invalid instead of the whole body.
     pub(crate) one_by_one: bool,
-    /// Looked at now and then.
+    /// Checked from time to time.
     pub(crate) cancel: &'t CancellationToken,
 }
 
-/// Hands every event of the body to `sink`, or the reason why it cannot be read.
+/// Passes every event of the body to `sink`, or the reason why that event cannot be read.
 pub(crate) fn read<'a>(
     text: &'a str,
     reading: Reading<'_>,
@@ -78,8 +78,8 @@ pub(crate) fn read<'a>(
     }
 }
 
-/// Reads an event from a text that is known to be JSON. Only an object has names and values that are
-/// looked at: the number 1e999 alone would still be an error.
+/// Reads an event from a text that is known to be JSON. Values other than objects are not read, because the
+/// parser would still refuse the number 1e999.
 fn lenient(json: &str) -> serde_json::Result<WireEvent<'_>> {
     if json.trim_ascii_start().starts_with('{') { ReadEvent(NamesAs::Bytes).read(json) } else { Ok(WireEvent::no_object()) }
 }
@@ -93,7 +93,7 @@ struct Cutter<'s, 'a> {
     sink: &'s mut dyn FnMut(Result<WireEvent<'a>, String>),
     events: usize,
     reading: Reading<'s>,
-    /// What ended the reading, where it was not the JSON itself.
+    /// Why the reading ended, unless it was a syntax error.
     fault: Option<PayloadError>,
 }
 
@@ -111,7 +111,7 @@ impl<'a> Cutter<'_, 'a> {
         if text.trim_ascii().is_empty() {
             return Ok(());
         }
-        // The parser's error about a value of another type would repeat that value, however long it is.
+        // For a value of another type, the parser's error would repeat that value, however long it is.
         let is_container = text.trim_ascii_start().starts_with(['{', '[']);
         if self.reading.one_by_one || !is_container {
             check(text).map_err(|error| PayloadError::Syntax(error.to_string()))?;
@@ -129,7 +129,7 @@ impl<'a> Cutter<'_, 'a> {
         }
     }
 
-    /// One more event comes, if it may.
+    /// Counts one more event.
     fn count(&mut self) -> Result<(), PayloadError> {
         self.events += 1;
         if self.events > self.reading.max_events {
@@ -141,7 +141,7 @@ impl<'a> Cutter<'_, 'a> {
         Ok(())
     }
 
-    /// Notes the fault; the error only unwinds the parser.
+    /// Records the fault and returns an error that makes the parser stop.
     fn fail<E: serde::de::Error>(&mut self, fault: PayloadError) -> E {
         self.fault = Some(fault);
         E::custom("stopped")
@@ -184,7 +184,7 @@ impl<'a> Visitor<'a> for Document<'_, '_, 'a> {
         }
         match (is_envelope, single.any_name()) {
             (true, None) => Ok(()),
-            // Dropping it would lose what the client sent; guessing where it belongs would be worse.
+            // To ignore the field would lose data, and to guess where it belongs would be worse.
             (true, Some(name)) => {
                 let name = name.into_owned();
                 Err(self.0.fail(PayloadError::EnvelopeField(name)))

@@ -1,7 +1,7 @@
 //! Properties: the JSON object in which a client's own fields are kept.
 //!
-//! Its text is passed on as it is; only unknown fields of the event are added to it, and line
-//! breaks between its tokens become spaces.
+//! Its text is not changed, except that unknown fields of the event are added and line breaks between tokens
+//! become spaces.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,11 +13,10 @@ use crate::ingest::parse::agreement::same;
 use crate::ingest::parse::name::NamesAs;
 use crate::ingest::parse::text;
 
-/// Largest properties in bytes: half of what PostgreSQL would compress and move out of line badly,
-/// and a sixteenth of what one message can carry.
+/// Largest properties in bytes: a sixteenth of the largest message of 1 MB.
 pub(crate) const MAX_PROPERTIES_BYTES: usize = 64 * 1024;
 
-/// The entry of this name in a JSON object, where it is a string.
+/// The entry with this name in a JSON object, if it is a string that can be stored.
 pub(crate) fn string_entry<'a>(object: &'a RawValue, wanted: &str) -> Option<Cow<'a, str>> {
     let entries = entries(object.get())?;
     let (_, value) = entries.into_iter().find(|(name, _)| name == wanted)?;
@@ -48,13 +47,13 @@ fn entries(object: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
     serde::Deserializer::deserialize_map(&mut serde_json::Deserializer::from_str(object), Entries).ok()
 }
 
-/// The object with the unknown fields added, but for those whose name it has already.
+/// The object with the unknown fields added, except those whose names it already has.
 ///
 /// # Errors
-/// The name of an unknown field that stands twice with different values: one of them would be lost.
+/// The name of an unknown field that was sent twice with different values. One of them would be lost.
 pub(crate) fn merge<'a, 'n>(object: &str, extra: &'n [(Cow<'_, str>, &RawValue)]) -> Result<Cow<'a, RawValue>, &'n str> {
     let present = entries(object).unwrap_or_default();
-    // The values of the fields that were added; none for those of the object itself.
+    // The values of the fields that were added, and `None` for the entries of the object itself.
     let mut known: HashMap<&str, Option<&str>> = present.iter().map(|(name, _)| (name.as_ref(), None)).collect();
     let mut merged = object.trim_end().strip_suffix('}').unwrap_or(object).trim_end().to_owned();
     if present.is_empty() {
@@ -77,8 +76,8 @@ pub(crate) fn merge<'a, 'n>(object: &str, extra: &'n [(Cow<'_, str>, &RawValue)]
     Ok(owned(&merged))
 }
 
-/// The value with a space for every line break between its tokens: a line of a chunk must not
-/// hold one, and inside strings JSON has none.
+/// The value with a space instead of every line break between tokens, because an event is one line of a chunk.
+/// Strings in JSON contain no line breaks.
 pub(crate) fn without_line_breaks(value: &RawValue) -> Cow<'_, RawValue> {
     if memchr::memchr2(b'\n', b'\r', value.get().as_bytes()).is_none() {
         return Cow::Borrowed(value);
@@ -88,6 +87,6 @@ pub(crate) fn without_line_breaks(value: &RawValue) -> Cow<'_, RawValue> {
 
 fn owned<'a>(json: &str) -> Cow<'a, RawValue> {
     let line = json.replace(['\n', '\r'], " ");
-    // It was JSON before and still is; null would only ever show a fault of ours.
+    // It was JSON and still is, so this cannot fail.
     RawValue::from_string(line).map_or_else(|_| Cow::Borrowed(RawValue::NULL), Cow::Owned)
 }

@@ -1,10 +1,10 @@
-//! Texts: JSON strings as clients wrote them, and what they stand for.
+//! Texts: decodes JSON strings.
 
 use std::borrow::Cow;
 
 /// The decoded text of a JSON string.
 ///
-/// `None` where an escape stands for half of a surrogate pair, which is no text at all.
+/// `None` if it contains half of a surrogate pair, which is not a text.
 pub(crate) fn decode(json: &str) -> Option<Cow<'_, str>> {
     let inside = json.strip_prefix('"')?.strip_suffix('"')?;
     if memchr::memchr(b'\\', inside.as_bytes()).is_none() {

@@ -1,13 +1,13 @@
-//! The time of an event, in any of the ways that clients write it.
+//! The time of an event, in every form that clients may use.
 
 use crate::rfc3339::{self, InstantError};
 
-/// How far ahead of the server's clock a client's may be, in microseconds: a day, for clocks set
-/// to local time by mistake.
+/// How far, in microseconds, a time may be ahead of the server's clock: a day, for clocks that are set to
+/// local time by mistake.
 pub(crate) const MAX_AHEAD_US: i64 = 24 * 3600 * 1_000_000;
 
-/// A number below this counts seconds, one above it milliseconds: the year 5138 in seconds, March
-/// 1973 in milliseconds.
+/// Smaller numbers are seconds, and others milliseconds. In seconds this is the year 5138, in milliseconds
+/// March 1973.
 const FIRST_MILLISECONDS: f64 = 1e11;
 
 /// Why a text or number is not a time.
@@ -19,7 +19,7 @@ pub(crate) enum TimeError {
     OutOfRange,
 }
 
-/// Reads RFC 3339 with an offset, or without one (then UTC), into microseconds since 1970.
+/// Reads RFC 3339 as microseconds since 1970. A time without an offset is in UTC.
 pub(crate) fn of_text(text: &str, now_us: i64) -> Result<i64, TimeError> {
     let instant_us = rfc3339::instant_us(text).map_err(|error| match error {
         InstantError::Syntax => TimeError::Syntax,
@@ -28,11 +28,11 @@ pub(crate) fn of_text(text: &str, now_us: i64) -> Result<i64, TimeError> {
     within_range(instant_us, now_us)
 }
 
-/// Reads Unix seconds or milliseconds, whole or not, into microseconds since 1970.
+/// Reads Unix seconds or milliseconds, with or without a fraction, as microseconds since 1970.
 pub(crate) fn of_number(text: &str, now_us: i64) -> Result<i64, TimeError> {
     let number: f64 = text.parse().map_err(|_| TimeError::Syntax)?;
     let scale = if number.abs() < FIRST_MILLISECONDS { 1e6 } else { 1e3 };
-    // A float holds microseconds exactly until the year 2255; the cast saturates beyond.
+    // A float is exact to the microsecond until the year 2255. Beyond its range the cast saturates.
     within_range((number * scale).round() as i64, now_us)
 }
 

@@ -1,6 +1,6 @@
-//! Validation: from the raw fields of one event to a line of a chunk, or to what is wrong with it.
+//! Validation: turns the raw fields of one event into a line of a chunk, or into the list of its problems.
 //!
-//! Pure: no clock, no randomness but through [`Rules`], no input or output.
+//! It is pure: the clock and random numbers come only through [`Rules`], and there is no input or output.
 
 use std::borrow::Cow;
 
@@ -20,24 +20,24 @@ use crate::problem::{EventPlace, Problem, clipped};
 const MAX_CHARACTERS: usize = 200;
 /// Longest event id in bytes.
 const MAX_EVENT_ID_BYTES: usize = 200;
-/// Deepest properties, the object itself being level 1.
+/// Most levels of nesting in properties. The object itself is level 1.
 const MAX_PROPERTIES_DEPTH: usize = 32;
-/// Problems listed of one event.
+/// Most problems that are listed for one event.
 const MAX_PROBLEMS: usize = 20;
 
 /// What the validation of an event depends on in addition to its own fields.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules<'a> {
-    /// The server's clock when the request came, microseconds since 1970.
+    /// When the server received the request, in microseconds since 1970.
     pub(crate) received_at_us: i64,
-    /// The batch; its ids are for events that have none, and its time for those without a time.
+    /// The batch, which provides the ids and times of events that came without.
     pub(crate) batch: BatchId,
-    /// Where ids come from instead if the client chose a key.
+    /// The key that the client chose. If there is one, it provides the ids instead.
     pub(crate) idempotency_key: Option<&'a str>,
 }
 
-/// Judges the event at `index` of its batch: appends its line to `lines` and returns its id, or
-/// returns everything that is wrong with it.
+/// Validates the event at `index` of its batch. Appends its line to `lines` and returns its id, or returns all
+/// its problems.
 pub(crate) fn validate<'a>(
     wire: &WireEvent<'a>,
     index: usize,
@@ -90,7 +90,7 @@ pub(crate) fn validate<'a>(
     Ok(id)
 }
 
-/// Gathers what is wrong while the fields are read.
+/// Collects the problems of an event while its fields are read.
 struct Judge<'r> {
     problems: Vec<Problem>,
     rules: Rules<'r>,
@@ -146,7 +146,7 @@ impl Judge<'_> {
             self.report(named.name, "invalid_text", "must not hold control characters");
             return None;
         }
-        // A UUID in any case is one id, so it is always written in the same one.
+        // UUIDs in upper and lower case are the same id, so they are written in the same case.
         let is_upper = id.bytes().any(|byte| byte.is_ascii_uppercase());
         Some(parse_uuid(&id).filter(|_| is_upper).map_or(id, |uuid| Cow::Owned(uuid.to_string())))
     }
@@ -173,7 +173,7 @@ impl Judge<'_> {
         let json = named.value.get();
         let digits = json.strip_prefix('-').unwrap_or(json);
         if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            // The digits themselves, so integers beyond 2^53 keep their last ones.
+            // The digits are not converted to a number, so integers beyond 2^53 keep their last digits.
             return self.bounded(named.name, Cow::Borrowed(if digits == "0" { "0" } else { json }));
         }
         let id = self.string(named, "a string of 1 to 200 characters or an integer")?;
@@ -181,7 +181,7 @@ impl Judge<'_> {
     }
 
     fn bounded<'a>(&mut self, name: &str, text: Cow<'a, str>) -> Option<Cow<'a, str>> {
-        // A text has at least as many bytes as characters, so most need not be counted.
+        // A text has at least as many bytes as characters, so characters are counted only in long texts.
         let characters = if text.len() <= MAX_CHARACTERS { text.len() } else { text.chars().count() };
         if (1..=MAX_CHARACTERS).contains(&characters) {
             return Some(text);
@@ -226,7 +226,7 @@ impl Judge<'_> {
             self.report(name, "wrong_type", "must be a JSON object");
             return None;
         }
-        // Sizes and depths first: nothing large or deep is looked at any closer.
+        // The size is checked first, so nothing large is examined any further.
         let bytes = raw.len().max(wire.extra_bytes);
         if bytes > MAX_PROPERTIES_BYTES {
             return self.too_large(name, bytes);
@@ -238,7 +238,7 @@ impl Judge<'_> {
                 break;
             }
             self.name(name);
-            // It moves one level down.
+            // It becomes an entry of the properties, one level deeper.
             self.keepable(name, value.get(), MAX_PROPERTIES_DEPTH - 1);
         }
         if self.problems.len() > problems_before {

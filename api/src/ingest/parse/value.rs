@@ -1,14 +1,14 @@
-//! Values: how deep a JSON value is nested, and what of it cannot be kept.
+//! Values: how deep a JSON value is nested, and which part of it cannot be stored.
 //!
-//! The parser has checked the syntax before anything here runs, so a value is scanned byte by
-//! byte without any doubt about quotes and escapes, and without recursion.
+//! The parser has checked the syntax before. So these functions scan a value byte by byte, rely on quotes and
+//! escapes, and need no recursion.
 
 use crate::ingest::parse::text::decode;
 use crate::problem::clipped;
 
 /// Whether a JSON value is nested deeper than `levels`; `{}` has one level.
 pub(crate) fn is_deeper_than(json: &str, levels: usize) -> bool {
-    // A value with few brackets, in strings or not, cannot be deep; few events have more.
+    // A value with few brackets cannot be deep. Most events have few, even if those in strings are counted.
     memchr::memchr2_iter(b'{', b'[', json.as_bytes()).nth(levels).is_some() && depth(json) > levels
 }
 
@@ -31,20 +31,18 @@ fn depth(json: &str) -> usize {
     deepest
 }
 
-/// Why a part of a value cannot be kept.
+/// Why a part of a value cannot be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unfit {
     /// A text that PostgreSQL cannot hold.
     Text,
-    /// A number beyond every 64-bit float, which readers take for infinity or refuse.
+    /// A number too large for a 64-bit float. Readers would take it for infinity or refuse it.
     Number,
 }
 
-/// The path, below `root`, of the first part that cannot be kept.
-///
-/// The value is walked once; a path is put together only for what is found.
+/// The path, which begins with `root`, of the first part that cannot be stored.
 pub(crate) fn find_unfit(root: &str, json: &str) -> Option<(String, Unfit)> {
-    // Only escapes can spell such texts, and few events have any.
+    // Such texts need escapes, which few events contain.
     if memchr::memmem::find(json.as_bytes(), b"\\u").is_none() && !may_hold_huge_number(json.as_bytes()) {
         return None;
     }
@@ -52,13 +50,13 @@ pub(crate) fn find_unfit(root: &str, json: &str) -> Option<(String, Unfit)> {
     walk.find_unfit().map(|unfit| (walk.path(root), unfit))
 }
 
-/// Whether there is anything that looks like a number past 1e308: one with an exponent of three
-/// digits, or with two hundred digits before the point.
+/// Whether anything looks like a number above 1e308: it has an exponent of three digits, or two hundred digits
+/// before the point.
 fn may_hold_huge_number(json: &[u8]) -> bool {
-    // Without a branch, which the compiler turns into a few vector instructions.
+    // There are no branches, so the compiler can use vector instructions.
     let looks_like_exponent = |(digit, e): (&u8, &u8)| digit.is_ascii_digit() & (*e | 0x20 == b'e');
     let has_exponent = json.iter().zip(json.iter().skip(1)).fold(false, |found, pair| found | looks_like_exponent(pair));
-    // Two hundred digits in a row always fill one of these parts.
+    // Two hundred digits in a row always fill one of these parts of 64 bytes.
     has_exponent && has_large_exponent(json) || json.chunks_exact(64).any(|part| part.iter().all(u8::is_ascii_digit))
 }
 
@@ -67,17 +65,17 @@ fn has_large_exponent(json: &[u8]) -> bool {
         let follows_digit = at > 0 && json[at - 1].is_ascii_digit();
         let exponent = json[at + 1..].strip_prefix(b"+").unwrap_or(&json[at + 1..]);
         let digits = exponent.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        // Digits of an identifier in a string go on with something else.
+        // In a string, such as an identifier, something else usually follows the digits.
         let ends = exponent.get(digits).is_none_or(|byte| b",]} \t\r\n".contains(byte));
         follows_digit && digits >= 3 && ends
     })
 }
 
-/// A container that the walk is in.
+/// A container around the current position.
 enum Level<'a> {
-    /// An object; its current key with quotes, once that was read.
+    /// An object, and its current key with quotes if that was read.
     Object(Option<&'a str>),
-    /// An array; the place of its current item.
+    /// An array, and the index of its current item.
     Array(usize),
 }
 
@@ -89,7 +87,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Walks to the first part that cannot be kept, and stays inside its containers.
+    /// Walks to the first part that cannot be stored. `levels` then holds the containers around it.
     fn find_unfit(&mut self) -> Option<Unfit> {
         while let Some(byte) = self.json.as_bytes().get(self.at) {
             match byte {
@@ -117,7 +115,7 @@ impl<'a> Walk<'a> {
                     Some(Level::Array(place)) => *place += 1,
                     None => {}
                 },
-                // White space, colons and words.
+                // White space, colons, and true, false or null.
                 _ => {}
             }
             self.at += 1;
@@ -125,7 +123,7 @@ impl<'a> Walk<'a> {
         None
     }
 
-    /// Passes a string and returns it with its quotes.
+    /// Returns the string at the current position, with its quotes, and moves behind it.
     fn string(&mut self) -> &'a str {
         let start = self.at;
         self.at += 1;
@@ -138,7 +136,7 @@ impl<'a> Walk<'a> {
         &self.json[start..self.at]
     }
 
-    /// Passes a number and returns it.
+    /// Returns the number at the current position, and moves behind it.
     fn number(&mut self) -> &'a str {
         let rest = &self.json[self.at..];
         let is_part = |byte: &u8| matches!(byte, b'0'..=b'9' | b'.' | b'e' | b'E' | b'+' | b'-');
@@ -155,7 +153,7 @@ impl<'a> Walk<'a> {
                     path.push('.');
                     match decode(key) {
                         Some(name) => path.extend(clipped(&name).escape_debug()),
-                        // As the client wrote it: it has escapes already.
+                        // The text of the client, which already contains escapes.
                         None => path += &clipped(key.trim_matches('"')),
                     }
                 }

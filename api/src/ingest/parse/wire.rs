@@ -1,8 +1,7 @@
-//! The wire: what clients send, before anything about it is believed.
+//! The wire: events as clients send them, before they are validated.
 //!
-//! A [`WireEvent`] holds the fields of one event as raw JSON, sorted to their meaning by name. A
-//! value of the wrong type is no error here, so one bad event cannot spoil the reading of its
-//! neighbours; `validate` judges the values.
+//! A [`WireEvent`] holds the values of one event as raw JSON, by field. A value of the wrong type is no error
+//! here, so an invalid event does not affect its neighbours. `validate` checks the values.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,7 +15,7 @@ use crate::ingest::parse::name::{Name, NamesAs};
 use crate::ingest::parse::properties::MAX_PROPERTIES_BYTES;
 use crate::problem::clipped;
 
-/// A value under the name that the client gave it.
+/// A value with the name that the client used for the field.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Named<'a> {
     pub(crate) name: &'static str,
@@ -26,41 +25,40 @@ pub(crate) struct Named<'a> {
 /// What is wrong with the names of an event's fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Two names of one field, or one name twice, with values that differ.
+    /// Two names of one field, or the same name twice, have different values.
     Conflict { first: &'static str, second: &'static str },
-    /// A name with half of a surrogate pair: no text. This is as much of it as an answer repeats.
+    /// A name contains half of a surrogate pair, so it is not a text. This is the name to show, clipped.
     NoText(String),
 }
 
-/// Faults of one event beyond this number are not gathered: a client that made twenty mistakes has
-/// made one.
+/// Most faults that are recorded for one event. Twenty faults usually have one cause.
 pub(crate) const MAX_FAULTS: usize = 20;
 
-/// One event as it came.
+/// One event as the client sent it.
 #[derive(Debug, Default)]
 pub(crate) struct WireEvent<'a> {
     fields: [Option<Named<'a>>; Field::COUNT],
-    /// Fields without a meaning of their own, in order.
+    /// Unknown fields, in order.
     pub(crate) extra: Vec<(Cow<'a, str>, &'a RawValue)>,
-    /// Bytes of their names and values. Past [`MAX_PROPERTIES_BYTES`] no more of them are kept.
+    /// Bytes of the names and values of unknown fields. Beyond [`MAX_PROPERTIES_BYTES`] they are only counted.
     pub(crate) extra_bytes: usize,
     pub(crate) faults: Vec<Fault>,
-    /// The value was not a JSON object at all.
+    /// Whether the value was not a JSON object.
     pub(crate) is_no_object: bool,
 }
 
 impl<'a> WireEvent<'a> {
-    /// A value that is no JSON object.
+    /// The event for a value that is not a JSON object.
     pub(crate) fn no_object() -> Self {
         Self { is_no_object: true, ..Self::default() }
     }
 
-    /// The value of a field under whichever of its names it came; JSON's null counts as absent.
+    /// The value of a field, whichever of its names was used. A null counts as absent.
     pub(crate) fn get(&self, field: Field) -> Option<Named<'a>> {
         self.fields[field as usize]
     }
 
-    /// The name of some field that is set, clipped.
+    /// The name of any field that was sent, clipped.
     pub(crate) fn any_name(&self) -> Option<Cow<'_, str>> {
         let no_text = self.faults.iter().find_map(|fault| match fault {
             Fault::NoText(shown) => Some(shown.as_str()),
@@ -70,7 +68,7 @@ impl<'a> WireEvent<'a> {
         known.or(no_text).or_else(|| self.extra.first().map(|(name, _)| name.as_ref())).map(clipped)
     }
 
-    /// Takes one entry of the JSON object.
+    /// Adds one entry of the JSON object.
     pub(crate) fn set(&mut self, name: Name<'a>, value: &'a RawValue) {
         let (field, name) = match name {
             Name::Known(field, name) => (field, name),
@@ -88,8 +86,8 @@ impl<'a> WireEvent<'a> {
         }
     }
 
-    /// More than the properties may hold is counted and not kept, so that an event takes no more
-    /// memory than its text.
+    /// Keeps only as many fields as the properties may hold, so that an event takes no more memory than its
+    /// text, and counts the bytes of the others.
     fn set_extra(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
         self.extra_bytes = self.extra_bytes.saturating_add(name.len() + value.get().len() + r#""":,"#.len());
         if self.extra_bytes <= MAX_PROPERTIES_BYTES || self.extra.is_empty() {
@@ -104,7 +102,7 @@ impl<'a> WireEvent<'a> {
     }
 }
 
-/// Reads any JSON value as an event, and its names in this way.
+/// Reads any JSON value as an event, with its names read in this way.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadEvent(pub(crate) NamesAs);
 
