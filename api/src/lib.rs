@@ -16,6 +16,7 @@ mod extract;
 pub mod fuzzing;
 mod health;
 mod ingest;
+mod ledger;
 mod metrics;
 mod parameters;
 mod pipeline;

@@ -63,7 +63,9 @@ fn questions() -> Router<AppState> {
 
     impl Visitor for Routes {
         fn visit<Q: Question>(&mut self) {
-            self.0 = std::mem::take(&mut self.0).route(Q::PATH, get(question::ask::<Q>));
+            for path in std::iter::once(&Q::PATH).chain(Q::OTHER_PATHS) {
+                self.0 = std::mem::take(&mut self.0).route(path, get(question::ask::<Q>));
+            }
         }
     }
 

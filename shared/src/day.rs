@@ -80,6 +80,17 @@ impl Calendar {
         }
     }
 
+    /// The first instant of a day, in microseconds: midnight, or the first that exists where clocks jump
+    /// over it.
+    #[must_use]
+    pub fn start_us(&self, day: Date) -> i64 {
+        let utc_us = || i64::from(Day::from(day).0) * DAY_US;
+        if self.is_utc {
+            return utc_us();
+        }
+        day.to_zoned(self.zone.clone()).map_or_else(|_| utc_us(), |start| start.timestamp().as_microsecond())
+    }
+
     /// Today in this calendar.
     #[must_use]
     pub fn today(&self) -> Date {
@@ -107,6 +118,20 @@ mod tests {
         let berlin = Calendar::of_zone("Europe/Berlin").unwrap();
         assert_eq!(utc.day_of(instant_us).to_string(), "2025-10-01");
         assert_eq!(berlin.day_of(instant_us).to_string(), "2025-10-02");
+    }
+
+    #[test]
+    fn a_day_starts_where_the_one_before_ends() {
+        // Clocks in Santiago jump over midnight of 2025-09-07.
+        for name in ["UTC", "Europe/Berlin", "America/Santiago", "Pacific/Kiritimati"] {
+            let calendar = Calendar::of_zone(name).unwrap();
+            for day in 0..800 {
+                let date = jiff::civil::date(2025, 1, 1).saturating_add(day.days());
+                let start_us = calendar.start_us(date);
+                assert_eq!(calendar.day_of(start_us).date(), date, "{name}");
+                assert!(calendar.day_of(start_us - 1).date() < date, "{name}");
+            }
+        }
     }
 
     #[test]

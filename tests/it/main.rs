@@ -15,6 +15,7 @@ mod dead_letters;
 mod dictionary;
 mod disagreement;
 mod encodings;
+mod events;
 mod health;
 mod hostile;
 mod identity;

@@ -45,6 +45,23 @@ pub(crate) struct Parameters {
     descriptions: Option<Descriptions>,
 }
 
+/// A day, or an instant in microseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DayOrInstant {
+    Day(Date),
+    InstantUs(i64),
+}
+
+impl DayOrInstant {
+    /// The instant, or what `of_day` makes of the day.
+    pub(crate) fn either(self, of_day: impl FnOnce(Date) -> i64) -> i64 {
+        match self {
+            Self::Day(day) => of_day(day),
+            Self::InstantUs(instant_us) => instant_us,
+        }
+    }
+}
+
 /// A parameter as it was sent.
 struct Sent {
     name: &'static str,
@@ -154,6 +171,18 @@ impl Parameters {
             self.problem(sent.name, "invalid", "must be a date such as 2025-10-01");
         }
         date
+    }
+
+    /// A date, or an instant in RFC 3339.
+    pub(crate) fn day_or_instant(&mut self, param: Param) -> Option<DayOrInstant> {
+        self.note(param, || json!({ "type": "string", "examples": ["2025-10-01", "2025-10-01T10:00:00Z"] }));
+        let sent = self.sent(param)?;
+        let day = rfc3339::date(&sent.value).filter(|date| date.year() >= 1).map(DayOrInstant::Day);
+        let found = day.or_else(|| rfc3339::instant_us(&sent.value).ok().map(DayOrInstant::InstantUs));
+        if found.is_none() {
+            self.problem(sent.name, "invalid", "must be a date such as 2025-10-01 or an instant such as 2025-10-01T10:00:00Z");
+        }
+        found
     }
 
     /// A whole number within a range, or its default.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::auth::{Access, Read};
 use crate::error::ApiError;
 use crate::extract::PathText;
+use crate::ledger;
 use crate::parameters::Parameters;
 use crate::queue::dead_letters::{DeadLetterStream, Unreadable};
 use crate::queue::letter::Letter;
@@ -74,10 +75,10 @@ async fn place(reads: &ReadPool, nats: &async_nats::Client, project: ProjectId, 
 
 async fn stored(reads: &ReadPool, project: ProjectId, id: Uuid) -> Result<Option<Stored>, ApiError> {
     let mut connection = reads.acquire(project).await?;
-    let rows = sqlx::query_file!("sql/pipeline/event_days.sql", project.0, id).fetch_all(&mut *connection).await?;
+    let all = ledger::days_of(&mut connection, project, id).await?;
     connection.answered();
-    let found = rows.len();
-    let days: Vec<_> = rows.into_iter().map(|row| Date::from(row.day)).filter(|day| *day != Day::UNDATED.date()).collect();
+    let found = all.len();
+    let days: Vec<_> = all.into_iter().filter(|day| *day != Day::UNDATED).map(Day::date).collect();
     let undated = days.len() < found;
     Ok((found > 0).then_some(Stored { days, undated }))
 }

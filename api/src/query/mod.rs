@@ -8,12 +8,14 @@
 mod bitmap;
 mod cursor;
 mod dau;
+mod filter;
 mod format;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod period;
 pub(crate) mod question;
 mod retention;
+mod rows;
 mod source;
 mod top_events;
 mod window;

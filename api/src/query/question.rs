@@ -27,6 +27,8 @@ pub(crate) trait Question: Sized + Send + 'static {
     const ID: &'static str;
     /// Its path. A part in braces is the parameter of that name.
     const PATH: &'static str;
+    /// Further paths, with the same parameters.
+    const OTHER_PATHS: &'static [&'static str] = &[];
     /// What it asks, in a few words.
     const SUMMARY: &'static str;
     /// What a reader must know to understand the answer.
@@ -116,4 +118,7 @@ pub(crate) fn each(visitor: &mut impl Visitor) {
     visitor.visit::<super::dau::Dau>();
     visitor.visit::<super::top_events::TopEvents>();
     visitor.visit::<super::retention::Retention>();
+    visitor.visit::<super::rows::events::Events>();
+    visitor.visit::<super::rows::events::UserEvents>();
+    visitor.visit::<super::rows::events::SessionEvents>();
 }

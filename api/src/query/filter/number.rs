@@ -1,0 +1,51 @@
+//! Numbers: which texts are compared as numbers.
+//!
+//! Those that JSON takes for numbers, if they are short enough that PostgreSQL's `numeric` holds them
+//! exactly and cheaply. All others are compared as text.
+
+use serde_json::value::RawValue;
+use sqlx::{Postgres, QueryBuilder};
+
+/// Longest number in bytes, more than any double is printed with.
+const MAX_NUMBER_BYTES: usize = 100;
+/// Digits of an exponent that are too many: `1e-20000` has more decimal places than `numeric` has.
+const TOO_MANY_EXPONENT_DIGITS: usize = 4;
+
+/// Whether a text is compared as a number.
+pub(super) fn is_number(text: &str) -> bool {
+    let begins_as_number = text.starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    begins_as_number
+        && text.len() <= MAX_NUMBER_BYTES
+        && text.ends_with(|last: char| last.is_ascii_digit())
+        && serde_json::from_str::<&RawValue>(text).is_ok()
+        && exponent(text).trim_start_matches(['+', '-']).len() < TOO_MANY_EXPONENT_DIGITS
+}
+
+/// Appends the same test for `expression`, which is known to be a JSON number.
+pub(super) fn push_is_number(sql: &mut QueryBuilder<Postgres>, expression: &'static str) {
+    sql.push(format_args!(
+        "length({expression}) <= {MAX_NUMBER_BYTES} and {expression} !~ '[eE][+-]?[0-9]{{{TOO_MANY_EXPONENT_DIGITS}}}'"
+    ));
+}
+
+fn exponent(number: &str) -> &str {
+    number.split_once(['e', 'E']).map_or("", |(_, exponent)| exponent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_those_of_json_with_few_digits() {
+        let long = "1".repeat(MAX_NUMBER_BYTES);
+        for text in ["0", "-0", "10", "1e2", "1E+2", "-1.50e-999", &long] {
+            assert!(is_number(text), "{text}");
+        }
+        let longer = "1".repeat(MAX_NUMBER_BYTES + 1);
+        for text in ["", "-", "+1", "01", ".5", "5.", "1e", "1e1000", "1e-0001", " 1", "1 ", "NaN", "0x10", "١", "1,2", &longer]
+        {
+            assert!(!is_number(text), "{text}");
+        }
+    }
+}

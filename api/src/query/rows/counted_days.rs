@@ -1,0 +1,137 @@
+//! Counted days: on which days a project has how many events of which type, known from the counters.
+
+use std::collections::VecDeque;
+
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use jiff_sqlx::ToSqlx;
+use rollcall_shared::day::{Calendar, Day};
+use sqlx::PgConnection;
+
+use super::span::{Order, TimeSpan};
+use crate::error::ApiError;
+
+/// Days that are looked up first; each further look-up takes four times as many.
+const FIRST_DAYS: i32 = 8;
+
+/// A day with events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CountedDay {
+    /// The part of the day that is asked for.
+    pub(super) span: TimeSpan,
+    /// The types that occurred on it.
+    pub(super) types: Vec<i32>,
+    /// How many events the whole day has.
+    pub(super) events: i64,
+}
+
+/// The days of a project in the order in which they are listed, looked up some at a time.
+pub(super) struct CountedDays {
+    project: i32,
+    event_type_id: Option<i32>,
+    calendar: Calendar,
+    order: Order,
+    span: TimeSpan,
+    /// Days that are not looked up yet.
+    left: Option<(Date, Date)>,
+    next_days: i32,
+    found: VecDeque<CountedDay>,
+}
+
+impl CountedDays {
+    /// The days in `span`.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) async fn of(
+        project: i32,
+        event_type_id: Option<i32>,
+        calendar: &Calendar,
+        order: Order,
+        span: TimeSpan,
+        connection: &mut PgConnection,
+    ) -> Result<Self, ApiError> {
+        let known = days_of_project(project, connection).await?;
+        let left = known.and_then(|(first, last)| {
+            let first = first.max(calendar.day_of(span.from_us).date());
+            let last = last.min(calendar.day_of(span.to_us - 1).date());
+            (first <= last).then_some((first, last))
+        });
+        let calendar = calendar.clone();
+        Ok(Self { project, event_type_id, calendar, order, span, left, next_days: FIRST_DAYS, found: VecDeque::new() })
+    }
+
+    /// The next day; `None` after the last.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(super) async fn next(&mut self, connection: &mut PgConnection) -> Result<Option<CountedDay>, ApiError> {
+        while self.found.is_empty() {
+            let Some((first, last)) = self.take_days() else { return Ok(None) };
+            self.look_up(first, last, connection).await?;
+        }
+        Ok(self.found.pop_front())
+    }
+
+    /// The next days to look up.
+    fn take_days(&mut self) -> Option<(Date, Date)> {
+        let (first, last) = self.left?;
+        let days = self.next_days.days();
+        self.next_days = self.next_days.saturating_mul(4).min(4_000);
+        let (taken, rest) = match self.order {
+            Order::Desc => {
+                let cut = last.saturating_sub(days).max(first.saturating_sub(1.day()));
+                ((cut.saturating_add(1.day()), last), (first, cut))
+            }
+            Order::Asc => {
+                let cut = first.saturating_add(days).min(last.saturating_add(1.day()));
+                ((first, cut.saturating_sub(1.day())), (cut, last))
+            }
+        };
+        self.left = (rest.0 <= rest.1).then_some(rest);
+        Some(taken)
+    }
+
+    async fn look_up(&mut self, first: Date, last: Date, connection: &mut PgConnection) -> Result<(), ApiError> {
+        let (from, to) = (first.to_sqlx(), last.to_sqlx());
+        let rows = sqlx::query_file!("sql/rows/counted_days.sql", self.project, from as _, to as _, self.event_type_id)
+            .fetch_all(connection)
+            .await?;
+        let mut days: Vec<(Date, CountedDay)> = Vec::new();
+        for row in rows {
+            let date = Date::from(row.day);
+            if days.last().is_none_or(|(last, _)| *last != date) {
+                days.push((date, CountedDay { span: self.span_of(date), types: Vec::new(), events: 0 }));
+            }
+            if let Some((_, day)) = days.last_mut() {
+                day.types.push(row.event_type_id);
+                day.events += row.events;
+            }
+        }
+        if self.order == Order::Desc {
+            days.reverse();
+        }
+        self.found.extend(days.into_iter().map(|(_, day)| day).filter(|day| !day.span.is_empty()));
+        Ok(())
+    }
+
+    fn span_of(&self, date: Date) -> TimeSpan {
+        let (from_us, to_us) = (self.calendar.start_us(date), self.calendar.start_us(date.saturating_add(1.day())));
+        TimeSpan { from_us, to_us }.intersection(self.span)
+    }
+}
+
+/// The first and the last day on which the project has events.
+///
+/// # Errors
+/// Those of the database.
+pub(super) async fn days_of_project(project: i32, connection: &mut PgConnection) -> Result<Option<(Date, Date)>, ApiError> {
+    let days = sqlx::query_file!("sql/rows/first_and_last_day.sql", project).fetch_one(connection).await?;
+    Ok(days.first.zip(days.last).map(|(first, last)| (first.into(), last.into())))
+}
+
+/// Days that end after this instant may still have no B-trees; see the workers' maintenance.
+pub(super) fn unsealed_from_us() -> i64 {
+    let today = Day::utc_of(Timestamp::now().as_microsecond());
+    i64::from(today.0 - 1) * rollcall_shared::day::DAY_US
+}

@@ -1,0 +1,216 @@
+//! A page of events: found window by window, until it is full or its time is over.
+
+use std::time::{Duration, Instant};
+
+use futures::TryStreamExt;
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, Postgres, QueryBuilder};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::event::{COLUMNS, Event, EventRow};
+use super::selection::{Keys, Selection};
+use super::span::{Order, TimeSpan};
+use super::walk::{Walk, Window};
+use crate::error::ApiError;
+use crate::parameters::{Param, Parameters};
+use crate::query::cursor::SentCursor;
+use crate::query::format::Table;
+use crate::query::question::{Answer, Asker};
+
+const LIMIT: Param = Param::new(&["limit"], "How many events a page has at most.");
+
+/// A page that is not full after this time ends all the same, with a cursor to go on.
+const TIME_BUDGET: Duration = Duration::from_secs(2);
+/// A page takes no more events once it holds this many bytes.
+const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
+
+/// Events, and where the next page begins.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct EventsAnswer {
+    data: Vec<Event>,
+    /// The cursor of the next page; null on the last. A page may be shorter than `limit`, or empty, and
+    /// still have a next one.
+    next_cursor: Option<String>,
+}
+
+/// Which page.
+pub(crate) struct Paging {
+    pub(crate) limit: usize,
+    cursor: Option<SentCursor>,
+}
+
+impl Paging {
+    /// Takes `limit` and `cursor`.
+    pub(crate) fn take(parameters: &mut Parameters) -> Self {
+        Self { limit: parameters.number(LIMIT, 100, 1..=1000) as usize, cursor: SentCursor::take(parameters) }
+    }
+}
+
+/// The event after which a page begins, by time and id.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Position(i64, Uuid);
+
+impl Position {
+    fn of(row: &EventRow) -> Self {
+        Self(row.occurred_at_us(), row.event_id)
+    }
+
+    /// Before the first event that comes after this span.
+    fn end_of(span: TimeSpan, order: Order) -> Self {
+        match order {
+            Order::Desc => Self(span.from_us, Uuid::nil()),
+            Order::Asc => Self(span.to_us - 1, Uuid::max()),
+        }
+    }
+
+    /// The time of all events that come after it; the first instant may have some that come before.
+    fn rest(self, order: Order) -> TimeSpan {
+        match order {
+            Order::Desc => TimeSpan { to_us: self.0.saturating_add(1), ..TimeSpan::ALL },
+            Order::Asc => TimeSpan { from_us: self.0, ..TimeSpan::ALL },
+        }
+    }
+}
+
+/// The events of a selection, page by page.
+///
+/// # Errors
+/// Those of the database and of the cursor.
+pub(crate) async fn events(asker: &Asker, selection: Selection, paging: Paging) -> Result<EventsAnswer, ApiError> {
+    let mut connection = asker.connection().await?;
+    let position: Option<Position> = match &paging.cursor {
+        Some(cursor) => Some(asker.list().position(cursor, &mut connection).await?),
+        None => None,
+    };
+    let mut page = Page { rows: Vec::new(), bytes: 0, limit: paging.limit, end: None, is_cut: false };
+    if let Some(keys) = selection.resolve(asker.project.id, &mut connection).await? {
+        page.fill(asker, &selection, &keys, position, &mut connection).await?;
+    }
+    let next_cursor = match page.end {
+        Some(end) => Some(asker.list().cursor(&end, &mut connection).await?),
+        None => None,
+    };
+    if !page.is_cut {
+        connection.answered();
+    }
+    Ok(EventsAnswer { data: page.rows.into_iter().map(Event::from).collect(), next_cursor })
+}
+
+/// A page that is being filled.
+struct Page {
+    rows: Vec<EventRow>,
+    bytes: usize,
+    limit: usize,
+    /// After which position the next page begins; `None` if there is no next one.
+    end: Option<Position>,
+    /// Whether rows of the last statement were left unread.
+    is_cut: bool,
+}
+
+impl Page {
+    async fn fill(
+        &mut self,
+        asker: &Asker,
+        selection: &Selection,
+        keys: &Keys,
+        position: Option<Position>,
+        connection: &mut PgConnection,
+    ) -> Result<(), ApiError> {
+        let (started, order) = (Instant::now(), selection.order);
+        let span = position.map_or(selection.span, |position| selection.span.intersection(position.rest(order)));
+        let mut walk = Walk::new(keys, &asker.project.zone()?.calendar, order, span, connection).await?;
+        // One more than the page takes tells whether there is a next one.
+        while let Some(window) = walk.next(self.limit + 1 - self.rows.len(), connection).await? {
+            self.read(keys, &window, order, position, connection).await?;
+            if self.rows.len() > self.limit {
+                self.rows.truncate(self.limit);
+                self.end = self.rows.last().map(Position::of);
+                return Ok(());
+            }
+            if self.is_cut {
+                self.end = self.rows.last().map(Position::of);
+                return Ok(());
+            }
+            if started.elapsed() > TIME_BUDGET {
+                self.end = Some(Position::end_of(window.span, order));
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the first events of a window.
+    async fn read(
+        &mut self,
+        keys: &Keys,
+        window: &Window,
+        order: Order,
+        position: Option<Position>,
+        connection: &mut PgConnection,
+    ) -> Result<(), ApiError> {
+        let mut statement = statement(keys, window, order, position, self.limit + 1 - self.rows.len());
+        // Planned with its values: which partitions and which index are right depends on them.
+        let mut rows = statement.build_query_as::<EventRow>().persistent(false).fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            self.bytes += row.bytes();
+            self.rows.push(row);
+            if self.bytes > MAX_PAGE_BYTES {
+                self.is_cut = true;
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The statement that reads the first events of a window.
+fn statement(keys: &Keys, window: &Window, order: Order, position: Option<Position>, limit: usize) -> QueryBuilder<Postgres> {
+    let direction = if order == Order::Desc { "desc" } else { "asc" };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut sql = QueryBuilder::new(
+        "select e.event_id, e.client_event_id, t.name as event_type, e.user_id, e.anonymous_id, e.session_id, e.account_id, \
+         e.occurred_at, e.received_at, e.properties from ",
+    );
+    if let Some(types) = &window.types {
+        sql.push("unnest(").push_bind(types.clone()).push("::int[]) as kind (id) cross join lateral ");
+    }
+    sql.push("(select * from events e where ");
+    keys.push_sql(&mut sql);
+    if window.types.is_some() {
+        sql.push(" and e.event_type_id = kind.id");
+    } else if let Some(event_type_id) = keys.event_type_id {
+        sql.push(" and e.event_type_id = ").push_bind(event_type_id);
+    }
+    sql.push(" and e.occurred_at >= ").push_bind(instant(window.span.from_us));
+    sql.push(" and e.occurred_at < ").push_bind(instant(window.span.to_us));
+    if let Some(Position(occurred_at_us, event_id)) = position {
+        sql.push(" and (e.occurred_at, e.event_id) ").push(if order == Order::Desc { "< (" } else { "> (" });
+        sql.push_bind(instant(occurred_at_us)).push(", ").push_bind(event_id).push(")");
+    }
+    let by_time = format!(" order by e.occurred_at {direction}, e.event_id {direction} limit ");
+    sql.push(&by_time).push_bind(limit);
+    sql.push(") e join event_types t on t.project_id = e.project_id and t.id = e.event_type_id");
+    sql.push(&by_time).push_bind(limit);
+    sql
+}
+
+/// An instant as PostgreSQL takes it.
+fn instant(instant_us: i64) -> jiff_sqlx::Timestamp {
+    // Instants of events lie between 1970 and 9999, all of which can be named.
+    Timestamp::from_microsecond(instant_us).unwrap_or(Timestamp::MAX).to_sqlx()
+}
+
+impl Answer for EventsAnswer {
+    const IS_TABLE: bool = true;
+
+    fn table(&self) -> Option<Table> {
+        Some(Table::new(&COLUMNS, self.data.iter().map(Event::cells).collect()))
+    }
+
+    fn next_cursor(&self) -> Option<&str> {
+        self.next_cursor.as_deref()
+    }
+}

@@ -1,0 +1,102 @@
+//! A span of time, and the order in which the events in it are listed.
+
+use jiff::ToSpan;
+
+use crate::auth::Zone;
+use crate::parameters::{Param, Parameters};
+
+const FROM: Param = Param::new(
+    &["from", "from_date"],
+    "The first day, in the project's time zone, or an instant such as `2025-10-01T10:00:00Z`. Without it, from the beginning.",
+);
+const TO: Param = Param::new(
+    &["to", "to_date"],
+    "The last day, which is included, or an instant, which is not. Without it, up to the latest event.",
+);
+const ORDER: Param = Param::new(&["order"], "Whether the latest events come first (`desc`) or the earliest (`asc`).");
+
+/// The earliest and the latest instant that an event can have, in microseconds.
+const FIRST_US: i64 = 0;
+const LAST_US: i64 = 253_402_300_800_000_000;
+
+/// Instants from `from_us` (inclusive) to `to_us` (exclusive), in microseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TimeSpan {
+    pub(crate) from_us: i64,
+    pub(crate) to_us: i64,
+}
+
+/// The order of events, by time and then by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::VariantNames, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub(crate) enum Order {
+    Desc,
+    Asc,
+}
+
+impl Order {
+    /// Takes `order`.
+    pub(crate) fn take(parameters: &mut Parameters, default: Self) -> Self {
+        parameters.one_of(ORDER, default)
+    }
+}
+
+impl TimeSpan {
+    /// All times that an event can have.
+    pub(crate) const ALL: Self = Self { from_us: FIRST_US, to_us: LAST_US };
+
+    /// Takes `from` and `to`, which may be days or instants.
+    pub(crate) fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
+        let from = parameters.day_or_instant(FROM);
+        let to = parameters.day_or_instant(TO);
+        let calendar = &zone.calendar;
+        let from_us = from.map_or(FIRST_US, |from| from.either(|day| calendar.start_us(day)));
+        let to_us = to.map_or(LAST_US, |to| to.either(|day| calendar.start_us(day.saturating_add(1.day()))));
+        if from_us > to_us {
+            let message = format!("must not be after {}", parameters.name_of(TO));
+            parameters.problem(parameters.name_of(FROM), "out_of_range", message);
+        }
+        Self { from_us, to_us: to_us.max(from_us) }
+    }
+
+    /// What both have in common.
+    pub(crate) fn intersection(self, other: Self) -> Self {
+        let from_us = self.from_us.max(other.from_us);
+        Self { from_us, to_us: self.to_us.min(other.to_us).max(from_us) }
+    }
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.from_us >= self.to_us
+    }
+
+    /// Cuts off the part that is listed first, `length_us` long at most. The other part is the rest.
+    pub(crate) fn split(self, order: Order, length_us: i64) -> (Self, Self) {
+        match order {
+            Order::Desc => {
+                let cut = self.to_us.saturating_sub(length_us).max(self.from_us);
+                (Self { from_us: cut, ..self }, Self { to_us: cut, ..self })
+            }
+            Order::Asc => {
+                let cut = self.from_us.saturating_add(length_us).min(self.to_us);
+                (Self { to_us: cut, ..self }, Self { from_us: cut, ..self })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_part_and_the_rest_make_the_whole() {
+        let span = TimeSpan { from_us: 10, to_us: 30 };
+        assert_eq!(span.split(Order::Desc, 5), (TimeSpan { from_us: 25, to_us: 30 }, TimeSpan { from_us: 10, to_us: 25 }));
+        assert_eq!(span.split(Order::Asc, 5), (TimeSpan { from_us: 10, to_us: 15 }, TimeSpan { from_us: 15, to_us: 30 }));
+        for order in [Order::Desc, Order::Asc] {
+            let (first, rest) = span.split(order, 100);
+            assert_eq!(first, span);
+            assert!(rest.is_empty());
+        }
+    }
+}
