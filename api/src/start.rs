@@ -19,7 +19,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::KeyRing;
 use crate::error::ApiError;
 use crate::health::SchemaReadiness;
-use crate::ingest::{BatchPublisher, Ingestion};
+use crate::ingest::Ingestion;
 use crate::metrics;
 use crate::query::{Answering, Cursors};
 use crate::queue::confirmations::Confirmations;
@@ -53,7 +53,6 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     let nats = connect::connect_in_background(&settings.nats.url, Role::Api).await?;
     let confirmations = Arc::new(Confirmations::default());
     let publisher = ChunkPublisher::new(nats.clone(), settings.publish_deadline, confirmations.clone());
-    let batches = BatchPublisher::new(nats.clone(), publisher.clone(), stop.clone());
     let settings = Arc::new(settings);
     let schema = SchemaReadiness::default();
     let preparation = Preparation { settings: settings.clone(), keys: keys.clone(), schema: schema.clone() };
@@ -64,7 +63,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         reads,
         presence,
         schema,
-        ingestion: Ingestion::new(&settings, batches, stop.clone()),
+        ingestion: Ingestion::new(&settings, nats.clone(), publisher.clone(), stop.clone()),
         queue: Queue::new(nats.clone(), confirmations),
         settings,
         metrics: metrics::begin(),

@@ -1,5 +1,10 @@
-//! The endpoint `POST /events`: its headers, its parameters and its answer.
+//! The endpoint `POST /events`: what a request asks for, how its events get into the queue, and what it
+//! is answered.
+//!
+//! Small batches share messages with those of other requests; see [`Lanes`]. Large batches, and those
+//! whose clients wait until they are stored, are published in messages of their own.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Json;
@@ -8,6 +13,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, histogram};
+use rollcall_shared::project::ProjectId;
 use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -16,18 +22,17 @@ use uuid::Uuid;
 use crate::auth::{Access, Ingest};
 use crate::error::ApiError;
 use crate::extract::RequestId;
-use crate::ingest::accept::{Batch, BatchPublisher};
 use crate::ingest::body::budget::{Budget, Share};
 use crate::ingest::body::{self, BodyRules};
+use crate::ingest::deliver::lane::{Lanes, SmallBatch};
 use crate::ingest::deliver::trace;
-use crate::ingest::deliver::wait::Stored;
+use crate::ingest::deliver::wait::{Inbox, Stored};
 use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::payload::Format;
-use crate::ingest::parse::validate::Rules;
-use crate::ingest::prepare::{Lines, MAX_LISTED_IDS, Prepared, prepare};
+use crate::ingest::prepare::{BatchIdentity, Lines, MAX_LISTED_IDS, Prepared, prepare_body};
 use crate::parameters::{Param, Parameters};
 use crate::problem::Problem;
-use crate::queue::publish::Origin;
+use crate::queue::publish::{ChunkPublisher, NotDurable, Origin};
 use crate::settings::{ApiSettings, RequestLimits};
 
 const PARTIAL: Param =
@@ -36,37 +41,113 @@ const WAIT: Param = Param::new(&["wait"], "`stored`: answer once every event is 
 const TIMEOUT_MS: Param =
     Param::new(&["timeout_ms"], "How long to wait for `stored`, in milliseconds; afterwards the answer is 202.");
 
-/// Bodies up to this size are parsed where they arrive; a thread of their own would cost more.
-const INLINE_BYTES: usize = 32 * 1024;
-
-/// An `Idempotency-Key` made by another replica may name a time this far ahead of our clock.
-const MAX_CLOCK_SKEW_US: i64 = 60_000_000;
-
 /// What the endpoint needs. Clones share everything.
 #[derive(Clone)]
 pub(crate) struct Ingestion {
     limits: RequestLimits,
     body_rules: BodyRules,
     budget: Budget,
-    publisher: BatchPublisher,
+    nats: async_nats::Client,
+    publisher: ChunkPublisher,
+    lanes: Arc<Lanes>,
+    /// Whether batches are published; see [`crate::run_without_publishing`].
+    #[cfg(feature = "bench")]
+    publishes: bool,
 }
 
 impl Ingestion {
-    pub(crate) fn new(settings: &ApiSettings, publisher: BatchPublisher, stop: CancellationToken) -> Self {
+    /// `stop` is cancelled when the process is asked to stop.
+    pub(crate) fn new(
+        settings: &ApiSettings,
+        nats: async_nats::Client,
+        publisher: ChunkPublisher,
+        stop: CancellationToken,
+    ) -> Self {
         let limits = settings.limits;
         let min_bytes_per_second = settings.min_body_bytes_per_second;
         Self {
             limits,
             body_rules: BodyRules { max_bytes: limits.max_body_bytes, min_bytes_per_second, stop },
             budget: Budget::new(settings.ingest_memory_bytes, limits.max_body_bytes, settings.ingest_wait_timeout),
+            nats,
+            lanes: Arc::new(Lanes::new(publisher.clone())),
             publisher,
+            #[cfg(feature = "bench")]
+            publishes: true,
         }
     }
 
     /// Accepts events without publishing them; see [`crate::run_without_publishing`].
     #[cfg(feature = "bench")]
     pub(crate) fn publish_nothing(&mut self) {
-        self.publisher.publishes = false;
+        self.publishes = false;
+    }
+
+    /// Returns once the batch is durable in the queue.
+    ///
+    /// # Errors
+    /// [`PublishError::NotDurable`] if the queue did not confirm every event.
+    async fn publish(&self, project: ProjectId, batch: Batch) -> Result<(), PublishError> {
+        #[cfg(feature = "bench")]
+        if !self.publishes {
+            return Ok(());
+        }
+        let Batch { lines, events, origin, share } = batch;
+        let published = match lines {
+            Lines::Few(lines) => self.lanes.send(project, SmallBatch { lines, events, origin, share }).await,
+            Lines::Chunks(chunks) => {
+                let published = self.publisher.publish_all(project, chunks, &origin).await;
+                drop(share);
+                published
+            }
+        };
+        published.map_err(PublishError::NotDurable)
+    }
+
+    /// Publishes the batch in messages of its own, so that the workers' reports are about this request
+    /// alone, and waits for the reports. `None` if they do not come before `until`.
+    ///
+    /// # Errors
+    /// As [`Self::publish`]; [`PublishError::NotBegun`] if nothing was published.
+    async fn publish_and_wait(&self, project: ProjectId, batch: Batch, until: Instant) -> Result<Option<Stored>, PublishError> {
+        let Batch { lines, events, origin, share } = batch;
+        let inbox = Inbox::open(&self.nats).await.map_err(PublishError::NotBegun)?;
+        let chunks = lines.into_chunks(events).map_err(|error| PublishError::NotBegun(ApiError::internal(error)))?;
+        let count = chunks.len();
+        let origin = Origin { inbox: Some(inbox.subject().to_owned()), ..origin };
+        self.publisher.publish_all(project, chunks, &origin).await.map_err(PublishError::NotDurable)?;
+        // A request that only waits holds no memory.
+        drop(share);
+        // An API that is asked to stop does not keep its clients waiting.
+        Ok(self.body_rules.stop.run_until_cancelled(inbox.wait(count, events.into(), until)).await.flatten())
+    }
+}
+
+/// The good events of a request, and the memory that they take until they are published.
+struct Batch {
+    lines: Lines,
+    events: u32,
+    origin: Origin,
+    share: Share,
+}
+
+/// Why a batch is not known to be in the queue.
+enum PublishError {
+    /// None of it is in the queue.
+    NotBegun(ApiError),
+    /// Some of it may be.
+    NotDurable(NotDurable),
+}
+
+impl PublishError {
+    /// The answer to the client, who can send the batch again with this key.
+    fn into_answer(self, idempotency_key: String) -> ApiError {
+        match self {
+            Self::NotBegun(error) => error,
+            Self::NotDurable(NotDurable::Full) => ApiError::NotConfirmed { is_full: true, idempotency_key },
+            Self::NotDurable(NotDurable::Unconfirmed) => ApiError::NotConfirmed { is_full: false, idempotency_key },
+            Self::NotDurable(NotDurable::Refused) => ApiError::internal(NotDurable::Refused),
+        }
     }
 }
 
@@ -120,8 +201,8 @@ pub(crate) async fn post_events(
     let origin = Origin { request_ids: vec![request_id], traceparent: trace::parent(&headers), inbox: None };
     let batch = Batch { lines, events: u32::try_from(answer.events_count).unwrap_or(u32::MAX), origin, share };
     let published = match wait_until {
-        None => ingestion.publisher.publish(project, batch).await.map(|()| None),
-        Some(until) => ingestion.publisher.publish_and_wait(project, batch, until).await,
+        None => ingestion.publish(project, batch).await.map(|()| None),
+        Some(until) => ingestion.publish_and_wait(project, batch, until).await,
     };
     answer.stored = published.map_err(|error| error.into_answer(identity.resend_key))?;
     counter!("rollcall_events_accepted_total").increment(answer.events_count as u64);
@@ -131,52 +212,6 @@ pub(crate) async fn post_events(
         return Ok((StatusCode::OK, Json(answer)).into_response());
     }
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
-}
-
-/// Where the ids of a batch and of its events come from.
-#[derive(Clone)]
-struct BatchIdentity {
-    received_at_us: i64,
-    batch: BatchId,
-    /// The client's own key; `None` if it sent none or one of ours.
-    chosen_key: Option<String>,
-    /// The key with which the client can send the batch again.
-    resend_key: String,
-}
-
-impl BatchIdentity {
-    fn new(idempotency_key: Option<String>, received_at: Duration) -> Self {
-        let received_at_us = received_at.as_micros() as i64;
-        let latest_us = received_at_us + MAX_CLOCK_SKEW_US;
-        let resent = idempotency_key.as_deref().and_then(|key| BatchId::of_key(key, latest_us));
-        let batch = resent.unwrap_or_else(|| BatchId::new(received_at));
-        let resend_key = idempotency_key.clone().unwrap_or_else(|| batch.key());
-        Self { received_at_us, batch, chosen_key: idempotency_key.filter(|_| resent.is_none()), resend_key }
-    }
-}
-
-/// Parses and validates a body. Large ones get a thread of their own, which stops when this future is
-/// dropped: the client has disconnected, or the process ends.
-async fn prepare_body(
-    body: Vec<u8>,
-    format: Format,
-    limits: RequestLimits,
-    identity: BatchIdentity,
-    share: Share,
-) -> Result<(Prepared, Share), ApiError> {
-    let is_large = body.len() > INLINE_BYTES;
-    let cancel = CancellationToken::new();
-    let _cancel_on_drop = cancel.clone().drop_guard();
-    let work = move || {
-        let BatchIdentity { received_at_us, batch, chosen_key, .. } = &identity;
-        let rules = Rules { received_at_us: *received_at_us, batch: *batch, idempotency_key: chosen_key.as_deref() };
-        // The share stays with the bytes, also when the request is gone.
-        prepare(&body, format, limits, rules, &cancel).map(|prepared| (prepared, share))
-    };
-    let (prepared, mut share) =
-        if is_large { tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?? } else { work()? };
-    share.shrink_to(prepared.lines.bytes());
-    Ok((prepared, share))
 }
 
 /// How long to wait for `stored`, if at all.

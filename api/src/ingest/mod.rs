@@ -1,11 +1,10 @@
 //! Ingestion: `POST /events`.
 //!
-//! `endpoint` handles the request and writes the answer. `body` reads and decompresses the body, within
-//! a memory budget for all requests together. `prepare` turns it into the lines of a batch: `parse`
-//! cuts it into events and validates each. `accept` makes the batch durable, through `deliver`, and
-//! only then is the request answered. Nothing here reads or writes PostgreSQL.
+//! `endpoint` handles the request. `body` reads and decompresses the body, within a memory budget for
+//! all requests together. `prepare` turns it into the lines of a batch: `parse` cuts it into events and
+//! validates each. `endpoint` then makes the batch durable, through `deliver`, and only then answers.
+//! Nothing here reads or writes PostgreSQL.
 
-mod accept;
 mod body;
 mod deliver;
 mod endpoint;
@@ -14,5 +13,4 @@ pub(crate) mod fuzzing;
 mod parse;
 mod prepare;
 
-pub(crate) use self::accept::BatchPublisher;
 pub(crate) use self::endpoint::{Ingestion, post_events};

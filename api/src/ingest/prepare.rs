@@ -1,20 +1,30 @@
 //! Preparation: a body becomes validated lines, few to share a message or many cut into chunks.
 //!
-//! Pure computation, for a thread that may block: a large body keeps a core busy for a while.
+//! This is pure computation. A large body keeps a core busy for a while, so it is prepared on a thread
+//! that may block.
 
 use std::borrow::Cow;
 use std::thread::{self, Scope};
+use std::time::Duration;
 
 use rollcall_shared::queue::chunk::{Chunk, ChunkWriter};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
+use crate::ingest::body::budget::Share;
 use crate::ingest::deliver::compress::Compressor;
+use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::payload::{self, Format, PayloadError, Reading};
 use crate::ingest::parse::validate::{Rules, validate};
 use crate::ingest::parse::wire::WireEvent;
 use crate::problem::{EventPlace, Problem};
 use crate::settings::RequestLimits;
+
+/// Bodies up to this size are parsed where they arrive; a thread of their own would cost more.
+const INLINE_BYTES: usize = 32 * 1024;
+
+/// An `Idempotency-Key` made by another replica may name a time this far ahead of our clock.
+const MAX_CLOCK_SKEW_US: i64 = 60_000_000;
 
 /// Ids are listed in the answer for batches of up to this many events.
 pub(crate) const MAX_LISTED_IDS: usize = 100;
@@ -69,6 +79,53 @@ pub(crate) struct Prepared {
     pub(crate) invalid_events: usize,
     /// What is wrong with the first of them.
     pub(crate) problems: Vec<Problem>,
+}
+
+/// Where the ids of a batch and of its events come from.
+#[derive(Clone)]
+pub(crate) struct BatchIdentity {
+    received_at_us: i64,
+    pub(crate) batch: BatchId,
+    /// The client's own key; `None` if it sent none or one of ours.
+    chosen_key: Option<String>,
+    /// The key with which the client can send the batch again.
+    pub(crate) resend_key: String,
+}
+
+impl BatchIdentity {
+    /// `received_at` is the time since 1970.
+    pub(crate) fn new(idempotency_key: Option<String>, received_at: Duration) -> Self {
+        let received_at_us = received_at.as_micros() as i64;
+        let latest_us = received_at_us + MAX_CLOCK_SKEW_US;
+        let resent = idempotency_key.as_deref().and_then(|key| BatchId::of_key(key, latest_us));
+        let batch = resent.unwrap_or_else(|| BatchId::new(received_at));
+        let resend_key = idempotency_key.clone().unwrap_or_else(|| batch.key());
+        Self { received_at_us, batch, chosen_key: idempotency_key.filter(|_| resent.is_none()), resend_key }
+    }
+}
+
+/// Parses and validates a body. Large ones get a thread of their own, which stops when this future is
+/// dropped: the client has disconnected, or the process ends.
+pub(crate) async fn prepare_body(
+    body: Vec<u8>,
+    format: Format,
+    limits: RequestLimits,
+    identity: BatchIdentity,
+    share: Share,
+) -> Result<(Prepared, Share), ApiError> {
+    let is_large = body.len() > INLINE_BYTES;
+    let cancel = CancellationToken::new();
+    let _cancel_on_drop = cancel.clone().drop_guard();
+    let work = move || {
+        let BatchIdentity { received_at_us, batch, chosen_key, .. } = &identity;
+        let rules = Rules { received_at_us: *received_at_us, batch: *batch, idempotency_key: chosen_key.as_deref() };
+        // The share stays with the bytes, also when the request is gone.
+        prepare(&body, format, limits, rules, &cancel).map(|prepared| (prepared, share))
+    };
+    let (prepared, mut share) =
+        if is_large { tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?? } else { work()? };
+    share.shrink_to(prepared.lines.bytes());
+    Ok((prepared, share))
 }
 
 /// Reads and judges a whole body, unless nobody waits for it any more.
