@@ -1,10 +1,10 @@
 //! Bulk: the store without the queue, for a caller in Rust who has the events already.
 //!
-//! [`Loader::store`] stores a batch as a worker does, by the same code; the benchmark fills its
-//! tables so. [`Loader::prepare`] does everything that comes before a batch's transaction, so that
-//! [`Prepared::execute`] can be timed as what PostgreSQL alone takes.
+//! [`Loader::store`] stores a batch with the code of a worker; the benchmark fills its tables this way.
+//! [`Loader::prepare`] does everything that comes before a batch's transaction, so that the duration of
+//! [`Prepared::execute`] is that of PostgreSQL alone.
 //!
-//! There is no retry here, and nothing that makes events durable before they are stored.
+//! It does not retry, and events are not durable before they are stored.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ use crate::store::{Store, copy_rows};
 /// The caller waits for its own batches, however long they take.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(3600);
 
-/// Stores batches. Any number of tasks may share one.
+/// Stores batches. Any number of tasks may share a loader.
 pub struct Loader {
     pool: PgPool,
     store: Store,
@@ -100,7 +100,7 @@ impl Loader {
         })
     }
 
-    /// Makes the partitions that a worker would have made which ran from this day until today.
+    /// Makes the partitions that a worker would have made if it had run from this day until today.
     ///
     /// # Errors
     /// Only if PostgreSQL does not answer or the schema is missing.
@@ -114,8 +114,8 @@ impl Loader {
         Ok(partition::make(&self.pool, today).await?)
     }
 
-    /// Builds the indexes of partitions that are over, as a worker does every hour, and brings the
-    /// filters of the others up to date.
+    /// Builds the indexes of partitions whose days are over, as a worker does every hour, and updates the
+    /// filters of the others.
     ///
     /// # Errors
     /// Only if PostgreSQL does not answer.

@@ -1,4 +1,4 @@
-//! Why rows were not stored, and what follows for them.
+//! Why rows were not stored, and how that is handled.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ pub(crate) enum StoreError {
     #[error("PostgreSQL did not store the batch")]
     Database(#[from] sqlx::Error),
     /// A batch was assumed to hold only new identities, and their COPY failed, most likely because one
-    /// of them was stored before. The batch is stored again with [`Claim::Checked`](crate::store::claim::Claim).
+    /// of them was stored before. The batch is stored again, and each identity is checked.
     #[error("identities assumed to be new could not be copied in")]
     ClaimConflict(#[source] sqlx::Error),
     /// Rows could not be copied in; see [`StoreError::is_undecided`].
@@ -47,9 +47,9 @@ pub(crate) enum StoreError {
     /// and retried later.
     #[error("the time zone of project {project} is not known here")]
     TimeZone {
-        /// Whose it is.
+        /// The project.
         project: ProjectId,
-        /// What jiff said.
+        /// The error of the time zone database.
         #[source]
         source: jiff::Error,
     },
@@ -173,17 +173,17 @@ pub(crate) fn agree(what: &'static str, expected: u64, found: u64) -> Result<(),
 /// The text contains a character that the database's encoding lacks.
 const CHARACTER_NOT_IN_REPERTOIRE: &str = "22021";
 
-/// A check, or the bounds of a partition.
+/// A check constraint or the bounds of a partition were violated.
 const CHECK_VIOLATION: &str = "23514";
 
-/// Connections, transactions, roles, rights and missing tables, resources, locks, shutdowns, systems.
-/// Source as below.
+/// Whether the SQLSTATE is about connections, transactions, roles, rights and missing tables, resources,
+/// locks, shutdowns or the system. Source as below.
 fn is_fault_of_server(code: &str) -> bool {
     ["08", "25", "28", "40", "42", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
 }
 
-/// Cardinality, invalid data, constraints, views with check, program limits, exceptions raised by
-/// triggers. Source: PostgreSQL's documentation, appendix "Error Codes".
+/// Whether the SQLSTATE is about cardinality, invalid data, constraints, views with check, program limits
+/// or exceptions raised by triggers. Source: PostgreSQL's documentation, appendix "Error Codes".
 fn is_fault_of_data(code: &str) -> bool {
     ["21", "22", "23", "44", "54", "P0"].iter().any(|class| code.starts_with(class))
 }

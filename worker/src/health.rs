@@ -1,4 +1,4 @@
-//! What a worker serves: its health and its metrics, nothing else.
+//! The HTTP interface of a worker: health checks and metrics.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -40,10 +40,11 @@ async fn live() -> Json<Value> {
     Json(json!({ "status": "healthy" }))
 }
 
-/// Ready if it can store; not ready with the reasons if it cannot.
+/// Answers 200 if the worker can store events, and otherwise 503 with the reasons.
 async fn ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
-    let asked = tokio::time::timeout(DATABASE_TIMEOUT, sqlx::query("select 1").execute(&health.pool)).await;
-    let postgres = matches!(asked, Ok(Ok(_)));
+    // The pool hands out only connections on which PostgreSQL has just answered.
+    let connection = tokio::time::timeout(DATABASE_TIMEOUT, health.pool.acquire()).await;
+    let postgres = matches!(connection, Ok(Ok(_)));
     let nats = health.nats.get().is_some_and(is_connected);
     let facts = [
         (postgres, "PostgreSQL does not answer"),

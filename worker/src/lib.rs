@@ -8,6 +8,7 @@
 //! It answers no queries: that is the API's work. With the feature `bench`, `bulk` offers the store to a
 //! caller in Rust who has the events already.
 
+mod bitmap;
 #[cfg(feature = "bench")]
 pub mod bulk;
 mod error;
@@ -27,6 +28,7 @@ use anyhow::Context as _;
 use rollcall_shared::queue::connect::Role;
 use rollcall_shared::queue::{connect, stream};
 use rollcall_shared::{database, shutdown, telemetry};
+use strum::VariantNames as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -35,18 +37,18 @@ use crate::maintenance::{backlog, compact, index, lag, partition, report, sweep}
 use crate::queue::consumer;
 use crate::settle::retry;
 
-/// A worker that is asked to stop has ended after this long: what was running gets 5 s to end, and
-/// what it leaves to say takes the rest.
-const STOP_WITHIN: Duration = Duration::from_secs(6);
+/// A worker ends within this time after it is asked to stop. Running batches get 5 s of it, and the last
+/// acknowledgements and the withdrawal of its report get the rest.
+const STOP_TIMEOUT: Duration = Duration::from_secs(6);
 
-/// Runs a worker until told to stop. It answers for its health from the beginning, also while it
-/// waits for PostgreSQL or NATS.
+/// Runs a worker until told to stop. It answers health checks from the beginning, even while it waits for
+/// PostgreSQL or NATS.
 ///
 /// # Errors
-/// Only if it cannot start: the settings do not fit, or NATS refuses the connection.
+/// Only if it cannot start: the settings are invalid, or NATS refuses the connection.
 pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
     let recorded = telemetry::metrics();
-    metrics::describe();
+    metrics::describe(compact::Kind::VARIANTS);
     let pool =
         database::pool(&settings.database, "rollcall-worker", settings.database.statement_timeout).context("DATABASE_URL")?;
     let status = Arc::new(status::Status::new());
@@ -57,9 +59,9 @@ pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: Cancella
         let served = async { served.await.context("serving health and metrics ended") };
         tokio::try_join!(served, work(settings, pool, nats, status, &stop)).map(drop)
     };
-    match shutdown::within(STOP_WITHIN, &stop, work).await {
+    match shutdown::within(STOP_TIMEOUT, &stop, work).await {
         Some(ended) => ended,
-        // Whatever still hangs, a server that does not answer most likely, loses nothing by being left.
+        // Some task still hangs, most likely because a server does not answer. Abandoning it loses no event.
         None => {
             tracing::warn!("something did not stop in time and was left");
             Ok(())
@@ -67,7 +69,7 @@ pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: Cancella
     }
 }
 
-/// Stores events until told to stop, once the servers are there.
+/// Waits for the servers, and then stores events until told to stop.
 async fn work(
     settings: WorkerSettings,
     pool: sqlx::PgPool,
@@ -75,14 +77,14 @@ async fn work(
     status: Arc<status::Status>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    // PostgreSQL or NATS may be away for long: asked to stop meanwhile, a worker has nothing to finish.
+    // PostgreSQL or NATS may be away for long. A worker that is told to stop meanwhile has nothing to finish.
     let Some(nats) = stop.run_until_cancelled(prepare(settings.clone(), pool.clone())).await.transpose()? else { return Ok(()) };
     let nats = connected.get_or_init(|| nats);
     let retry_policy = retry::RetryPolicy { progress: settings.nats.ack_wait / 3, first_delay: settings.retry_delay };
     let reply_timeout = settings.database.reply_timeout;
     let settler = settle::Settler::new(nats.clone(), pool.clone(), reply_timeout, retry_policy, status.clone(), stop.clone());
-    let remake = settings.database.migrate_on_start.then(|| settings.nats.clone());
-    let consumer = consumer::Consumer::new(nats.clone(), Arc::new(settler), status.clone(), settings.batch_max_events, remake);
+    let recreate = settings.database.migrate_on_start.then(|| settings.nats.clone());
+    let consumer = consumer::Consumer::new(nats.clone(), Arc::new(settler), status.clone(), settings.batch_max_events, recreate);
     tracing::info!("worker is ready");
     tokio::join!(
         consumer.run(stop),

@@ -1,4 +1,4 @@
-//! The worker as a process of its own; `rollcall worker` is the same.
+//! The worker as a separate program. `rollcall worker` does the same.
 
 use rollcall_shared::settings::Environment;
 use rollcall_shared::telemetry::LogSettings;

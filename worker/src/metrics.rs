@@ -1,14 +1,12 @@
-//! The metrics of a worker: what each is, and that what counts from zero is there from the start.
+//! The metrics of a worker: their descriptions, and the counters' start at zero.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
 use rollcall_shared::queue::dead_letter::Code;
 use strum::VariantNames;
 
-use crate::maintenance::compact::Kind;
-
-/// Describes every metric, and begins every counter: one that appeared only with its first event
-/// could neither be watched nor told from one that is gone.
-pub(crate) fn describe() {
+/// Describes every metric, and sets every counter to zero. A counter that appeared only with its first
+/// event could not be told from one that has disappeared. `compaction_kinds` are the kinds of delta.
+pub(crate) fn describe(compaction_kinds: &[&'static str]) {
     describe_storing();
     describe_maintenance();
     for name in [
@@ -25,9 +23,9 @@ pub(crate) fn describe() {
     for code in Code::VARIANTS {
         counter!("rollcall_dead_letters_total", "code" => *code).absolute(0);
     }
-    for kind in [Kind::ActiveUsers, Kind::EventCounts] {
-        counter!("rollcall_rollup_deltas_folded_total", "kind" => kind.name()).absolute(0);
-        counter!("rollcall_compaction_failures_total", "kind" => kind.name()).absolute(0);
+    for kind in compaction_kinds {
+        counter!("rollcall_rollup_deltas_folded_total", "kind" => *kind).absolute(0);
+        counter!("rollcall_compaction_failures_total", "kind" => *kind).absolute(0);
     }
 }
 

@@ -8,16 +8,16 @@ use rollcall_shared::queue::chunk::MAX_EVENTS;
 use rollcall_shared::queue::connect::NatsSettings;
 use rollcall_shared::settings::{Environment, ListenAddress};
 
-/// Everything a worker can be told.
+/// All settings of a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
     /// Where it serves health and metrics.
     pub listen: SocketAddr,
-    /// Events stored in one transaction, about: a message is never split.
+    /// Approximate number of events stored in one transaction: a message is never split.
     pub batch_max_events: usize,
     /// Time between two compactions of the rollups.
     pub compact_interval: Duration,
-    /// Before the first redelivery of a message that failed by itself; the delay doubles with each.
+    /// Delay before the first redelivery of a message with refused events. It doubles with each.
     pub retry_delay: Duration,
     /// PostgreSQL.
     pub database: DatabaseSettings,

@@ -1,4 +1,4 @@
-//! Backlog: how far the compaction is behind, as metrics of every worker.
+//! Backlog: reports as metrics how many deltas wait for the compaction. Every worker does so.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::maintenance::every;
 
 /// Frequent enough to show a backlog as it grows, rare enough to cost little.
 const INTERVAL: Duration = Duration::from_secs(10);
-/// Deltas that are counted at the most: a tenth of a second of PostgreSQL.
+/// At most this many deltas of event counts are counted, which takes PostgreSQL a tenth of a second.
 const MAX_COUNTS: i64 = 1_000_000;
-/// The same for bitmaps, whose rows are wider.
+/// The same for deltas of active users, whose rows are wider.
 const MAX_BITMAPS: i64 = 100_000;
 
 /// Measures at every interval until told to stop.

@@ -1,7 +1,7 @@
-//! The clock: which day it is, by the database.
+//! The clock: today's date according to the database.
 //!
-//! Workers that disagree about the day would make partitions for days that are not near. PostgreSQL's
-//! clock is the one that all of them share; a worker whose own differs says so.
+//! A worker with a wrong clock would make partitions for the wrong days. Therefore all workers use
+//! PostgreSQL's clock, and a worker whose own clock differs logs a warning.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -11,7 +11,7 @@ use sqlx::PgPool;
 
 use crate::error::StoreError;
 
-/// Clocks that differ by less are in step: with NTP, milliseconds are usual.
+/// Smaller differences between the clocks are ignored. With NTP, they are milliseconds.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Today in UTC by the database's clock.
@@ -25,12 +25,13 @@ pub(crate) async fn today(pool: &PgPool) -> Result<Date, StoreError> {
     gauge!("rollcall_clock_offset_seconds").set(offset.as_secs_f64());
     if offset.abs() > TOLERANCE {
         let offset_secs = offset.as_secs();
-        tracing::warn!(offset_secs, "this worker's clock is not in step with PostgreSQL's, which decides about partitions");
+        tracing::warn!(offset_secs, "this worker's clock differs from PostgreSQL's, which decides about partitions");
     }
     Ok(now.to_zoned(TimeZone::UTC).date())
 }
 
-/// How far the clock here is ahead of the one there, which was read between two readings here.
+/// How far the worker's clock is ahead of PostgreSQL's, which showed `there` at some moment between
+/// `asked` and `answered` on the worker's clock.
 fn offset(asked: Timestamp, there: Timestamp, answered: Timestamp) -> SignedDuration {
     if there < asked {
         asked.duration_since(there)

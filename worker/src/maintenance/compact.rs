@@ -1,8 +1,8 @@
 //! Compaction: folds the deltas of the rollups into their base.
 //!
-//! Deltas and base change in one transaction, so a reader sees each number whole at every moment.
-//! The two kinds are folded concurrently, each by one compactor at a time in the whole installation;
-//! workers go on appending meanwhile. Projects take turns, each with a bounded batch of deltas
+//! Deltas and base change in one transaction, so every statement of a reader sees consistent numbers.
+//! The two kinds of delta are folded concurrently, each by one worker at a time, while all workers go on
+//! appending. Projects take turns, each with a bounded batch of deltas
 //! (`fold`), so that one with a backlog does not keep the others waiting.
 
 use std::time::{Duration, Instant};
@@ -21,27 +21,25 @@ use crate::maintenance::lock::AdvisoryLock;
 const FIRST_ROWS: i64 = 1_000;
 /// Deltas that every batch may take, however slow it is.
 const MIN_ROWS: i64 = 50;
-/// A batch should hold its locks, and keep a stop waiting, for about this long at the most.
+/// A batch should take at most about this long, because it holds locks, and a worker that stops waits for
+/// it.
 const MAX_BATCH_TIME: Duration = Duration::from_millis(500);
 /// After this many failures in a row, the compactor waits for its next interval.
 const MAX_FAILURES: u32 = 3;
 
-/// What is folded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The kinds of delta. Their names are labels in metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Kind {
     /// Who was active.
     ActiveUsers,
-    /// How often what happened.
+    /// How often each event type occurred.
     EventCounts,
 }
 
 impl Kind {
-    /// Its label in metrics.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::ActiveUsers => "active_users",
-            Self::EventCounts => "event_counts",
-        }
+    pub(crate) fn name(self) -> &'static str {
+        self.into()
     }
 
     /// The advisory lock that its compactor holds.
@@ -52,7 +50,7 @@ impl Kind {
         }
     }
 
-    /// Deltas taken in one batch at the most. Bitmaps are bounded in bytes too.
+    /// The most deltas taken in one batch. Bitmaps also have a limit in bytes.
     const fn max_rows(self) -> i64 {
         match self {
             Self::ActiveUsers => 4_000,
@@ -111,7 +109,7 @@ struct Compactor<'a> {
     pool: &'a PgPool,
     kind: Kind,
     reply_timeout: Duration,
-    /// Whose turn it was last.
+    /// The project that was folded last.
     project: i32,
     size: BatchSize,
 }
@@ -122,7 +120,7 @@ impl<'a> Compactor<'a> {
     }
 
     async fn run(&mut self, interval: Duration, stop: &CancellationToken) {
-        // Not by `every`: the compactor has state of its own, and retries and logs its failures itself.
+        // This does not use `every`, because the compactor keeps state and handles its failures itself.
         let mut tick = tokio::time::interval(interval);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while stop.run_until_cancelled(tick.tick()).await.is_some() {
@@ -180,7 +178,7 @@ impl<'a> Compactor<'a> {
     }
 }
 
-/// How many deltas a batch may take: more while it is quick, fewer when it is slow.
+/// How many deltas a batch may take: more while batches are quick, fewer when they are slow.
 #[derive(Debug)]
 struct BatchSize {
     rows: i64,
@@ -192,7 +190,7 @@ impl BatchSize {
         Self { rows: FIRST_ROWS.min(max_rows), max_rows }
     }
 
-    /// The last batch took this long.
+    /// Adapts to the duration of the last batch.
     fn took(&mut self, time: Duration) {
         if time < MAX_BATCH_TIME / 2 {
             self.rows = (self.rows * 2).min(self.max_rows);
@@ -201,8 +199,8 @@ impl BatchSize {
         }
     }
 
-    /// The last batch failed, which may be because the server's time limits are short: none is as
-    /// large again before everything is folded.
+    /// Adapts to a failure of the last batch, which may have exceeded a timeout of the server. No batch is
+    /// as large again until everything is folded.
     fn failed(&mut self) {
         self.max_rows = (self.rows / 2).max(MIN_ROWS);
         self.rows = self.max_rows.min(FIRST_ROWS);

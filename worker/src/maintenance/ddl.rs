@@ -27,7 +27,7 @@ impl NewPartition {
         execute(connection, create).await.map(drop)
     }
 
-    /// Takes the locks that attaching takes anyway, in the order in which it does.
+    /// Takes the locks that attaching needs later, in the same order.
     pub(super) async fn lock_parent(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let parent = self.parent;
         execute(connection, format!("lock table only {parent} in share update exclusive mode")).await?;
@@ -78,7 +78,7 @@ impl BTree {
         execute_raw(connection, format!("create index concurrently {partition}{suffix} on {partition} {on}")).await
     }
 
-    /// Drops what an interrupted build left. This must not be part of a transaction.
+    /// Drops the incomplete index that an interrupted build left. This must not be part of a transaction.
     pub(super) async fn drop_concurrently(&self, connection: &mut PgConnection, partition: &str) -> Result<(), sqlx::Error> {
         execute_raw(connection, format!("drop index concurrently {partition}{}", self.suffix)).await
     }

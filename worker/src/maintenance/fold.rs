@@ -1,4 +1,4 @@
-//! Folding: one batch of a project's deltas goes into the base, in the caller's transaction.
+//! Folding: merges one batch of a project's deltas into the base, in the caller's transaction.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use jiff_sqlx::Date;
 use roaring::RoaringBitmap;
 use sqlx::PgConnection;
 
+use crate::bitmap;
 use crate::error::StoreError;
-use crate::store::rollup::serialize;
 
-/// Bytes of bitmaps, deltas and base, that one batch takes; a single delta and its base may be more. In
-/// memory they are there about three times: as they came, united, and as they go.
+/// Most bytes of bitmaps, in deltas and base together, that one batch takes; a single delta and its base may
+/// have more. The worker holds about three copies: as read, united, and as written.
 const MAX_BITMAP_BYTES: i64 = 8 * 1024 * 1024;
 
 /// What one batch folded.
@@ -27,7 +27,7 @@ pub(crate) async fn event_counts(connection: &mut PgConnection, project: i32, ma
     Ok(Folded { deltas: folded.deltas.unsigned_abs(), keys: folded.keys.unsigned_abs() })
 }
 
-/// Folds bitmaps of active users, which are united here.
+/// Folds bitmaps of active users. The worker unites them, because PostgreSQL cannot.
 pub(crate) async fn active_users(connection: &mut PgConnection, project: i32, max_rows: i64) -> Result<Folded, StoreError> {
     let deltas = sqlx::query_file!("sql/maintenance/take_active_users_delta.sql", project, max_rows, MAX_BITMAP_BYTES)
         .fetch_all(&mut *connection)
@@ -35,7 +35,7 @@ pub(crate) async fn active_users(connection: &mut PgConnection, project: i32, ma
     let count = deltas.len() as u64;
     let mut folded: BTreeMap<(i32, jiff::civil::Date), RoaringBitmap> = BTreeMap::new();
     for delta in deltas {
-        *folded.entry((delta.event_type_id, delta.day.into())).or_default() |= deserialize(&delta.bitmap)?;
+        *folded.entry((delta.event_type_id, delta.day.into())).or_default() |= bitmap::deserialize(&delta.bitmap)?;
     }
     let types: Vec<i32> = folded.keys().map(|key| key.0).collect();
     let days: Vec<Date> = folded.keys().map(|key| key.1.into()).collect();
@@ -44,7 +44,7 @@ pub(crate) async fn active_users(connection: &mut PgConnection, project: i32, ma
         .await?;
     for base in bases {
         if let Some(bitmap) = base.bitmap {
-            *folded.entry((base.event_type_id, base.day.into())).or_default() |= deserialize(&bitmap)?;
+            *folded.entry((base.event_type_id, base.day.into())).or_default() |= bitmap::deserialize(&bitmap)?;
         }
     }
     let mut counts = Vec::with_capacity(folded.len());
@@ -52,14 +52,10 @@ pub(crate) async fn active_users(connection: &mut PgConnection, project: i32, ma
     for bitmap in folded.values_mut() {
         bitmap.optimize();
         counts.push(i32::try_from(bitmap.len()).unwrap_or(i32::MAX));
-        bitmaps.push(serialize(bitmap));
+        bitmaps.push(bitmap::serialize(bitmap));
     }
     sqlx::query_file!("sql/maintenance/upsert_active_users.sql", project, &types, &days as _, &counts, &bitmaps)
         .execute(connection)
         .await?;
     Ok(Folded { deltas: count, keys: folded.len() as u64 })
-}
-
-fn deserialize(bytes: &[u8]) -> Result<RoaringBitmap, StoreError> {
-    RoaringBitmap::deserialize_from(bytes).map_err(|error| StoreError::Database(sqlx::Error::Decode(error.into())))
 }

@@ -1,4 +1,4 @@
-//! Lag: how far the store is behind the queue, as metrics.
+//! Lag: reports as metrics how many messages wait to be stored, and for how long.
 
 use std::time::Duration;
 

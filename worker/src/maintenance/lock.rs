@@ -1,8 +1,9 @@
-//! Advisory locks: which tasks only one worker in the whole installation runs at a time.
+//! Advisory locks: ensure that only one worker runs a task at a time.
 
 use sqlx::PgConnection;
 
-/// A lock, named by what it guards. The numbers are shared by all versions that run side by side.
+/// A lock, named after what it guards. The numbers must stay the same, because workers of two versions may
+/// run side by side.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum AdvisoryLock {
     /// Folding the deltas of active users.

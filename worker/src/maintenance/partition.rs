@@ -21,20 +21,21 @@ use crate::maintenance::ddl::NewPartition;
 use crate::maintenance::lock::AdvisoryLock;
 use crate::maintenance::{clock, index};
 
-/// Days made ahead: a worker that was away for less than this finds its partitions.
+/// Days for which partitions are made ahead. If no worker runs for fewer days, no partition is missing.
 const DAYS_AHEAD: i32 = 8;
-/// Days before today that have a partition each when the ledger is first laid out: late events and
-/// the first imports.
+/// Days before today that get a partition each when the ledger's first partitions are made, for late events
+/// and the first imports.
 const LEDGER_DAYS_BACK: i32 = 60;
 /// The same for the rows, whose older days have their B-trees anyway.
 const EVENT_DAYS_BACK: i32 = 1;
 /// Years before this one that have monthly partitions.
 const MONTHLY_YEARS_BACK: i16 = 4;
 
-/// A new day begins once in 24 of these, and is made a week ahead.
+/// How often a worker looks for missing partitions. They are made a week ahead, so an hour more or less does
+/// not matter.
 const INTERVAL: Duration = Duration::from_secs(3600);
-/// Longest pause before what failed is tried again.
-const MAX_PAUSE: Duration = Duration::from_secs(60);
+/// Longest delay before a failed run is tried again.
+const MAX_DELAY: Duration = Duration::from_secs(60);
 
 const FIRST_DAY: Date = jiff::civil::date(1970, 1, 1);
 
@@ -54,49 +55,49 @@ const TABLES: [Table; 2] = [
     Table { name: "events", column: "occurred_at", days_back: EVENT_DAYS_BACK, has_sealed: true },
 ];
 
-/// Days from `from` up to, and without, `to`.
+/// The days from `from` until the day before `to`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Range {
     from: Date,
     to: Date,
 }
 
-/// Makes partitions at once and then every hour until told to stop; sooner after a failure.
+/// Makes missing partitions at once and then every hour until told to stop, and sooner after a failure.
 pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
-    let mut pauses = backoff::endless(MAX_PAUSE).build();
+    let mut delays = backoff::endless(MAX_DELAY).build();
     loop {
-        let pause = match make_as_of_now(pool).await {
+        let delay = match make_as_of_now(pool).await {
             Ok(()) => {
-                pauses = backoff::endless(MAX_PAUSE).build();
+                delays = backoff::endless(MAX_DELAY).build();
                 INTERVAL
             }
             Err(error) => {
-                let pause = pauses.next().unwrap_or(MAX_PAUSE);
-                log_failure(&error, pause);
-                pause
+                let delay = delays.next().unwrap_or(MAX_DELAY);
+                log_failure(&error, delay);
+                delay
             }
         };
-        if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+        if stop.run_until_cancelled(tokio::time::sleep(delay)).await.is_none() {
             return;
         }
     }
 }
 
-/// Makes partitions, and returns when those for today are there, whether or not others failed.
+/// Makes missing partitions. Returns when today's exist, even if others could not be made.
 pub(crate) async fn make_at_start(pool: &PgPool) {
-    for pause in backoff::endless(MAX_PAUSE).build() {
+    for delay in backoff::endless(MAX_DELAY).build() {
         let Err(error) = make_as_of_now(pool).await else { return };
-        log_failure(&error, pause);
+        log_failure(&error, delay);
         if matches!(are_there_for_today(pool).await, Ok(true)) {
             return;
         }
-        tokio::time::sleep(pause).await;
+        tokio::time::sleep(delay).await;
     }
 }
 
-fn log_failure(error: &StoreError, pause: Duration) {
+fn log_failure(error: &StoreError, delay: Duration) {
     counter!("rollcall_partition_failures_total").increment(1);
-    let delay_ms = pause.as_millis() as u64;
+    let delay_ms = delay.as_millis() as u64;
     tracing::error!(error = error as &dyn std::error::Error, delay_ms, "partitions were not made ahead; trying again");
 }
 
@@ -105,7 +106,7 @@ pub(crate) async fn make_as_of_now(pool: &PgPool) -> Result<(), StoreError> {
     make(pool, clock::today(pool).await?).await
 }
 
-/// Makes every partition that is missing, as of `today`. A table that fails holds up no other.
+/// Makes every partition that is missing, as of `today`. A failure for one table does not stop the other.
 pub(crate) async fn make(pool: &PgPool, today: Date) -> Result<(), StoreError> {
     let mut result = Ok(());
     for table in &TABLES {
@@ -130,7 +131,8 @@ async fn are_there_for_today(pool: &PgPool) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Makes the first that is missing, in a transaction of its own; false if none is. Replicas take turns.
+/// Makes the first missing partition, in its own transaction; false if none is missing. An advisory lock
+/// lets only one worker at a time do so.
 async fn make_next(pool: &PgPool, table: &Table, today: Date) -> Result<bool, StoreError> {
     let mut lease = Lease::acquire(pool).await?;
     let mut transaction = lease.begin().await?;
@@ -146,7 +148,7 @@ async fn make_next(pool: &PgPool, table: &Table, today: Date) -> Result<bool, St
     Ok(missing.is_some())
 }
 
-/// The end of the last partition; `None` before the first is made.
+/// The end of the last partition; `None` if there is none yet.
 async fn made_until(connection: &mut PgConnection, table: &Table) -> Result<Option<Date>, StoreError> {
     Ok(sqlx::query_file!("sql/maintenance/select_last_partition.sql", table.name)
         .fetch_one(connection)
@@ -179,8 +181,8 @@ async fn attach(connection: &mut PgConnection, table: &Table, range: Range, is_s
     Ok(())
 }
 
-/// The partitions of a table, oldest first: everything old, then months, then, from some days back,
-/// days.
+/// The partitions of a table, oldest first: one for the distant past, then one for each month, then, from
+/// `days_back` days before today, one for each day.
 fn ranges(today: Date, days_back: i32) -> Vec<Range> {
     let days_from = today.saturating_sub(days_back.days());
     let end = today.saturating_add(DAYS_AHEAD.days());

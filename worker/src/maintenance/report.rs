@@ -1,5 +1,5 @@
-//! Reports: each worker writes its state to a row of its own, from which any API can describe the whole
-//! pipeline.
+//! Reports: each worker writes its state to its own row in `worker_reports`. The API reads these rows to
+//! describe the pipeline.
 
 use std::time::{Duration, Instant};
 

@@ -21,35 +21,35 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::queue::delivery::Delivery;
 use crate::settle::Settler;
+use crate::settle::delivery::Delivery;
 use crate::status::Status;
 
-/// Messages asked for at a time. Half of them are buffered while a batch is stored.
+/// Messages requested at a time. Half of them are buffered while a batch is stored.
 const PULL_MESSAGES: usize = 64;
 /// Batches settled at the same time. Two keep PostgreSQL and the worker busy at once; each takes
 /// memory for a batch and a connection.
 const BATCHES: usize = 2;
-/// A batch takes no more messages once it holds this many bytes of lines: the memory of a worker.
+/// A batch takes no more messages once it holds this many bytes of lines. It bounds the memory of a worker.
 const BATCH_MAX_LINES_BYTES: usize = 16 * 1024 * 1024;
 /// Redelivered messages that wait in the second lane; more of them are postponed.
 const SECOND_LANE_CAPACITY: usize = 64;
 /// Messages of the second lane that are settled at the same time, each in transactions of its own.
 const SECOND_LANE_CONCURRENCY: usize = 4;
-/// Longest delay while the consumer is not there.
+/// Longest delay between two attempts to open the consumer.
 const MAX_OPEN_DELAY: Duration = Duration::from_secs(10);
 /// Delay before pulling starts again, so that a lasting fault does not cause a busy loop.
 const REOPEN_DELAY: Duration = Duration::from_millis(200);
 /// Delay of a message's redelivery when the second lane is full.
 const POSTPONE_DELAY: Duration = Duration::from_secs(2);
 
-/// Takes messages from the queue.
+/// Pulls messages from the queue.
 pub(crate) struct Consumer {
     context: Context,
     settler: Arc<Settler>,
     status: Arc<Status>,
     batch_max_events: usize,
-    /// With these settings, a stream or consumer that is gone is created again.
+    /// Settings with which a missing stream or consumer is created again, if this worker may do so.
     recreate: Option<NatsSettings>,
 }
 

@@ -1,4 +1,3 @@
-//! The queue: deliveries come in, and are answered.
+//! The queue: messages come in and go to `settle`, in batches or alone.
 
 pub(crate) mod consumer;
-pub(crate) mod delivery;

@@ -1,8 +1,8 @@
-//! Attempts: how often workers began with a message without ending it, and how often its rows were
-//! refused.
+//! Attempts: how often workers began to settle a message without finishing it, and how often its rows
+//! were refused.
 //!
-//! The queue counts deliveries, and that number cannot tell a message that ends workers from one that a
-//! stopping worker handed back; it also starts again when somebody recreates the consumer. Therefore
+//! The queue counts deliveries. That number does not distinguish a message that ends workers from one that
+//! a stopping worker handed back; it also starts again when somebody recreates the consumer. Therefore
 //! attempts are counted in the database, and only those of redelivered messages. The table keeps the ids of
 //! deliveries, so that a statement whose reply was lost can be sent again without counting twice.
 
@@ -12,7 +12,7 @@ use sqlx::PgPool;
 use tokio::time::timeout;
 
 use crate::error::StoreError;
-use crate::queue::delivery::Delivery;
+use crate::settle::delivery::Delivery;
 
 /// The attempts at one message.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,7 @@ impl Attempts {
         Ok(Counts { begun: row.begun.unsigned_abs(), refusals: row.refusals.unsigned_abs() })
     }
 
-    /// Counts that rows of the message were refused; returns for how many deliveries that was so.
+    /// Counts that rows of the message were refused; returns for how many deliveries that happened.
     pub(crate) async fn record_refusal(&self, delivery: &Delivery) -> Result<u32, StoreError> {
         let (sequence, published) = key(delivery);
         let refuse = sqlx::query_file!("sql/attempts/refuse_troubled_message.sql", sequence, published, delivery.delivery_id)

@@ -8,8 +8,8 @@ use rollcall_shared::queue::chunk::{REPLY_HEADER, Settled};
 use rollcall_shared::queue::dead_letter::Code;
 
 use super::Settler;
-use crate::queue::delivery::Delivery;
 use crate::settle::dead_letter::DeadLetterError;
+use crate::settle::delivery::Delivery;
 use crate::settle::retry::MAX_RETRIES;
 use crate::store::Refused;
 
@@ -17,7 +17,7 @@ use crate::store::Refused;
 const DEAD_LETTER_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 impl Settler {
-    /// Ends a delivery, and its message as well if nothing of it is left to store.
+    /// Ends a delivery, and also its message if every event in it is stored or a dead letter.
     pub(super) async fn conclude(&self, delivery: &Delivery, inserted: u64, refused: &[Refused], is_exact: bool) {
         let mut settled = Settled { inserted, dead_lettered: 0, pending: 0 };
         if let Some(first) = refused.first() {

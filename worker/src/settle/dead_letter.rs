@@ -19,7 +19,7 @@ use rollcall_shared::queue::dead_letter::{Code, Verdict};
 use rollcall_shared::queue::stream::{DLQ_STREAM, LIMIT_REACHED};
 use rollcall_shared::queue::subject::{event_subject, message_subject};
 
-use crate::queue::delivery::Delivery;
+use crate::settle::delivery::Delivery;
 use crate::store::Refused;
 
 /// Dead letters that are published at the same time.
@@ -121,8 +121,8 @@ fn verdict(delivery: &Delivery, code: Code, reason: &str, attempts: u32) -> Verd
     }
 }
 
-/// The stream has a letter on this subject. The text decides between that and a full stream, which
-/// share a code; if the text ever changed, letters would wait in the queue and none would be lost.
+/// Whether the stream already has a letter on this subject. A full stream has the same error code, so the
+/// text decides. If the text ever changes, messages wait in the queue, and none is lost.
 fn is_there_already(error: &PublishError) -> bool {
     let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<jetstream::Error>());
     matches!(error.kind(), PublishErrorKind::Other)

@@ -1,4 +1,4 @@
-//! Settling: a message is here from its delivery until the queue may forget it.
+//! Settling: brings each delivered message to its end.
 //!
 //! Messages that are delivered for the first time are stored together ([`Settler::settle_batch`]). A
 //! redelivered message may have ended the last worker that had it, so its attempts are counted and it
@@ -8,6 +8,7 @@
 pub(crate) mod attempts;
 mod conclude;
 pub(crate) mod dead_letter;
+pub(crate) mod delivery;
 pub(crate) mod retry;
 mod trace;
 
@@ -21,9 +22,9 @@ use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use crate::queue::delivery::Delivery;
 use crate::settle::attempts::{Attempts, Counts};
 use crate::settle::dead_letter::DeadLetters;
+use crate::settle::delivery::Delivery;
 use crate::settle::retry::{MAX_RETRIES, RetryPolicy};
 use crate::status::Status;
 use crate::store::row::{self, Decoded};
@@ -118,7 +119,7 @@ impl Settler {
         match counts {
             // The attempt may be counted all the same, if the connection was cut after the statement.
             None => self.hand_back(delivery).await,
-            // The first delivery is not in the count.
+            // The first delivery is not counted.
             Some(counts) if counts.begun > MAX_RETRIES => {
                 let reason = format!("{} workers ended while they had this message", MAX_RETRIES + 1);
                 self.write_dead_letter(delivery, Code::KillsWorker, &reason, MAX_RETRIES + 1).await;
@@ -130,7 +131,7 @@ impl Settler {
         }
     }
 
-    /// Hands back a message that this worker has not begun with, so that another worker gets it at once.
+    /// Hands back a message that this worker has not begun to settle, so that another worker gets it at once.
     pub(crate) async fn hand_back_unbegun(&self, delivery: &Delivery) {
         delivery.answer(AckKind::Nak(None)).await;
     }
@@ -140,7 +141,7 @@ impl Settler {
         delivery.answer(AckKind::Nak(None)).await;
     }
 
-    /// This attempt must not count. If the database is away, it stays counted.
+    /// Takes the start of this attempt back. If the database is away, the attempt stays counted.
     async fn uncount(&self, delivery: &Delivery) {
         if delivery.is_redelivered {
             let uncounted = tokio::time::timeout(Duration::from_secs(1), self.attempts.undo_start(delivery)).await;
@@ -155,7 +156,7 @@ impl Settler {
         let mut tries = 0;
         let attempt = || {
             tries += 1;
-            // Storing takes the rows; the next try, if there must be one, reads them again.
+            // Storing consumes the rows. A further try reads them again.
             let rows = rows.take().unwrap_or_else(|| row::read(decoded).rows);
             self.store.store(rows)
         };
@@ -165,7 +166,7 @@ impl Settler {
             }
             return;
         };
-        // What an earlier try or delivery stored looks like a duplicate to this one.
+        // Rows that an earlier try or delivery stored look like duplicates to this one.
         let is_exact = tries == 1 && (counts.begun == 0 || counts.refusals > 0);
         let inserted: u64 = outcome.inserted.values().sum();
         tracing::debug!(inserted, "batch stored");

@@ -10,7 +10,7 @@ use metrics::counter;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::StoreError;
-use crate::queue::delivery::Delivery;
+use crate::settle::delivery::Delivery;
 use crate::status::Status;
 
 /// Longest delay between two attempts while PostgreSQL is away.
@@ -21,7 +21,7 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Retries of a message before its refused events become dead letters.
 pub(crate) const MAX_RETRIES: u32 = 5;
 
-/// Says when what failed is tried again.
+/// When failed batches and refused messages are tried again.
 pub(crate) struct RetryPolicy {
     /// Time between two reports that messages are in progress, which keep them from other workers.
     pub(crate) progress: Duration,
@@ -66,7 +66,7 @@ impl RetryPolicy {
         let work = async {
             tokio::select! {
                 done = &mut done => done.ok(),
-                // A running attempt may end, but a database that is away is no longer waited for.
+                // A running attempt may end, but the worker no longer waits for a database that is away.
                 () = stop.cancelled() => tokio::time::timeout(STOP_TIMEOUT, done).await.ok()?.ok(),
             }
         };

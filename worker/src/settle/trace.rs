@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use tracing::{Span, info_span};
 
-use crate::queue::delivery::Delivery;
+use crate::settle::delivery::Delivery;
 
 /// Names listed in a field of the span. A batch may hold thousands of requests.
 const MAX_LISTED: usize = 16;

@@ -8,10 +8,11 @@ use rollcall_shared::day::Day;
 use rollcall_shared::project::ProjectId;
 use sqlx::PgConnection;
 
+use crate::bitmap;
 use crate::error::{StoreError, agree};
 use crate::store::new_event::NewEvent;
 
-/// In rollups, the event type that stands for all of them.
+/// The event type that stands for all types in rollups.
 pub(crate) const ALL_TYPES: i32 = 0;
 
 /// The deltas of one batch, sorted by key.
@@ -54,7 +55,7 @@ impl Deltas {
             projects.push(project.0);
             types.push(event_type_id);
             days.push(sql_date(day));
-            bitmaps.push(serialize(&bitmap));
+            bitmaps.push(bitmap::serialize(&bitmap));
         }
         let inserted = sqlx::query_file!("sql/store/insert_active_users_delta.sql", &projects, &types, &days as _, &bitmaps)
             .execute(&mut *connection)
@@ -77,12 +78,4 @@ impl Deltas {
 /// A day as PostgreSQL takes it.
 pub(crate) fn sql_date(day: Day) -> Date {
     day.date().to_sqlx()
-}
-
-/// The portable format of roaring bitmaps, in which the tables hold them.
-pub(crate) fn serialize(bitmap: &RoaringBitmap) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(bitmap.serialized_size());
-    // Writing into memory cannot fail.
-    let _ = bitmap.serialize_into(&mut bytes);
-    bytes
 }

@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use crate::store::new_event::NewEvent;
 
 /// Batches of up to this many rows are inserted, larger ones copied. An INSERT costs PostgreSQL about
-/// 10 microseconds more per row than a COPY, so beyond a few thousand rows it costs more than the wait.
+/// 10 microseconds more per row than a COPY, so beyond a few thousand rows it would cost more than the 40 ms.
 pub(crate) const INSERT_MAX_ROWS: usize = 1_000;
 
 /// Inserts the rows; returns how many the server counted.

@@ -1,4 +1,4 @@
-//! A delivery: one delivery of a message, its headers, and how the queue is answered.
+//! Deliveries: one arrival of a message at this worker, its headers, and the answer to the queue.
 
 use async_nats::jetstream::{AckKind, Message};
 use jiff::Timestamp;
@@ -14,8 +14,8 @@ pub(crate) struct Delivery {
     message: Message,
     /// The id of this delivery; a redelivery of the same message has another.
     pub(crate) delivery_id: Uuid,
-    /// Its message was delivered before, so its attempts are counted in `troubled_messages` and must be
-    /// removed from there at the end.
+    /// Whether the message was delivered before. Its attempts are then counted in `troubled_messages`,
+    /// and the count must be removed at the end.
     pub(crate) is_redelivered: bool,
 }
 
@@ -38,7 +38,7 @@ impl Delivery {
     }
 
     pub(crate) fn id(&self) -> MessageId {
-        // `new` has read it once, so it can be read.
+        // `new` has parsed it, so this does not fail.
         let info = self.message.info().ok();
         let nanoseconds = info.as_ref().map_or(0, |info| info.published.unix_timestamp_nanos());
         MessageId {
@@ -83,8 +83,8 @@ impl Delivery {
         self.message.headers.as_ref()?.get(name).map(|value| value.as_str())
     }
 
-    /// Answers the queue. Correctness never depends on it: an answer that gets lost brings the
-    /// message back, and its events are duplicates then.
+    /// Answers the queue. Correctness does not depend on it: if the answer is lost, the message is
+    /// delivered again, and its events are recognised as duplicates.
     pub(crate) async fn answer(&self, kind: AckKind) {
         if let Err(error) = self.message.ack_with(kind).await {
             tracing::warn!(%error, sequence = self.id().sequence, "a message was not answered; it will come back");
