@@ -1,4 +1,4 @@
-//! The demo: sample data for a first look, and how to look at it.
+//! The demo of `rollcall dev --demo`: sends sample events, and prints requests to try.
 
 use std::time::{Duration, Instant};
 
@@ -10,29 +10,30 @@ use serde_json::Value;
 use crate::generate;
 use crate::send::{self, Target};
 
-/// Events of the demo: enough for curves, few enough for a start in seconds.
+/// Number of sample events: enough for meaningful statistics, few enough to start within seconds.
 const EVENTS: u64 = 20_000;
-/// Days over which they are spread, up to today.
+/// Days over which the sample events are spread, up to today.
 const DAYS: u32 = 60;
 
-/// Longest wait for the sample events to be stored.
-const STORED_WITHIN: Duration = Duration::from_secs(60);
+/// Longest wait until the sample events are stored.
+const STORE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Sends the sample events and waits until they are stored. They are the same for a day, so a second start that day adds nothing.
+/// Sends the sample events and waits until they are stored. They are the same throughout a day, so a
+/// second start on that day adds nothing.
 pub(crate) async fn load(url: &str, key: &str) -> anyhow::Result<()> {
     let config = Config::recent(EVENTS, DAYS);
     let target = Target { url: url.to_owned(), api_key: key.to_owned() };
     let sent = generate::send_sample(&target, config).await?;
     let started = Instant::now();
     while stored(&target).await? < sent {
-        ensure!(started.elapsed() < STORED_WITHIN, "the sample events are not stored after {STORED_WITHIN:?}");
+        ensure!(started.elapsed() < STORE_TIMEOUT, "the sample events are not stored after {STORE_TIMEOUT:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     eprintln!("{sent} sample events are stored");
     Ok(())
 }
 
-/// How many events the service counts in the days of the demo.
+/// How many events the service counts in the days of the sample events.
 async fn stored(target: &Target) -> anyhow::Result<u64> {
     let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let from = today.saturating_sub(i64::from(DAYS).days());
@@ -42,7 +43,7 @@ async fn stored(target: &Target) -> anyhow::Result<u64> {
     Ok(answer["data"].as_array().into_iter().flatten().filter_map(|row| row["count"].as_u64()).sum())
 }
 
-/// Prints where everything is and three requests to try.
+/// Prints the addresses of everything, and three requests to try.
 pub(crate) fn greet(url: &str, key: &str, database_url: &str, is_ephemeral: bool) {
     let fate = if is_ephemeral { "is removed" } else { "stays" };
     let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();

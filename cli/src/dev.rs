@@ -1,7 +1,7 @@
 //! `rollcall dev`: the whole service in one process, on private servers.
 //!
 //! It starts PostgreSQL and nats-server in a data folder, migrates, runs the API and its workers,
-//! loads sample data if asked to, says how to try it, and stops everything in the opposite order.
+//! loads sample data on request, prints how to try it, and stops everything in the opposite order.
 
 use std::path::PathBuf;
 
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{demo, migrate};
 
-/// How the service is run.
+/// Options of `rollcall dev`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Load sample data once the service runs
@@ -33,14 +33,14 @@ pub(crate) struct Arguments {
     /// Keep the data in a temporary folder and remove it at the end
     #[arg(long, conflicts_with = "data")]
     ephemeral: bool,
-    /// How many workers
+    /// Number of workers
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     workers: u16,
 }
 
 /// Runs until told to stop.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    // Before the servers start: a wrong setting and a port that is taken are told at once.
+    // This comes before the servers start, so that a wrong setting or an occupied port is reported at once.
     let settings = Settings::from_env()?;
     let listener = TcpListener::bind(arguments.listen.0).await.with_context(|| {
         format!("cannot listen on {}; is another rollcall running? choose another with --listen", arguments.listen)
@@ -81,7 +81,7 @@ async fn serve(
         std::future::pending::<anyhow::Result<()>>().await
     };
     let outcome = tokio::select! {
-        // A service that ends while nobody asked it to takes the others down with it.
+        // If one service ends unexpectedly, the others are stopped too.
         ended = services.join_next() => ended.transpose()?.unwrap_or(Ok(())),
         failed = greeting => failed,
         () = stop.cancelled() => Ok(()),
@@ -100,10 +100,10 @@ struct Settings {
 }
 
 impl Settings {
-    /// What the environment says, but for where the servers are; starts the logs.
+    /// Reads the environment, except for the addresses of the servers, and starts the logs.
     fn from_env() -> anyhow::Result<Self> {
         let mut environment = Environment::of_process().with_default("API_KEY", "secret-key").with("MIGRATE_ON_START", "false");
-        // Those of the private servers take their place.
+        // `of` sets the addresses of the private servers instead.
         for name in ["DATABASE_URL", "NATS_URL", "NATS_ADMIN_URL"] {
             environment = environment.with(name, "");
         }
@@ -114,7 +114,7 @@ impl Settings {
         Ok(Self { api, worker })
     }
 
-    /// The same on these servers.
+    /// The same settings with the addresses of these servers.
     fn of(mut self, stack: &Stack) -> Self {
         let users = [
             (&mut self.api.database, &mut self.api.nats, NatsUser::Api),

@@ -1,7 +1,7 @@
-//! Whether nats-server has events on disk before it acknowledges them.
+//! Checks whether nats-server has events on disk before it acknowledges them.
 //!
-//! No answer over the client's connection says so: neither the server's greeting nor JetStream's own
-//! interface names the interval of its fsync. The monitoring port does, where it can be reached.
+//! A client's connection cannot show this: neither the server's greeting nor the API of JetStream
+//! reports how often the server syncs. The monitoring port does, if it can be reached.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::send;
 
-/// A monitoring port that takes longer is not worth the wait: the look changes nothing.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// Longest wait for the monitoring port. The check only logs, so it is not worth a longer one.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where nats-server tells about itself.
+/// The address of nats-server's monitoring port.
 #[derive(Debug, Clone)]
 pub(crate) struct MonitorSettings {
     /// `http://host:port`, or empty.
@@ -25,11 +25,11 @@ impl MonitorSettings {
     /// Reads `NATS_MONITOR_URL`.
     pub(crate) fn from_env(environment: &mut Environment) -> Self {
         let meaning = "monitoring port of nats-server, as http://host:8222; a start then warns if events are not on disk \
-                       when they are acknowledged. Not looked at when empty";
+                       when they are acknowledged. No check when empty";
         Self { url: environment.read("NATS_MONITOR_URL", String::new(), meaning) }
     }
 
-    /// Logs what the server does, as a warning if events that are accepted can be lost.
+    /// Logs whether the server syncs, as a warning if accepted events can be lost.
     pub(crate) async fn report(self) {
         if self.url.is_empty() {
             tracing::info!(
@@ -50,10 +50,10 @@ impl MonitorSettings {
     }
 
     async fn syncs_always(&self) -> anyhow::Result<bool> {
-        let request = send::client()?.get(format!("{}/varz", self.url.trim_end_matches('/'))).timeout(ANSWERS_WITHIN);
+        let request = send::client()?.get(format!("{}/varz", self.url.trim_end_matches('/'))).timeout(ANSWER_TIMEOUT);
         let answer: Value = request.send().await?.error_for_status()?.json().await?;
         let jetstream = answer["jetstream"]["config"].as_object().context("the server has no JetStream")?;
-        // The server leaves out what is false.
+        // The server omits the field if it is false.
         Ok(jetstream.get("sync_always").and_then(Value::as_bool).unwrap_or(false))
     }
 }

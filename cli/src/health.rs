@@ -6,10 +6,10 @@ use anyhow::{Context, ensure};
 
 use crate::send;
 
-/// Which service to ask.
+/// Options of `rollcall health`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The address to ask
+    /// Address of the health check
     #[arg(long, default_value = "http://127.0.0.1:8000/health/ready")]
     url: String,
 }

@@ -25,7 +25,7 @@ use tokio::net::TcpListener;
 
 use self::durability::MonitorSettings;
 
-/// Self-hosted event analytics: send events over HTTP, ask who showed up.
+/// Self-hosted event analytics: send events over HTTP, and query who was active.
 #[derive(Debug, Parser)]
 #[command(name = "rollcall", version, about)]
 struct Cli {
@@ -37,29 +37,29 @@ struct Cli {
 enum Command {
     /// Run everything in one process on private local PostgreSQL and NATS
     Dev(dev::Arguments),
-    /// Serve HTTP: take events, answer questions
+    /// Run the API: accept events and answer queries over HTTP
     Api,
-    /// Store accepted events; run as many as you like
+    /// Run a worker, which stores accepted events; any number can run at once
     Worker,
-    /// Bring schema, stream and consumer up to date
+    /// Bring the database schema, stream and consumer up to date
     Migrate,
     /// List every setting with its value and meaning
     Config,
-    /// Exit 0 if a service answers that it is ready
+    /// Exit with 0 if a service answers that it is ready
     Health(health::Arguments),
-    /// Look at what could not be stored, send it again, or throw it away
+    /// List, show, redrive or purge dead letters: events that could not be stored
     DeadLetters(dead_letters::Arguments),
-    /// Make realistic sample events, into a file or straight to the API
+    /// Generate realistic sample events, and write them to a file or send them to the API
     Generate(generate::Arguments),
-    /// Send a file of events through the API
+    /// Import files of events through the API
     Import(import::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
-    // First of all, because some arguments take their defaults from the environment; and before there
-    // are threads that could read it at the same time.
+    // This comes first, because some arguments take their defaults from the environment, and because
+    // no other thread may read the environment at the same time.
     let loaded = dotenv::load();
-    // Help is given in any case.
+    // `--help` works even if `.env` cannot be loaded.
     let cli = Cli::parse();
     loaded?;
     execute(cli.command)
@@ -96,7 +96,7 @@ fn start<S>(from_env: impl FnOnce(&mut Environment) -> S) -> anyhow::Result<(S, 
     let monitor = MonitorSettings::from_env(&mut environment);
     environment.finish()?;
     logs.start();
-    // Nothing waits for it: the server may well start after us.
+    // Nothing waits for this check: the server may start later than this process.
     tokio::spawn(monitor.report());
     Ok((settings, shutdown::on_signal()?))
 }

@@ -1,5 +1,5 @@
-//! `rollcall migrate`: schema, stream and consumer up to date, for installations whose services
-//! have no right to do it themselves.
+//! `rollcall migrate`: brings schema, stream and consumer up to date, for installations whose services
+//! have no permission to do so.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use rollcall_shared::telemetry::LogSettings;
 
 use crate::durability::MonitorSettings;
 
-/// Migrates what the environment names.
+/// Migrates the servers that the environment names.
 pub(crate) async fn run() -> anyhow::Result<()> {
     let mut environment = Environment::of_process();
     let logs = LogSettings::from_env(&mut environment);
@@ -27,7 +27,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Migrates what the settings name.
+/// Migrates the servers that the settings name.
 pub(crate) async fn migrate(database: &DatabaseSettings, nats: &NatsSettings) -> anyhow::Result<()> {
     let pool = database::pool(database, "rollcall-migrate", Duration::ZERO).context("DATABASE_URL")?;
     database::wait_until_reachable(&pool).await;

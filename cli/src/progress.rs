@@ -1,4 +1,4 @@
-//! Progress bars; hidden by themselves where standard error is no terminal.
+//! Progress bars. They are hidden if standard error is not a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -12,7 +12,7 @@ pub(crate) fn of_bytes(bytes: u64) -> ProgressBar {
     bar(bytes, "{wide_bar} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} left")
 }
 
-/// Counts letters, of which nobody knows how many there are.
+/// Counts dead letters, whose total is not known in advance.
 pub(crate) fn of_letters() -> ProgressBar {
     ProgressBar::new_spinner().with_message("dead letters").with_style(style("{spinner} {human_pos} {msg}, {per_sec}"))
 }
@@ -21,7 +21,7 @@ fn bar(length: u64, template: &str) -> ProgressBar {
     ProgressBar::new(length).with_style(style(template))
 }
 
-/// The templates above are constants; a wrong one would fall back to the default look.
+/// The templates above are constants. An invalid one would fall back to the default style.
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -1,32 +1,36 @@
-//! Sending batches to the API as a careful client does: with a key, with retries, in order of need.
+//! Sends requests to the API as a careful client does: with an API key, and with retries.
 
 use std::error::Error;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use backon::{ExponentialBuilder, Retryable};
 use indicatif::ProgressBar;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
-/// Tries of one batch before giving up: about two minutes with their pauses.
-const MAX_TRIES: u32 = 12;
-/// Longest pause between two tries.
-const MAX_PAUSE: Duration = Duration::from_secs(15);
+/// Attempts to send a request before giving up. With the delays between them they take about a minute and
+/// a half, long enough for a restart of the service.
+const MAX_ATTEMPTS: usize = 12;
+/// Delay after the first failed attempt. It doubles with each further one.
+const MIN_DELAY: Duration = Duration::from_millis(200);
+/// Longest delay between two attempts.
+const MAX_DELAY: Duration = Duration::from_secs(15);
 
-/// The same reason to wait is told again after this long, so that nobody takes waiting for hanging.
-const TOLD_AGAIN_AFTER: Duration = Duration::from_secs(15);
+/// The same reason to wait is shown again after this long, so that the program does not seem to hang.
+const REPEAT_REASON_AFTER: Duration = Duration::from_secs(15);
 /// Problems of one refused batch that are shown.
 const MAX_SHOWN: usize = 5;
 
-/// Where events go, and with which key.
+/// The API that requests go to, and the key they carry.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Target {
     /// Address of the API
     #[arg(long, global = true, env = "ROLLCALL_URL", default_value = "http://127.0.0.1:8000")]
     pub(crate) url: String,
-    /// Key with the scope ingest, or admin for dead letters
+    /// API key with the scope ingest, or with the scope admin for dead letters
     #[arg(long, global = true, env = "API_KEY", default_value = "secret-key", hide_env_values = true)]
     pub(crate) api_key: String,
 }
@@ -45,7 +49,7 @@ pub(crate) struct Batch {
     pub(crate) number: u64,
     pub(crate) lines: Vec<u8>,
     pub(crate) idempotency_key: Option<String>,
-    /// Whether invalid events are left out instead of refusing the batch.
+    /// Asks the service to leave invalid events out instead of refusing the batch.
     pub(crate) partial: bool,
     /// The line of the file that each event comes from; empty where there is no file.
     pub(crate) file_lines: Vec<u64>,
@@ -56,37 +60,37 @@ pub(crate) struct Batch {
 pub(crate) struct Outcome {
     pub(crate) accepted: u64,
     pub(crate) rejected: u64,
-    /// What was wrong with the rejected ones; the service does not list every one.
+    /// What was wrong with the rejected events. The service does not list all of them.
     pub(crate) problems: Vec<String>,
 }
 
 /// An HTTP client with TLS.
 pub(crate) fn client() -> anyhow::Result<reqwest::Client> {
-    // Fails only if a provider is installed already, which is as good.
+    // This fails only if a provider is installed already, which is just as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().timeout(Duration::from_secs(60)).build().context("no HTTP client can be made")
 }
 
-/// Sends to one service, again and again while it does not answer, and says that it does.
+/// Sends requests to one service, retries while it does not answer, and tells the user so.
 #[derive(Debug)]
 pub(crate) struct Sender {
     http: reqwest::Client,
     pub(crate) target: Target,
-    /// The bar that what is told must not run into.
+    /// The progress bar, which is hidden while a message is printed.
     bar: ProgressBar,
-    /// The reason to wait that was told last, and when.
-    told: Mutex<Option<(String, Instant)>>,
+    /// The reason to wait that was shown last, and when.
+    last_reason: Mutex<Option<(String, Instant)>>,
 }
 
 impl Sender {
     pub(crate) fn new(target: Target, bar: ProgressBar) -> anyhow::Result<Self> {
-        Ok(Self { http: client()?, target, bar, told: Mutex::new(None) })
+        Ok(Self { http: client()?, target, bar, last_reason: Mutex::new(None) })
     }
 
     /// Sends a batch until it is accepted or refused for good.
     ///
     /// # Errors
-    /// The service refuses the batch, or does not answer after many tries.
+    /// The service refuses the batch, or does not answer after many attempts.
     pub(crate) async fn send(&self, batch: Batch) -> anyhow::Result<Outcome> {
         let lines = bytes::Bytes::from(batch.lines);
         let url = self.target.url(if batch.partial { "/events?partial=true" } else { "/events" });
@@ -106,41 +110,72 @@ impl Sender {
         }
     }
 
-    /// Sends a request until the answer is another than to try later.
+    /// Sends a request until the answer is another than to try later. After the last attempt, returns
+    /// the last answer, whatever it is.
     ///
     /// # Errors
-    /// There is no answer after many tries.
+    /// There is no answer after many attempts.
     pub(crate) async fn answer(&self, request: impl Fn(&reqwest::Client) -> RequestBuilder) -> anyhow::Result<Response> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            let pause = match request(&self.http).send().await {
-                Ok(response) if is_retryable(response.status()) && tries < MAX_TRIES => {
-                    self.tell(format!("{} answers {}", self.target.url, response.status()));
-                    pause(&response, tries)
-                }
-                Err(error) if tries < MAX_TRIES => {
-                    self.tell(format!("{} does not answer: {}", self.target.url, innermost(&error)));
-                    backoff(tries)
-                }
-                answered => return answered.with_context(|| format!("{} does not answer", self.target.url)),
-            };
-            tokio::time::sleep(pause).await;
+        let attempt = || async {
+            match request(&self.http).send().await {
+                Ok(response) if is_retryable(response.status()) => Err(Failure::Unavailable(response)),
+                Ok(response) => Ok(response),
+                Err(error) => Err(Failure::NoAnswer(error)),
+            }
+        };
+        let backoff = ExponentialBuilder::default()
+            .with_min_delay(MIN_DELAY)
+            .with_max_delay(MAX_DELAY)
+            .with_factor(2.0)
+            .with_max_times(MAX_ATTEMPTS - 1)
+            .with_jitter();
+        let outcome = attempt
+            .retry(backoff)
+            .adjust(|failure, delay| delay.map(|delay| failure.retry_after().unwrap_or(delay).min(MAX_DELAY)))
+            .notify(|failure, _| self.tell(failure.reason(&self.target.url)))
+            .await;
+        match outcome {
+            Ok(response) | Err(Failure::Unavailable(response)) => Ok(response),
+            Err(Failure::NoAnswer(error)) => Err(error).with_context(|| format!("{} does not answer", self.target.url)),
         }
     }
 
-    /// Says why there is nothing but waiting: at once, and not for each of many requests.
+    /// Tells the user why the program waits, but not once for each of many requests.
     fn tell(&self, reason: String) {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.as_ref().is_some_and(|(last, at)| *last == reason && at.elapsed() < TOLD_AGAIN_AFTER) {
+        let mut last_reason = self.last_reason.lock().unwrap_or_else(PoisonError::into_inner);
+        if last_reason.as_ref().is_some_and(|(last, at)| *last == reason && at.elapsed() < REPEAT_REASON_AFTER) {
             return;
         }
-        self.bar.suspend(|| eprintln!("{reason}; trying again, {MAX_TRIES} times at most"));
-        *told = Some((reason, Instant::now()));
+        self.bar.suspend(|| eprintln!("{reason}; trying again, {MAX_ATTEMPTS} times at most"));
+        *last_reason = Some((reason, Instant::now()));
     }
 }
 
-/// The cause behind an error's causes: "connection refused" rather than "error sending request".
+/// Why an attempt failed. Another one may succeed.
+enum Failure {
+    /// The service answered that it cannot take the request now.
+    Unavailable(Response),
+    /// There was no answer.
+    NoAnswer(reqwest::Error),
+}
+
+impl Failure {
+    /// The delay that the service asked for.
+    fn retry_after(&self) -> Option<Duration> {
+        let Self::Unavailable(response) = self else { return None };
+        let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    fn reason(&self, url: &str) -> String {
+        match self {
+            Self::Unavailable(response) => format!("{url} answers {}", response.status()),
+            Self::NoAnswer(error) => format!("{url} does not answer: {}", innermost(error)),
+        }
+    }
+}
+
+/// The root cause of an error: "connection refused" rather than "error sending request".
 fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
     let mut cause = error;
     while let Some(source) = cause.source() {
@@ -153,16 +188,6 @@ fn is_retryable(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
-fn pause(response: &Response, tries: u32) -> Duration {
-    let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok()).map(Duration::from_secs);
-    asked.unwrap_or_else(|| backoff(tries)).min(MAX_PAUSE)
-}
-
-/// Doubles from a fifth of a second, with half of it left to chance.
-fn backoff(tries: u32) -> Duration {
-    Duration::from_millis(200 << tries.min(7)).min(MAX_PAUSE).mul_f64(rand::random_range(0.5..1.0))
-}
-
 async fn accepted(response: Response, file_lines: &[u64]) -> anyhow::Result<Outcome> {
     let answer: Value = response.json().await.context("the answer is not JSON")?;
     Ok(Outcome {
@@ -172,7 +197,7 @@ async fn accepted(response: Response, file_lines: &[u64]) -> anyhow::Result<Outc
     })
 }
 
-/// A batch of nothing but invalid events is no reason to stop where invalid ones are left out.
+/// With `partial`, a batch that holds only invalid events is counted as rejected and is not an error.
 async fn refused(response: Response, partial: bool, file_lines: &[u64]) -> anyhow::Result<Outcome> {
     let status = response.status();
     let text = response.text().await.unwrap_or_default();
@@ -188,7 +213,7 @@ async fn refused(response: Response, partial: bool, file_lines: &[u64]) -> anyho
     bail!(message)
 }
 
-/// What the service says of single events, each with its place.
+/// What the service says about single events, each with its place in the file or batch.
 fn problems(errors: &Value, file_lines: &[u64]) -> Vec<String> {
     let problem = |error: &Value| {
         let index = error["index"].as_u64();

@@ -1,4 +1,4 @@
-//! The API's `/admin/dead-letters`. Requests are retried, because every change may be repeated.
+//! A client of `/admin/dead-letters`. It retries requests, because every change may be repeated.
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::send::{Sender, Target};
 
-/// Asks one service with one key.
+/// Sends requests to one service, with one key.
 pub(super) struct Client {
     sender: Sender,
 }
@@ -17,10 +17,10 @@ impl Client {
         Ok(Self { sender: Sender::new(target, ProgressBar::hidden())? })
     }
 
-    /// Asks for what is behind `/admin/dead-letters`.
+    /// Sends a request to a path below `/admin/dead-letters`.
     ///
     /// # Errors
-    /// The service refuses, or does not answer after many tries.
+    /// The service refuses, or does not answer after many attempts.
     pub(super) async fn call(&self, method: &Method, path: &str, parameters: &[(&str, String)]) -> anyhow::Result<Value> {
         let target = &self.sender.target;
         let url = target.url(&format!("/admin/dead-letters{path}"));

@@ -1,7 +1,7 @@
-//! `rollcall dead-letters`: looks at what could not be stored, sends it again, or throws it away.
+//! `rollcall dead-letters`: lists, shows, redrives and purges dead letters.
 //!
-//! It speaks HTTP only, so it works from anywhere that the API can be reached from. Changes go page
-//! by page: breaking off leaves the rest as it was.
+//! It uses only HTTP, so it works wherever the API can be reached. Changes are made page by page, and an
+//! interrupted command leaves the remaining letters unchanged.
 
 mod client;
 mod table;
@@ -18,10 +18,10 @@ use self::client::Client;
 use crate::progress;
 use crate::send::Target;
 
-/// Letters changed by one request: soon enough for progress, few enough for one answer.
+/// Dead letters that one request changes. With more, progress is shown less often.
 const PAGE: usize = 500;
 
-/// Which dead letters, and what to do with them.
+/// Options of `rollcall dead-letters`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -32,50 +32,50 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// List them, oldest first
+    /// List dead letters, oldest first
     List {
         #[command(flatten)]
         filter: Filter,
-        /// At most this many
+        /// Maximum number of dead letters
         #[arg(long, default_value_t = 100)]
         limit: usize,
-        /// Print one JSON object a line instead of a table
+        /// Print one JSON object per line instead of a table
         #[arg(long)]
         json: bool,
     },
-    /// Show one with its events and the reason, as JSON
+    /// Show one dead letter with its events and the reason, as JSON
     Show {
-        /// Its id, from the list
+        /// Its id, as listed
         id: u64,
     },
-    /// Send them again: one by its id, all that match, or with --all every one
+    /// Send dead letters to the workers again: one by its id, all that match, or all with --all
     Redrive(Selection),
-    /// Throw them away for good: one by its id, all that match, or with --all every one
+    /// Delete dead letters permanently: one by its id, all that match, or all with --all
     Purge(Selection),
 }
 
-/// Every condition that is given must hold. None may be empty: an unset variable of a shell would mean
-/// every letter.
+/// A letter must meet every condition. No condition may be empty, because an unset shell variable would
+/// then select every letter.
 #[derive(Debug, Clone, clap::Args)]
 struct Filter {
-    /// Why: refused, unknown_project, unknown_time_zone, undecodable, kills_worker
+    /// Code: refused, unknown_project, unknown_time_zone, undecodable, kills_worker
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     code: Option<String>,
-    /// An event type within
+    /// Type of an event in the dead letter
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     event_type: Option<String>,
-    /// An event id within
+    /// Id of an event in the dead letter
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     event_id: Option<String>,
-    /// First day on which they failed, as 2026-01-31
+    /// First day on which the events failed, such as 2026-01-31
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     from: Option<String>,
-    /// Last day on which they failed
+    /// Last day on which the events failed
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     to: Option<String>,
 }
 
-/// What a change is about.
+/// The dead letters to change.
 #[derive(Debug, clap::Args)]
 struct Selection {
     /// Only the dead letter with this id
@@ -83,19 +83,19 @@ struct Selection {
     id: Option<u64>,
     #[command(flatten)]
     filter: Filter,
-    /// Every letter there is
+    /// All dead letters
     #[arg(long)]
     all: bool,
-    /// Only count them
+    /// Count the dead letters without changing them
     #[arg(long)]
     dry_run: bool,
 }
 
-/// A change of dead letters, as the API knows it.
+/// A request of the API that changes dead letters.
 struct Change {
     method: Method,
     path: &'static str,
-    /// What was done, and the count of it in the answer.
+    /// What was done, and the field of the answer that counts it.
     done: &'static str,
 }
 
@@ -105,7 +105,7 @@ impl Change {
 }
 
 impl Filter {
-    /// As parameters of a request.
+    /// The conditions as parameters of a request.
     fn parameters(&self) -> Vec<(&'static str, String)> {
         let given = [
             ("code", &self.code),
@@ -118,7 +118,7 @@ impl Filter {
     }
 }
 
-/// Does what was asked.
+/// Runs the command.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let client = Client::new(arguments.target)?;
     match arguments.command {
@@ -161,7 +161,7 @@ async fn list(client: &Client, filter: &Filter, limit: usize, json: bool) -> any
     Ok(())
 }
 
-/// Changes what is selected, a page at a time.
+/// Changes the selected dead letters, a page at a time.
 async fn change(client: &Client, change: Change, selection: &Selection) -> anyhow::Result<()> {
     let mut parameters = selection.filter.parameters();
     ensure!(selection.all || selection.id.is_some() || !parameters.is_empty(), "say which: an id, a filter, or --all");
@@ -206,7 +206,7 @@ fn tell(done: &str, answer: &Value, dry_run: bool) -> anyhow::Result<()> {
     })
 }
 
-/// Prints a line; a reader that has seen enough, such as `head`, is no error.
+/// Prints a line. It is not an error if the reader, such as `head`, has closed the pipe.
 fn print(line: &str) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{line}") {

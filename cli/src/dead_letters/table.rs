@@ -1,13 +1,13 @@
-//! The list as people read it.
+//! The list of dead letters as a table.
 
 use comfy_table::Table;
 use comfy_table::presets::NOTHING;
 use serde_json::Value;
 
-/// Characters of a reason that are shown; `show` has the rest.
+/// Characters of a reason that are shown. `show` prints all of it.
 const REASON_CHARS: usize = 80;
 
-/// One line a letter.
+/// A table with one line per dead letter.
 pub(super) fn of(letters: &[Value]) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(["id", "failed at", "code", "redrives", "events", "event", "type", "reason"]);

@@ -1,7 +1,7 @@
-//! `rollcall generate`: realistic sample events, into a file or straight to the API.
+//! `rollcall generate`: generates realistic sample events, and writes or sends them.
 //!
-//! `rollcall_example` makes the events; `output` writes them; the same seed and dates give the
-//! same events with the same ids, so sending them twice stores them once.
+//! `rollcall_example` makes the events, and `output` writes them. The same seed and dates give the same
+//! events with the same ids, so events that are sent twice are stored once.
 
 mod output;
 
@@ -17,44 +17,44 @@ use rollcall_example::{Config, events};
 use crate::progress;
 use crate::send::{Batch, Sender, Target};
 
-/// Requests on their way at once: one is parsed while another is stored.
+/// Requests in flight at once: one is parsed while another is stored.
 const IN_FLIGHT: usize = 4;
 
-/// What to generate, and where to.
+/// Options of `rollcall generate`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// How many events
+    /// Number of events
     #[arg(long, default_value_t = 100_000)]
     events: u64,
-    /// How many users
+    /// Number of users
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     users: Option<u32>,
-    /// Spread over this many days up to now
+    /// Number of days, up to today, over which the events are spread
     #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
     /// First day, instead of --days
     #[arg(long, requires = "to", value_name = "DATE")]
     from: Option<Date>,
-    /// Last day, instead of --days; today in UTC at most
+    /// Last day, instead of --days; not after today in UTC
     #[arg(long, requires = "from", value_name = "DATE")]
     to: Option<Date>,
-    /// The same seed gives the same events
+    /// Seed of the random events; the same seed gives the same events
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// File to write: .ndjson or .csv, with .gz or .zst behind it if wished; - for standard output
+    /// File to write: .ndjson, .jsonl or .csv, optionally followed by .gz or .zst; - for standard output
     #[arg(long, short, conflicts_with = "send", required_unless_present = "send")]
     output: Option<PathBuf>,
-    /// Send to the API instead
+    /// Send the events to the API instead
     #[arg(long)]
     send: bool,
     #[command(flatten)]
     target: Target,
-    /// Events in one request
+    /// Events per request
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     batch: u64,
 }
 
-/// Generates.
+/// Generates the events and writes or sends them.
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut config = Config::recent(arguments.events, arguments.days);
     config.seed = arguments.seed;
@@ -64,8 +64,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let (Some(from), Some(to)) = (arguments.from, arguments.to) {
         anyhow::ensure!(from <= to, "--from must not be after --to");
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        // Events that have not happened yet are refused if they lie more than 24 h ahead; and there are
-        // no earlier ones to make in their place.
+        // The service refuses events more than 24 h ahead of its clock.
         anyhow::ensure!(
             to <= today,
             "--to {to} is after today, {today} in UTC: sample events have happened already, and the service refuses \

@@ -1,4 +1,4 @@
-//! Files of sample events: NDJSON or CSV, plain, gzip or zstd, by the name of the file.
+//! Writes sample events as NDJSON or CSV, plain or compressed, depending on the name of the file.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -9,7 +9,7 @@ use rollcall_example::{Config, SampleEvent, events};
 
 use crate::progress;
 
-/// How a file is written, by its name.
+/// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Form {
     Ndjson,
@@ -24,7 +24,7 @@ pub(super) fn write(path: &Path, config: &Config) -> anyhow::Result<()> {
         _ if name == "-" => Form::Ndjson,
         Some("ndjson" | "jsonl") => Form::Ndjson,
         Some("csv") => Form::Csv,
-        _ => bail!("{name}: the name must end in .ndjson, .jsonl or .csv, with .gz or .zst behind it if wished"),
+        _ => bail!("{name}: the name must end in .ndjson, .jsonl or .csv, optionally followed by .gz or .zst"),
     };
     if name == "-" {
         return write_all(form, BufWriter::new(std::io::stdout().lock()), config).map(drop);

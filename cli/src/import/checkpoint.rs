@@ -34,7 +34,7 @@ impl Checkpoint {
         Ok(Self { path, ..found })
     }
 
-    /// One more batch is confirmed. A crash in the middle leaves the old file.
+    /// Counts one more confirmed batch. A crash in the middle leaves the old file in place.
     pub(super) fn advance(&mut self) -> anyhow::Result<()> {
         self.batches += 1;
         let draft = self.path.with_extension("rollcall-progress-draft");
@@ -43,7 +43,7 @@ impl Checkpoint {
             .with_context(|| format!("the progress cannot be kept in {}", self.path.display()))
     }
 
-    /// What to do after the import broke off.
+    /// What the user can do after the import was interrupted.
     pub(super) fn how_to_resume(&self) -> String {
         match self.batches {
             0 => "no batch is confirmed yet: the same command begins again, and nothing is stored twice".to_owned(),

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-/// Characters between the cells of a file that is called .csv all the same, and their names.
+/// Delimiters that files named .csv use, and what they are called.
 const DELIMITERS: [(char, &str); 4] = [(',', "commas"), (';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
 
 /// A record of the file.
@@ -20,20 +20,20 @@ const DELIMITERS: [(char, &str); 4] = [(',', "commas"), (';', "semicolons"), ('\
 pub(super) struct Record {
     /// The line of the file that it begins in, counted from 1.
     pub(super) line: u64,
-    /// Why it is no event, if it is none.
+    /// Why it cannot be sent, if it cannot.
     pub(super) problem: Option<String>,
 }
 
 /// The records of a file, in order.
 pub(super) enum Records {
-    /// Lines of JSON are passed on as they are: the service judges them.
+    /// Lines of JSON are sent unchanged, and the service validates them.
     Ndjson { reader: Box<dyn BufRead + Send>, line: u64 },
-    /// Rows become objects, named by the header.
+    /// Each row becomes an object, whose names come from the header.
     Csv { names: Vec<String>, rows: csv::StringRecordsIntoIter<Box<dyn Read + Send>> },
 }
 
 impl Records {
-    /// Opens a file; its name says how it is written, the bar follows the bytes read.
+    /// Opens a file, whose name determines its format. The bar counts the bytes that are read.
     pub(super) fn open(path: &Path, delimiter: char, bar: &ProgressBar) -> anyhow::Result<Self> {
         let name = path.to_string_lossy().into_owned();
         let file = bar.wrap_read(File::open(path).context("cannot be opened")?);
@@ -53,7 +53,7 @@ impl Records {
 
     fn csv(plain: Box<dyn Read + Send>, delimiter: char) -> anyhow::Result<Self> {
         let delimiter_byte = u8::try_from(delimiter).context("the delimiter is no single byte")?;
-        // Rows of another length are this module's to judge: the reader would stop at them.
+        // `append_row` reports rows of another length. Without `flexible`, the reader would stop at them.
         let mut reader = csv::ReaderBuilder::new().delimiter(delimiter_byte).flexible(true).from_reader(plain);
         let names: Vec<String> =
             reader.headers().context("line 1: the header cannot be read")?.iter().map(str::to_owned).collect();
@@ -61,7 +61,7 @@ impl Records {
         Ok(Self::Csv { names, rows: reader.into_records() })
     }
 
-    /// Appends the next record as a line, unless something is wrong with it; `None` at the end.
+    /// Appends the next record as a line, unless it is invalid; `None` at the end.
     ///
     /// # Errors
     /// The file cannot be read any further.
@@ -73,7 +73,7 @@ impl Records {
     }
 }
 
-/// Each name stands for one column, and the cells are separated by what was said.
+/// Checks that every column has its own name, and that the file uses the given delimiter.
 fn check_header(names: &[String], delimiter: char) -> anyhow::Result<()> {
     if let [only] = names
         && let Some((other, called)) = DELIMITERS.iter().find(|(other, _)| *other != delimiter && only.contains(*other))
@@ -103,7 +103,7 @@ fn append_line(reader: &mut dyn BufRead, line: &mut u64, lines: &mut Vec<u8>) ->
     }
     let problem = match std::str::from_utf8(&lines[start..]) {
         Err(_) => Some("is not UTF-8 text".to_owned()),
-        // Only whether it is JSON: the service judges what it says.
+        // This checks only that it is JSON. The service validates the event.
         Ok(text) => serde_json::from_str::<IgnoredAny>(text.trim_end()).err().map(|error| not_json(&error)),
     };
     if problem.is_some() {
@@ -143,11 +143,11 @@ fn append_row<R: Read>(
     Ok(Some(Record { line: row.position().map_or(0, csv::Position::line), problem }))
 }
 
-/// A cell as a value of JSON.
+/// A cell as a JSON value.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Cell<'a> {
-    /// As it is written, with every digit of every number.
+    /// JSON as it is written in the cell, with every digit of every number.
     Json(Box<RawValue>),
     Text(&'a str),
 }
@@ -158,7 +158,7 @@ fn object<'a>(names: &'a [String], row: &'a csv::StringRecord) -> Result<BTreeMa
     for (name, cell) in names.iter().zip(row).filter(|(_, cell)| !cell.is_empty()) {
         let value = match Field::named(name.as_bytes()) {
             Some((Field::Properties, _)) => Cell::Json(json(cell).map_err(|error| format!("{name} {}", not_json(&error)))?),
-            // Digits alone are a number.
+            // A time of only digits is a number.
             Some((Field::OccurredAt, _)) if cell.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
                 json(cell).map_or(Cell::Text(cell), Cell::Json)
             }
@@ -170,14 +170,13 @@ fn object<'a>(names: &'a [String], row: &'a csv::StringRecord) -> Result<BTreeMa
 }
 
 fn json(cell: &str) -> serde_json::Result<Box<RawValue>> {
-    // Between values a line break is as good as a space, and an event is one line; within a text of
-    // JSON there is none.
+    // An event must be one line. JSON has line breaks only between values, where a space is as good.
     serde_json::from_str(&cell.replace(['\n', '\r'], " "))
 }
 
 fn not_json(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    // The line it names is within the record, which people would take for the file's.
+    // The message counts lines within the record, and users would take them for lines of the file.
     let text = text.split(" at line ").next().unwrap_or_default();
     format!("is not JSON: {text} at column {}", error.column())
 }

@@ -1,9 +1,9 @@
-//! `rollcall import`: a file of events through the API, resumable and idempotent.
+//! `rollcall import`: sends files of events to the API. An import can be resumed and repeated.
 //!
-//! `input` reads records from the file, `checkpoint` remembers how far the service has confirmed
-//! them. A file is cut into batches at the same records every time, and each batch carries an
-//! idempotency key made of its number and content: events without an id get the same one on every
-//! run, so importing a file again stores nothing twice.
+//! `input` reads records from the file, and `checkpoint` remembers how many batches the service has
+//! confirmed. A file is cut into batches at the same records every time, and each batch carries an
+//! idempotency key made of its number and content. So events without an id get the same id on every
+//! run, and importing a file again stores nothing twice.
 
 mod checkpoint;
 mod input;
@@ -22,35 +22,35 @@ use self::input::Records;
 use crate::progress;
 use crate::send::{Batch, Outcome, Sender, Target};
 
-/// Problems of one file that are listed. More would only push the first ones out of sight.
+/// Problems of one file that are listed. More would push the first ones out of sight.
 const MAX_LISTED: usize = 20;
 
-/// What to import, and where to.
+/// Options of `rollcall import`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Files to send: .csv, .ndjson or .jsonl, with .gz or .zst behind it if compressed
+    /// Files to send: .csv, .ndjson or .jsonl, followed by .gz or .zst if compressed
     #[arg(required = true)]
     files: Vec<PathBuf>,
     #[command(flatten)]
     target: Target,
-    /// Events in one request
+    /// Events per request
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
     batch: u64,
-    /// Requests on their way at once
+    /// Requests in flight at once
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     in_flight: u16,
-    /// What separates the cells of a CSV file: one character, or tab
+    /// Delimiter of the cells of a CSV file: one character, or tab
     #[arg(long, default_value = ",", value_name = "CHAR", value_parser = delimiter)]
     delimiter: char,
-    /// Leave out records that are no valid events, and list them, instead of stopping at the first
+    /// Leave out and list invalid records instead of stopping at the first one
     #[arg(long)]
     partial: bool,
-    /// Begin at the first record, even if an earlier import was interrupted
+    /// Start at the first record, even if an earlier import was interrupted
     #[arg(long)]
     restart: bool,
 }
 
-/// A character of one byte that cannot be a part of a cell or a row's end.
+/// Parses a delimiter. It is one byte, and neither a quote nor a line break.
 fn delimiter(text: &str) -> Result<char, String> {
     match *text.chars().collect::<Vec<_>>() {
         [character] if character.is_ascii() && !"\"\n\r".contains(character) => Ok(character),
@@ -96,7 +96,7 @@ async fn import(file: &Path, size: u64, arguments: &Arguments, checkpoint: &mut 
     let mut outcomes = stream::iter(pieces)
         .filter(|piece| std::future::ready(piece.batch.number >= confirmed))
         .map(|piece| send(&sender, piece))
-        // In order, so that the checkpoint always stands behind confirmed batches only.
+        // Outcomes come in order, so that every batch before the checkpoint is confirmed.
         .buffered(arguments.in_flight.into());
     let mut total = Total { was_begun: confirmed > 0, ..Total::default() };
     while let Some(outcome) = outcomes.try_next().await? {
@@ -130,7 +130,7 @@ struct Total {
 }
 
 impl Total {
-    /// Counts what became of a batch, and lists what was wrong with it.
+    /// Counts the events of a batch, and lists its problems.
     fn add(&mut self, outcome: Outcome, bar: &ProgressBar) {
         self.accepted += outcome.accepted;
         self.rejected += outcome.rejected;
@@ -141,7 +141,7 @@ impl Total {
     }
 
     /// # Errors
-    /// The file brought nothing in, which nobody can have meant.
+    /// No event of the file was accepted, which cannot be what the user wanted.
     fn ensure_events(&self) -> anyhow::Result<()> {
         ensure!(self.was_begun || self.accepted > 0 || self.rejected > 0, "the file holds no events");
         ensure!(self.was_begun || self.accepted > 0, "no event was accepted");
@@ -149,11 +149,11 @@ impl Total {
     }
 }
 
-/// Some records in a row, as many as a request has events.
+/// Consecutive records of the file, as many as a request has events.
 struct Piece {
-    /// Those that can be sent.
+    /// The records that can be sent.
     batch: Batch,
-    /// What is wrong with the others.
+    /// The problems of the other records.
     rejected: Vec<String>,
     /// Why the import ends here.
     failure: Option<anyhow::Error>,
@@ -173,7 +173,7 @@ async fn send(sender: &Sender, piece: Piece) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// Cuts records into pieces, at the same records every time, whatever is wrong with some of them.
+/// Cuts records into pieces. The cuts are at the same records every time, even if some are invalid.
 struct Pieces {
     records: Records,
     number: u64,
