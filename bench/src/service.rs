@@ -18,12 +18,12 @@ use crate::program::{Launch, Program};
 use crate::wait::wait_until;
 
 /// Longest wait for a service to be ready.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest wait for a request's events to be stored: many times what the slowest machine takes.
-const STORED_WITHIN: Duration = Duration::from_secs(300);
+const STORE_TIMEOUT: Duration = Duration::from_secs(300);
 /// Pause between two looks at the worker's counter. Rendering its metrics takes it a fraction of a
 /// millisecond, so this disturbs it by about one per cent and is as exact.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// The SQL oracle may scan everything; the default would end it.
 const READ_TIMEOUT_MS: &str = "600000";
 
@@ -107,7 +107,7 @@ impl Service {
     }
 
     async fn wait_until_stored(&self, worker: &mut Connection, total: u64) -> anyhow::Result<()> {
-        wait_until("storing a request", STORED_WITHIN, LOOK_EVERY, async || {
+        wait_until("storing a request", STORE_TIMEOUT, POLL_INTERVAL, async || {
             Ok((self.stored_total(worker).await? >= total).then_some(()))
         })
         .await
@@ -115,10 +115,10 @@ impl Service {
     }
 
     /// Waits until nothing is left in the queue.
-    pub(crate) async fn drained(&self) -> anyhow::Result<()> {
+    pub(crate) async fn wait_until_drained(&self) -> anyhow::Result<()> {
         let client = connect::connect(&Secret::new(self.nats.url(NatsUser::Admin)), connect::Role::Admin).await?;
         let context = async_nats::jetstream::new(client);
-        wait_until("draining the queue", STORED_WITHIN, Duration::from_millis(50), async || {
+        wait_until("draining the queue", STORE_TIMEOUT, Duration::from_millis(50), async || {
             let stream = context.get_stream(stream::STREAM).await?;
             Ok((stream.cached_info().state.messages == 0).then_some(()))
         })
@@ -127,9 +127,9 @@ impl Service {
 
     /// Waits until the queue is empty, and folds the rollups without waiting for a worker to do it.
     pub(crate) async fn quiet(&self) -> anyhow::Result<()> {
-        self.drained().await?;
+        self.wait_until_drained().await?;
         let loader = Loader::new(self.database.pool.clone());
-        wait_until("folding the rollups", STORED_WITHIN, Duration::from_millis(50), async || {
+        wait_until("folding the rollups", STORE_TIMEOUT, Duration::from_millis(50), async || {
             // It does nothing while a worker is folding.
             loader.compact().await?;
             Ok((!self.database.has_deltas().await?).then_some(()))
@@ -166,7 +166,7 @@ fn rollcall_program() -> anyhow::Result<PathBuf> {
 
 /// Waits until a service of ours answers that it is ready.
 pub(crate) async fn wait_until_ready(program: &Program, address: SocketAddr) -> anyhow::Result<()> {
-    wait_until("starting a service", READY_WITHIN, Duration::from_millis(50), async || {
+    wait_until("starting a service", READY_TIMEOUT, Duration::from_millis(50), async || {
         let Ok(mut connection) = Connection::open(address).await else { return Ok(None) };
         let answer = connection.exchange(&get("/health/ready")).await;
         Ok(answer.is_ok_and(|answer| answer.status == 200).then_some(()))

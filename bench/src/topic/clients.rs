@@ -66,7 +66,7 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
             let theirs = load::run(unpublished.address, case.clients, &case.request, bench.load_time()).await?;
             let ours = load::run(service.api_address, case.clients, &case.request, bench.load_time()).await?;
             // What is still to be stored would take the next one's time.
-            service.drained().await?;
+            service.wait_until_drained().await?;
             // The first round warms up connections, caches and code.
             if rep > 0 {
                 case.note(ours, theirs);

@@ -17,8 +17,8 @@ use crate::wait::wait_until;
 const EVENTS: u32 = 100;
 const BOUND_MS: f64 = 50.0;
 /// Pause between two looks at the table, which bounds the error of each value.
-const LOOK_EVERY: Duration = Duration::from_micros(500);
-const STORED_WITHIN: Duration = Duration::from_secs(10);
+const POLL_INTERVAL: Duration = Duration::from_micros(500);
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The partition of the day is named, or every day's would be looked into.
 const IS_STORED: &str = "select 1 from event_ids where project_id = 1 and event_id = $1 and day = $2::date";
@@ -61,7 +61,7 @@ async fn one(service: &Service) -> anyhow::Result<(f64, f64)> {
     let started = Instant::now();
     api.expect(202, &request).await?;
     let accepted = Instant::now();
-    wait_until("storing one event", STORED_WITHIN, LOOK_EVERY, async || {
+    wait_until("storing one event", STORE_TIMEOUT, POLL_INTERVAL, async || {
         let found: Option<i32> = sqlx::query_scalar(IS_STORED).bind(id).bind(&day).fetch_optional(&service.database.pool).await?;
         Ok(found.map(|_| ()))
     })

@@ -16,15 +16,15 @@ mod memory;
 mod reads;
 mod request;
 
-use std::fmt;
-
 use clap::ValueEnum;
+use strum::Display;
 
 use crate::Bench;
 use crate::outcome::Outcome;
 
 /// A group of rows, by its name on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Display)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Topic {
     Request,
     Growth,
@@ -51,11 +51,5 @@ impl Topic {
             Self::Delay => delay::run(bench, outcome).await,
             Self::Memory => memory::run(bench, outcome),
         }
-    }
-}
-
-impl fmt::Display for Topic {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.to_possible_value().as_ref().map_or("", |value| value.get_name()))
     }
 }

@@ -18,11 +18,11 @@ use crate::wait::wait_until;
 const SERVICE: &str = include_str!("../../reference/service.py");
 const NATS_CONFIGURATION: &str = include_str!("../../reference/nats-server.conf");
 
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
 /// It takes minutes on a slow machine.
-const STORED_WITHIN: Duration = Duration::from_secs(1800);
+const STORE_TIMEOUT: Duration = Duration::from_secs(1800);
 /// Looking up one id; a hundredth of a second is nothing against what is measured.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The running service.
 pub(crate) struct Reference {
@@ -76,7 +76,8 @@ impl Reference {
         let started = Instant::now();
         api.expect(200, &request).await?;
         let accepted = Instant::now();
-        wait_until("storing in the reference", STORED_WITHIN, LOOK_EVERY, async || self.is_stored(batch.last_id).await).await?;
+        wait_until("storing in the reference", STORE_TIMEOUT, POLL_INTERVAL, async || self.is_stored(batch.last_id).await)
+            .await?;
         let stored_secs = accepted.elapsed().as_secs_f64();
         Ok(Timing { accepted_secs: (accepted - started).as_secs_f64(), stored_secs })
     }
@@ -85,7 +86,7 @@ impl Reference {
     async fn warm_up(&self) -> anyhow::Result<()> {
         let batch = Batch::new(100, 100, Uuid::now_v7().as_u64_pair().1)?;
         let request = post("/events", &batch.json);
-        wait_until("starting the reference's worker", READY_WITHIN, Duration::from_millis(500), async || {
+        wait_until("starting the reference's worker", READY_TIMEOUT, Duration::from_millis(500), async || {
             Connection::open(self.address).await?.expect(200, &request).await?;
             tokio::time::sleep(Duration::from_millis(500)).await;
             self.is_stored(batch.last_id).await
@@ -103,7 +104,7 @@ impl Reference {
 }
 
 async fn wait_until_open(program: &Program, address: SocketAddr) -> anyhow::Result<()> {
-    wait_until("starting the reference", READY_WITHIN, Duration::from_millis(100), async || {
+    wait_until("starting the reference", READY_TIMEOUT, Duration::from_millis(100), async || {
         Ok(Connection::open(address).await.is_ok().then_some(()))
     })
     .await

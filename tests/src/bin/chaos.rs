@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use rollcall_tests::chaos::{FaultKind, Plan, Report, run, table};
+use strum::VariantArray as _;
 
 /// Injects faults into APIs, workers, nats-server and PostgreSQL under load, and checks that nothing
 /// accepted was lost or doubled.
@@ -24,7 +25,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1)]
     seeds: u64,
     /// The kinds of fault, by comma; all when absent.
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_enum, value_delimiter = ',')]
     faults: Vec<FaultKind>,
     /// Keep the logs of all processes in this folder, one folder a seed. Without it they are kept only
     /// where something failed.
@@ -54,7 +55,7 @@ async fn run_seed(arguments: &Arguments, seed: u64) -> Report {
         None => scratch.path().to_owned(),
     };
     fs::create_dir_all(&folder).expect("a folder for the logs");
-    let faults = if arguments.faults.is_empty() { FaultKind::ALL.to_vec() } else { arguments.faults.clone() };
+    let faults = if arguments.faults.is_empty() { FaultKind::VARIANTS.to_vec() } else { arguments.faults.clone() };
     // Services run in this folder, so its path must hold wherever they are.
     let folder = fs::canonicalize(folder).expect("a folder that was just made");
     let plan = Plan { seed, duration: Duration::from_secs(arguments.seconds), faults, folder };

@@ -1,87 +1,53 @@
 //! The checks: what must be true of the service after any run.
 
-use std::fmt;
+use strum::{Display, VariantArray};
 
-/// One thing that must be true. The name is what the report prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// One thing that must be true, in the order of the report, which prints the name: a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, VariantArray)]
 pub enum Check {
     /// Every acknowledged event is in `events`, or in the dead letters.
+    #[strum(serialize = "nothing is lost")]
     NothingLost,
     /// No event is stored twice, and none has two dead letters.
+    #[strum(serialize = "nothing is doubled")]
     NothingDoubled,
     /// Every row is, to the last field, an event that some client sent.
+    #[strum(serialize = "nothing else is there")]
     NothingElse,
     /// Dead letters are events that PostgreSQL refused, each with code and reason.
+    #[strum(serialize = "dead letters are what was refused")]
     DeadLetters,
     /// Once PostgreSQL takes them, all dead letters come back, and are stored once.
+    #[strum(serialize = "redriven once, stored once")]
     Redriven,
     /// All statistics equal the oracle, from rollups and from rows.
+    #[strum(serialize = "stats equal the oracle")]
     Stats,
     /// Rollups count every row, and every row has its identity.
+    #[strum(serialize = "counters agree")]
     Counters,
     /// What a client was told to be stored was stored when it was told.
+    #[strum(serialize = "stored means stored")]
     Stored,
     /// Clients got no answer that the service does not document.
+    #[strum(serialize = "answers are documented")]
     Answers,
     /// The service took events and stored them again soon after every fault.
+    #[strum(serialize = "the service recovers")]
     Recovered,
     /// With all faults over, the queue became empty.
+    #[strum(serialize = "the queue drains")]
     Drained,
     /// No service ended without having been told to.
+    #[strum(serialize = "no service exits by itself")]
     NoExit,
     /// Every service that was asked to stop did so in time, with exit code 0.
+    #[strum(serialize = "stops are clean")]
     CleanStops,
     /// Nothing is left behind: no session, lock, table, partition, delta, delivery or consumer.
+    #[strum(serialize = "nothing is leaked")]
     NothingLeaked,
     /// `rollcall migrate` made again what was missing.
+    #[strum(serialize = "migrate repairs")]
     Migrated,
-}
-
-impl Check {
-    /// All of them, in the order of the report.
-    pub const ALL: [Self; 15] = [
-        Self::NothingLost,
-        Self::NothingDoubled,
-        Self::NothingElse,
-        Self::DeadLetters,
-        Self::Redriven,
-        Self::Stats,
-        Self::Counters,
-        Self::Stored,
-        Self::Answers,
-        Self::Recovered,
-        Self::Drained,
-        Self::NoExit,
-        Self::CleanStops,
-        Self::NothingLeaked,
-        Self::Migrated,
-    ];
-
-    /// The name, as a fact.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NothingLost => "nothing is lost",
-            Self::NothingDoubled => "nothing is doubled",
-            Self::NothingElse => "nothing else is there",
-            Self::DeadLetters => "dead letters are what was refused",
-            Self::Redriven => "redriven once, stored once",
-            Self::Stats => "stats equal the oracle",
-            Self::Counters => "counters agree",
-            Self::Stored => "stored means stored",
-            Self::Answers => "answers are documented",
-            Self::Recovered => "the service recovers",
-            Self::Drained => "the queue drains",
-            Self::NoExit => "no service exits by itself",
-            Self::CleanStops => "stops are clean",
-            Self::NothingLeaked => "nothing is leaked",
-            Self::Migrated => "migrate repairs",
-        }
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
 }

@@ -1,13 +1,16 @@
 //! The kinds of fault that a run can do to the service.
 
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
+
+use clap::ValueEnum;
+use strum::{Display, IntoStaticStr, VariantArray};
 
 use super::fleet::LONGEST_LIMIT_MS;
 
-/// What is done to the service. The name is what `--faults` takes and the report prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What is done to the service. The name, in lower case with hyphens, is what `--faults` takes and the
+/// report prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum, Display, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub enum FaultKind {
     /// `kill -9` of an API; another is started after a while.
     KillApi,
@@ -78,69 +81,6 @@ pub(crate) enum Area {
 }
 
 impl FaultKind {
-    /// All of them, in the order of the report.
-    pub const ALL: [Self; 26] = [
-        Self::KillApi,
-        Self::KillWorker,
-        Self::KillNats,
-        Self::KillPostgres,
-        Self::RestartNats,
-        Self::RestartPostgres,
-        Self::CrashPostgres,
-        Self::PauseApi,
-        Self::PauseWorker,
-        Self::PauseNats,
-        Self::PausePostgres,
-        Self::StopApi,
-        Self::StopWorker,
-        Self::Cut,
-        Self::Refuse,
-        Self::Stall,
-        Self::Slow,
-        Self::Full,
-        Self::FullLetters,
-        Self::Locks,
-        Self::Terminate,
-        Self::StallPostgres,
-        Self::LockTables,
-        Self::LockRows,
-        Self::ClaimIds,
-        Self::Consumer,
-    ];
-
-    /// The name, in lower case with hyphens.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::KillApi => "kill-api",
-            Self::KillWorker => "kill-worker",
-            Self::KillNats => "kill-nats",
-            Self::KillPostgres => "kill-postgres",
-            Self::RestartNats => "restart-nats",
-            Self::RestartPostgres => "restart-postgres",
-            Self::CrashPostgres => "crash-postgres",
-            Self::PauseApi => "pause-api",
-            Self::PauseWorker => "pause-worker",
-            Self::PauseNats => "pause-nats",
-            Self::PausePostgres => "pause-postgres",
-            Self::StopApi => "stop-api",
-            Self::StopWorker => "stop-worker",
-            Self::Cut => "cut",
-            Self::Refuse => "refuse",
-            Self::Stall => "stall",
-            Self::Slow => "slow",
-            Self::Full => "full",
-            Self::FullLetters => "full-letters",
-            Self::Locks => "locks",
-            Self::Terminate => "terminate",
-            Self::StallPostgres => "stall-postgres",
-            Self::LockTables => "lock-tables",
-            Self::LockRows => "lock-rows",
-            Self::ClaimIds => "claim-ids",
-            Self::Consumer => "consumer",
-        }
-    }
-
     pub(crate) fn area(self) -> Area {
         match self {
             Self::KillApi | Self::PauseApi | Self::StopApi => Area::Api,
@@ -193,21 +133,6 @@ impl Area {
     pub(crate) fn conflicts_with(self, other: Self) -> bool {
         let needs_servers = |area| matches!(area, Self::Nats | Self::Postgres | Self::Servers);
         self == other || (self == Self::Servers && needs_servers(other)) || (other == Self::Servers && needs_servers(self))
-    }
-}
-
-impl fmt::Display for FaultKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
-
-impl FromStr for FaultKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let names = || Self::ALL.map(Self::name).join(", ");
-        Self::ALL.into_iter().find(|kind| kind.name() == text).ok_or_else(|| format!("no such fault; there are {}", names()))
     }
 }
 

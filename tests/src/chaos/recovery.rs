@@ -33,7 +33,7 @@ impl Recovery {
         let probed = tokio::time::timeout(2 * RECOVERY_TIMEOUT, self.probe()).await;
         let took = self.calm.passed().saturating_sub(began);
         if probed.is_err() || took > RECOVERY_TIMEOUT {
-            let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+            let names: Vec<&str> = kinds.iter().map(Into::into).collect();
             self.failures.add(Failure::new(Check::Recovered, format!("not {RECOVERY_TIMEOUT:?} after {}", names.join(" and "))));
         }
         let mut longest = self.longest.lock().expect("no panic");

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
+use strum::VariantArray as _;
+
 use super::check::Check;
 use super::failure::Failure;
 use super::fault::FaultKind;
@@ -89,8 +91,8 @@ pub fn table(reports: &[Report]) -> String {
         format!("| {kind} | {count} | {longest:.1} s |")
     }));
     lines.extend(["".to_owned(), "| check | failures |".to_owned(), "|---|--:|".to_owned()]);
-    lines.extend(Check::ALL.map(|check| {
-        let failed = total.failures.iter().filter(|failure| failure.check == check).count();
+    lines.extend(Check::VARIANTS.iter().map(|check| {
+        let failed = total.failures.iter().filter(|failure| failure.check == *check).count();
         format!("| {check} | {failed} |")
     }));
     let mut text = lines.join("\n") + "\n";

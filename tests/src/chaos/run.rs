@@ -169,6 +169,6 @@ async fn supervise(fleet: Arc<Fleet>, failures: Arc<Failures>, stop: Cancellatio
 }
 
 fn names(round: &Round) -> String {
-    let names: Vec<_> = round.faults.iter().map(|fault| fault.kind.name()).collect();
+    let names: Vec<&str> = round.faults.iter().map(|fault| fault.kind.into()).collect();
     names.join(" and ")
 }

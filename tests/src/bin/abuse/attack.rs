@@ -6,11 +6,13 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use bytes::Bytes;
+use clap::ValueEnum;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures::future::join_all;
 use reqwest::{Body, Client};
 use rollcall_tests::KEY;
+use strum::{Display, VariantArray};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -29,7 +31,8 @@ pub(crate) struct Target {
 }
 
 /// One kind of attack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Display, VariantArray)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Attack {
     /// 7,000 arrays in each other.
     DeepArrays,
@@ -54,23 +57,6 @@ pub(crate) enum Attack {
 }
 
 impl Attack {
-    pub(crate) const ALL: [Self; 10] = [
-        Self::DeepArrays,
-        Self::LongKey,
-        Self::ManyTimes,
-        Self::Traceparent,
-        Self::Methods,
-        Self::LargeHeads,
-        Self::SlowHeads,
-        Self::OpenZstd,
-        Self::Trickle,
-        Self::LargeBodies,
-    ];
-
-    pub(crate) fn name(self) -> String {
-        clap::ValueEnum::to_possible_value(&self).map(|value| value.get_name().to_owned()).unwrap_or_default()
-    }
-
     pub(crate) async fn run(self, target: &Target) -> String {
         match self {
             Self::DeepArrays => {

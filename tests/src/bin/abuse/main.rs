@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use rollcall_tests::{App, AppOptions, wait_until};
+use strum::VariantArray as _;
 
 use self::attack::{Attack, Target};
 use self::watch::{Memory, Neighbour};
@@ -36,7 +37,7 @@ struct Arguments {
 async fn main() {
     let arguments = Arguments::parse();
     let app = App::start_with(AppOptions { workers: 1, ..AppOptions::default() }).await;
-    let attacks = if arguments.only.is_empty() { Attack::ALL.to_vec() } else { arguments.only.clone() };
+    let attacks = if arguments.only.is_empty() { Attack::VARIANTS.to_vec() } else { arguments.only.clone() };
     println!(
         "{:<18} {:>26} {:>9} {:>9} {:>9} {:>8}  outcome",
         "attack", "RSS MiB before/peak/after", "p50 ms", "p99 ms", "answered", "seconds"
@@ -69,7 +70,7 @@ async fn main() {
         let memory = format!("{} / {} / {}", rss.before_mib, rss.peak_mib, rss.after_mib);
         println!(
             "{:<18} {memory:>26} {:>9.1} {:>9.1} {:>9} {:>8.1}  {outcome}{ended}",
-            attack.name(),
+            attack.to_string(),
             delays.p50_ms,
             delays.p99_ms,
             format!("{}/{}", delays.accepted, delays.sent),
