@@ -56,7 +56,10 @@ async fn a_hundred_thousand_events_are_stored_once_however_often_they_are_sent()
     assert_ne!(first[3]["data"], json!([]));
 }
 
-/// Six thousand events from this number on.
+/// Events of a batch in the tests below: enough to be assumed all new.
+const BATCH_EVENTS: u32 = 6_000;
+
+/// A batch of events, numbered from `first`.
 fn lines(first: u32) -> Lines {
     let line = |number| {
         let occurred_us = 1_760_000_000_000_000 + i64::from(number) * 1_000_000;
@@ -65,15 +68,16 @@ fn lines(first: u32) -> Lines {
             number % 100
         ) + "\n"
     };
-    Lines::new(ProjectId::DEFAULT, (first..first + 6_000).map(line).collect::<String>().into_bytes())
+    Lines::new(ProjectId::DEFAULT, (first..first + BATCH_EVENTS).map(line).collect::<String>().into_bytes())
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_looked_all_new_and_is_not_is_stored_once() {
     let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
-    // Every sixth batch repeats the second half of the one before and is taken to be all new, since
-    // five were.
-    let firsts: Vec<u32> = (0..18).map(|batch| batch * 6_000 - (batch / 6) * 3_000).collect();
+    // Every sixth batch begins with the second half of the batch before it. It is assumed to be all new,
+    // because the five batches before it were.
+    let overlap = |batch: u32| batch / 6 * (BATCH_EVENTS / 2);
+    let firsts: Vec<u32> = (0..18).map(|batch| batch * BATCH_EVENTS - overlap(batch)).collect();
     let store = async |firsts: &[u32]| {
         let loader = Loader::new(app.pool.clone());
         let mut inserted = 0;
@@ -82,12 +86,13 @@ async fn a_batch_that_looked_all_new_and_is_not_is_stored_once() {
         }
         inserted
     };
-    // One alone, and then two that send the same ones at once and surprise each other as well.
+    // One loader stores alone. Then two store the same batches at the same time, and each finds duplicates of
+    // the other's as well.
     let (alone, together) = firsts.split_at(7);
     let first = store(alone).await;
-    assert_eq!(first, u64::from(alone[6] + 6_000));
+    assert_eq!(first, u64::from(alone[6] + BATCH_EVENTS));
     let (second, third) = tokio::join!(store(together), store(together));
-    let distinct = i64::from(firsts[firsts.len() - 1] + 6_000);
+    let distinct = i64::from(firsts[firsts.len() - 1] + BATCH_EVENTS);
     assert_eq!(first + second + third, distinct.cast_unsigned());
     let counts =
         "select (select count(*) from events), (select count(*) from event_ids), (select sum(n)::bigint from event_counts_delta)";
@@ -119,9 +124,9 @@ async fn a_guess_that_fails_for_no_known_reason_is_a_wrong_guess() {
     let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
     refuse_copies(&app, "event_ids").await;
     let loader = Loader::new(app.pool.clone());
-    // After four batches that are all new, the next are taken to be so.
+    // After four batches that are all new, the next ones are assumed to be all new.
     for batch in 0..6 {
-        assert_eq!(loader.store(&lines(batch * 6_000)).await.unwrap(), 6_000);
+        assert_eq!(loader.store(&lines(batch * BATCH_EVENTS)).await.unwrap(), u64::from(BATCH_EVENTS));
     }
     assert_eq!(app.stored().await, 36_000);
 }

@@ -23,8 +23,8 @@ const WATCH: &str = "
     create trigger note after delete on active_users_delta
         referencing old table as gone for each statement execute function note_users()";
 
-/// What the planner believes of a table that held much when it was last vacuumed, all of it dead: that
-/// it is nearly empty.
+/// Makes the planner believe that the table is nearly empty: when it was last vacuumed, all rows but one
+/// were dead.
 const OLD_STATISTICS: [&str; 4] = [
     "alter table event_counts_delta set (autovacuum_enabled = false)",
     "insert into event_counts_delta (project_id, day, event_type_id, n, has_sessions)
@@ -33,7 +33,7 @@ const OLD_STATISTICS: [&str; 4] = [
     "vacuum event_counts_delta",
 ];
 
-/// 199,000 deltas of one project over 398 days, and 1,000 of another.
+/// 199,000 deltas of one project over 398 days, and 1,000 of another over 3 days; both have seven types.
 const COUNTS: &str = "
     insert into event_counts_delta (project_id, day, event_type_id, n, has_sessions)
     select 1, date '2024-01-01' + n % 398, n % 7 + 1, 1, true from generate_series(1, 199000) as n
@@ -97,9 +97,9 @@ async fn a_backlog_is_folded_whatever_the_planner_believes_and_a_small_project_d
     .await;
     assert_eq!(sums(&app.pool).await, before);
     let keys = number(&app.pool, "select count(*) from event_counts").await;
-    // And that of the one delta that the old statistics stem from.
-    assert_eq!(keys, 398 * 7 + 3 * 7 + 1);
-    // It had its turn after the first of the other at the latest.
+    // Seven types on each of 398 days and of 3 days, and the one delta that `OLD_STATISTICS` leaves.
+    assert_eq!(keys, 2_808);
+    // The small project was folded first, or right after the first batch of the large one.
     let before = "select count(*) from folds where number < (select min(number) from folds where project_id = 2)";
     assert!(number(&app.pool, before).await <= 1);
     assert!(number(&app.pool, "select count(*) from folds where project_id = 1").await > 2);

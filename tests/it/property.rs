@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 const START: Date = date(2024, 1, 1);
 const DAYS: i64 = 100;
+const DAY_SECS: i64 = 86_400;
+const WEEK_SECS: i64 = 7 * DAY_SECS;
 const HISTORIES: u32 = 12;
 
 /// One event as drawn: small ranges, so that ids, users and days meet often.
@@ -27,7 +29,7 @@ struct Draw {
 
 fn draw() -> impl Strategy<Value = Draw> {
     // Most events come in order of time within a week; some come late, from anywhere.
-    let second = prop_oneof![4 => 0..7 * 86_400_i64, 1 => 0..DAYS * 86_400];
+    let second = prop_oneof![4 => 0..WEEK_SECS, 1 => 0..DAYS * DAY_SECS];
     let drawn = (any::<u8>(), any::<bool>(), any::<bool>(), (0..3_u8, 0..12_u8), 0..4_u8, second, 0..4_u8, any::<u8>());
     drawn.prop_map(|(id, uuid_id, upper_case, who, event_type, second, time_form, aliases)| Draw {
         id,
@@ -48,7 +50,7 @@ fn history() -> impl Strategy<Value = Vec<(i64, Vec<Draw>)>> {
 
 /// The event as sent, and as the model should know it.
 fn event(week: i64, draw: &Draw) -> (Value, Fact) {
-    let second = (week * 7 * 86_400 + draw.second) % (DAYS * 86_400);
+    let second = (week * WEEK_SECS + draw.second) % (DAYS * DAY_SECS);
     let instant = Timestamp::from_second(1_704_067_200 + second).unwrap();
     let id = if draw.uuid_id { format!("00000000-0000-4000-8000-0000000000{:02x}", draw.id) } else { format!("evt_{}", draw.id) };
     let actor = format!("{}{}", ["u", "a", "s"][usize::from(draw.who.0)], draw.who.1);

@@ -3,6 +3,9 @@
 use rollcall_tests::{App, AppOptions};
 use serde_json::{Value, json};
 
+/// The service refuses properties with more bytes of JSON than this.
+const MAX_PROPERTIES_BYTES: usize = 65_536;
+
 async fn api() -> App {
     App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await
 }
@@ -48,7 +51,10 @@ async fn every_rule_of_an_event_is_enforced() {
         (r#"{"event_type":"t","user_id":1,"ts":-1}"#.into(), &[("ts", "out_of_range")]),
         (r#"{"event_type":"t","user_id":1,"properties":[]}"#.into(), &[("properties", "wrong_type")]),
         (format!(r#"{{"event_type":"t","user_id":1,"metadata":{deep}}}"#), &[("metadata", "too_deep")]),
-        (format!(r#"{{"event_type":"t","user_id":1,"payload":{{"a":"{}"}}}}"#, "x".repeat(65_536)), &[("payload", "too_large")]),
+        (
+            format!(r#"{{"event_type":"t","user_id":1,"payload":{{"a":"{}"}}}}"#, "x".repeat(MAX_PROPERTIES_BYTES)),
+            &[("payload", "too_large")],
+        ),
         (r#"{"event_type":"t\u0000","user_id":1}"#.into(), &[("event_type", "invalid_text")]),
         (r#"{"event_type":"t","user_id":"\ud800"}"#.into(), &[("user_id", "invalid_text")]),
         (r#"{"event_type":"t","user_id":1,"payload":{"a":[{"b":"\u0000"}]}}"#.into(), &[("payload.a[0].b", "invalid_text")]),
@@ -88,12 +94,13 @@ async fn every_rule_of_an_event_is_enforced() {
 async fn what_lies_just_within_the_rules_is_accepted() {
     let app = api().await;
     let deep = format!("{}1{}", r#"{"a":"#.repeat(32), "}".repeat(32));
-    let ahead = jiff::Timestamp::now().as_second() + 24 * 3600 - 60;
+    let almost_a_day_ahead = jiff::Timestamp::now().as_second() + 86_340;
+    let largest_text = "x".repeat(MAX_PROPERTIES_BYTES - r#"{"a":""}"#.len());
     for event in [
         format!(r#"{{"event_type":"{0}","user_id":"{0}","event_id":"{1}"}}"#, "é".repeat(200), "x".repeat(200)),
         format!(r#"{{"event_type":"t","user_id":1,"payload":{deep}}}"#),
-        format!(r#"{{"event_type":"t","user_id":1,"payload":{{"a":"{}"}}}}"#, "x".repeat(65_536 - 8)),
-        format!(r#"{{"event_type":"t","user_id":1,"ts":{ahead}}}"#),
+        format!(r#"{{"event_type":"t","user_id":1,"payload":{{"a":"{largest_text}"}}}}"#),
+        format!(r#"{{"event_type":"t","user_id":1,"ts":{almost_a_day_ahead}}}"#),
         r#"{"event_type":"t","user_id":1,"ts":0}"#.to_owned(),
         r#"{"event_type":"t","userId":"42","user_id":42}"#.to_owned(),
         r#"{"event_type":"t","user_id":1,"payload":{"a":"\ud83d\ude00"}}"#.to_owned(),
