@@ -1,9 +1,9 @@
-//! Sample events: a few types make most of them, a few users send most of them, users join over
-//! time and come back less and less, weekends are quiet, nights quieter.
+//! Sample events that resemble real ones: a few types and a few users account for most of them, users join
+//! over time and come back less and less, and there are fewer events on weekends and at night.
 //!
 //! `rollcall generate` and `rollcall dev --demo` send them, and the benchmark stores them. The same seed
 //! and dates give the same events with the same ids. This crate knows only the JSON that the service
-//! takes, nothing of its code.
+//! accepts, and uses none of its code.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -39,16 +39,16 @@ const EVENT_TYPES: [&str; 20] = [
 ];
 const PAGES: [&str; 6] = ["/home", "/pricing", "/docs/start", "/search", "/cart", "/settings"];
 const DEVICES: [&str; 4] = ["Chrome on Windows", "Safari on iPhone", "Firefox on Linux", "Chrome on Android"];
-/// Share of events by hour of the day, relative to the busiest.
+/// Events in each hour of the day, relative to the busiest hour.
 const HOURS: [f64; 24] =
     [0.2, 0.1, 0.1, 0.1, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0, 0.9, 0.8, 0.9, 1.0, 0.9, 0.8, 0.8, 0.9, 1.0, 0.9, 0.7, 0.5, 0.3];
 
-/// What to make.
+/// What events to make.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How many events.
+    /// Number of events.
     pub events: u64,
-    /// How many users; at least one.
+    /// Number of users; at least one.
     pub users: u32,
     /// The same seed gives the same events.
     pub seed: u64,
@@ -59,14 +59,14 @@ pub struct Config {
 }
 
 impl Config {
-    /// Events between two days, both inclusive, by one user for every forty of them.
+    /// Events between two days, both inclusive, with one user for every 40 events.
     #[must_use]
     pub fn new(events: u64, from: Date, to: Date) -> Self {
         let users = u32::try_from(events / 40).unwrap_or(u32::MAX).max(10);
         Self { events, users, seed: 1, from, to }
     }
 
-    /// Events of the last `days` days, up to the last full minute.
+    /// Events of the last `days` days, including today.
     #[must_use]
     pub fn recent(events: u64, days: u32) -> Self {
         let end = Timestamp::from_second(Timestamp::now().as_second() / 60 * 60).unwrap_or(Timestamp::UNIX_EPOCH);
@@ -74,27 +74,27 @@ impl Config {
         Self::new(events, today.saturating_sub(i64::from(days.saturating_sub(1)).days()), today)
     }
 
-    /// The same between other days.
+    /// The same configuration with other days.
     #[must_use]
     pub fn between(self, from: Date, to: Date) -> Self {
         Self { from, to, ..self }
     }
 }
 
-/// One event; its JSON is what is sent.
+/// One event. Its JSON is sent to the service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SampleEvent {
     /// Random (version 4).
     pub event_id: Uuid,
     /// When it happened.
     pub occurred_at: Timestamp,
-    /// The number of whoever did it, from 1, signed in or not.
+    /// The user's number, from 1, whether or not the user is signed in.
     #[serde(skip)]
     pub user: u32,
-    /// Who did it, where signed in.
+    /// The user's id, if the user is signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// Who did it, where not.
+    /// The id of the user's device, if the user is not signed in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub anonymous_id: Option<String>,
     /// One for each user and day.
@@ -102,7 +102,7 @@ pub struct SampleEvent {
     /// Every third user has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
-    /// One of twenty.
+    /// One of 20 types.
     pub event_type: &'static str,
     /// About a hundred bytes of JSON.
     pub properties: Properties,
@@ -118,7 +118,7 @@ pub struct Properties {
     experiment: &'static str,
 }
 
-/// The events of a configuration, in no order of time.
+/// The events of a configuration, not ordered by time.
 pub fn events(config: Config) -> impl Iterator<Item = SampleEvent> {
     let mut source = Source::new(config);
     (0..source.config.events).map(move |_| source.event())
@@ -128,11 +128,11 @@ struct Source {
     random: SmallRng,
     types: Zipf<f64>,
     users: Zipf<f64>,
-    /// How many days after joining a user comes back.
+    /// Days between a user's joining and an event of that user.
     absence: Exp<f64>,
     first_us: i64,
     days: i64,
-    /// No event after this: the clock when generation began.
+    /// The time when generation began. No event is later.
     now_us: i64,
     config: Config,
 }
@@ -180,14 +180,13 @@ impl Source {
         }
     }
 
-    /// A time after the user joined, more often soon than late, on a day and at an hour that people
-    /// are about.
+    /// A time after the user joined. Times soon after joining, on weekdays and at busy hours are more likely.
     fn time(&mut self, user: u32) -> i64 {
         let joined = i64::from(user).wrapping_mul(2_654_435_761) % self.days.max(1);
         loop {
             let mut day = joined + self.absence.sample(&mut self.random) as i64;
             if day >= self.days {
-                // Regulars come at any time after they joined.
+                // This is beyond the period, so take any day since the user joined.
                 day = self.random.random_range(joined..self.days);
             }
             let is_weekend = (self.first_us / 86_400_000_000 + day + 3) % 7 >= 5;
@@ -200,7 +199,7 @@ impl Source {
             if time_us <= self.now_us {
                 return time_us;
             }
-            // A period that lies ahead has no past to move to; its first moment must do.
+            // The whole period is in the future, so there is no valid time in it.
             if self.first_us > self.now_us {
                 return self.now_us;
             }
