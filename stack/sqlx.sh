@@ -22,7 +22,7 @@ DATABASE_URL=$(sed -n 's/^DATABASE_URL=//p' "$data/out")
 export DATABASE_URL
 
 for migration in shared/migrations/*.sql; do
-    psql --quiet --set ON_ERROR_STOP=1 --dbname "$DATABASE_URL" --file "$migration"
+    psql --quiet --single-transaction --set ON_ERROR_STOP=1 --dbname "$DATABASE_URL" --file "$migration"
 done
 
 rm -rf .sqlx

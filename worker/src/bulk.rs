@@ -21,6 +21,7 @@ use crate::store::dictionary::Dictionary;
 use crate::store::new_event::new_events;
 use crate::store::rollup::Deltas;
 use crate::store::row::{self, Decoded, Identity, Row, sort_and_deduplicate};
+use crate::store::session::{Sessions, copy_sessions};
 use crate::store::write::copy;
 use crate::store::{Store, copy_rows};
 
@@ -43,6 +44,7 @@ pub struct Prepared {
     identities: Vec<u8>,
     copy_body: Vec<u8>,
     deltas: Deltas,
+    sessions_copy_body: Vec<u8>,
 }
 
 impl Lines {
@@ -97,6 +99,7 @@ impl Loader {
             identities: copy::encode_identities(&rows),
             copy_body: copy::encode(&new),
             deltas: Deltas::of(&new),
+            sessions_copy_body: copy::encode_sessions(&Sessions::of(&new).deltas()),
         })
     }
 
@@ -149,6 +152,7 @@ impl Prepared {
         claim_new(&mut transaction, self.identities, self.events).await?;
         copy_rows(&mut transaction, self.copy_body).await?;
         self.deltas.insert(&mut transaction, self.events).await?;
+        copy_sessions(&mut transaction, self.sessions_copy_body).await?;
         transaction.commit().await?;
         Ok(())
     }

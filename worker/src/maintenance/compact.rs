@@ -1,7 +1,7 @@
 //! Compaction: folds the deltas of the rollups into their base.
 //!
 //! Deltas and base change in one transaction, so every statement of a reader sees consistent numbers.
-//! The two kinds of delta are folded concurrently, each by one worker at a time, while all workers go on
+//! The kinds of delta are folded concurrently, each by one worker at a time, while all workers go on
 //! appending. Projects take turns, each with a bounded batch of deltas
 //! (`fold`), so that one with a backlog does not keep the others waiting.
 
@@ -35,9 +35,13 @@ pub(crate) enum Kind {
     ActiveUsers,
     /// How often each event type occurred.
     EventCounts,
+    /// What is known of each session.
+    Sessions,
 }
 
 impl Kind {
+    const ALL: [Self; 3] = [Self::ActiveUsers, Self::EventCounts, Self::Sessions];
+
     pub(crate) fn name(self) -> &'static str {
         self.into()
     }
@@ -47,6 +51,7 @@ impl Kind {
         match self {
             Self::ActiveUsers => AdvisoryLock::ActiveUsers,
             Self::EventCounts => AdvisoryLock::EventCounts,
+            Self::Sessions => AdvisoryLock::Sessions,
         }
     }
 
@@ -55,6 +60,20 @@ impl Kind {
         match self {
             Self::ActiveUsers => 4_000,
             Self::EventCounts => 50_000,
+            Self::Sessions => 20_000,
+        }
+    }
+
+    /// How long the compactor pauses after a batch that took this long.
+    ///
+    /// A session has far more keys than days and types have, and folding one takes PostgreSQL about as
+    /// long as storing an event. With a pause of twice its time, a fold takes a third of a core at the
+    /// most, however many deltas wait. It still catches up: the more batches wait, the more of their
+    /// deltas are of the same sessions, and become one change of the base.
+    fn pause_after(self, time: Duration) -> Duration {
+        match self {
+            Self::ActiveUsers | Self::EventCounts => Duration::ZERO,
+            Self::Sessions => time * 2,
         }
     }
 
@@ -72,6 +91,12 @@ impl Kind {
                     .await?
                     .project_id
             }
+            Self::Sessions => {
+                sqlx::query_file!("sql/maintenance/select_next_sessions_project.sql", after)
+                    .fetch_one(connection)
+                    .await?
+                    .project_id
+            }
         })
     }
 
@@ -79,6 +104,7 @@ impl Kind {
         match self {
             Self::ActiveUsers => fold::active_users(connection, project, max_rows).await,
             Self::EventCounts => fold::event_counts(connection, project, max_rows).await,
+            Self::Sessions => fold::sessions(connection, project, max_rows).await,
         }
     }
 }
@@ -86,18 +112,18 @@ impl Kind {
 /// Compacts at every interval until told to stop. A batch that is not answered within the reply
 /// timeout fails, and its connection is closed.
 pub(crate) async fn run(pool: &PgPool, interval: Duration, reply_timeout: Duration, stop: &CancellationToken) {
-    let mut compactors = [Kind::ActiveUsers, Kind::EventCounts].map(|kind| Compactor::new(pool, kind, reply_timeout));
-    let [users, counts] = &mut compactors;
-    tokio::join!(users.run(interval, stop), counts.run(interval, stop));
+    let mut compactors = Kind::ALL.map(|kind| Compactor::new(pool, kind, reply_timeout));
+    let [users, counts, sessions] = &mut compactors;
+    tokio::join!(users.run(interval, stop), counts.run(interval, stop), sessions.run(interval, stop));
 }
 
 /// Folds until no delta is left or another worker is compacting.
 ///
 /// # Errors
-/// The first failure of either kind.
+/// The first failure of any kind.
 #[cfg(feature = "bench")]
 pub(crate) async fn compact(pool: &PgPool, reply_timeout: Duration) -> Result<(), StoreError> {
-    for kind in [Kind::ActiveUsers, Kind::EventCounts] {
+    for kind in Kind::ALL {
         let mut compactor = Compactor::new(pool, kind, reply_timeout);
         while compactor.fold_next().await?.is_some() {}
     }
@@ -132,8 +158,12 @@ impl<'a> Compactor<'a> {
     async fn catch_up(&mut self, stop: &CancellationToken) {
         let mut failures = 0;
         while failures < MAX_FAILURES && !stop.is_cancelled() {
+            let started = Instant::now();
             match self.fold_next().await {
-                Ok(Some(_)) => failures = 0,
+                Ok(Some(_)) => {
+                    failures = 0;
+                    stop.run_until_cancelled(tokio::time::sleep(self.kind.pause_after(started.elapsed()))).await;
+                }
                 Ok(None) => return self.size = BatchSize::new(self.kind.max_rows()),
                 Err(error) => {
                     failures += 1;

@@ -27,6 +27,12 @@ pub(crate) async fn event_counts(connection: &mut PgConnection, project: i32, ma
     Ok(Folded { deltas: folded.deltas.unsigned_abs(), keys: folded.keys.unsigned_abs() })
 }
 
+/// Folds sessions, in one statement. A delta here is what one batch says of one session.
+pub(crate) async fn sessions(connection: &mut PgConnection, project: i32, max_sessions: i64) -> Result<Folded, StoreError> {
+    let folded = sqlx::query_file!("sql/maintenance/fold_sessions.sql", project, max_sessions).fetch_one(connection).await?;
+    Ok(Folded { deltas: folded.deltas.unsigned_abs(), keys: folded.keys.unsigned_abs() })
+}
+
 /// Folds bitmaps of active users. The worker unites them, because PostgreSQL cannot.
 pub(crate) async fn active_users(connection: &mut PgConnection, project: i32, max_rows: i64) -> Result<Folded, StoreError> {
     let deltas = sqlx::query_file!("sql/maintenance/take_active_users_delta.sql", project, max_rows, MAX_BITMAP_BYTES)

@@ -33,9 +33,10 @@ const SEAL_INTERVAL: Duration = Duration::from_secs(3600);
 /// transaction that was left open.
 const SEAL_TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 
-const BTREES: [BTree; 2] = [
+const BTREES: [BTree; 3] = [
     BTree { suffix: "_by_user", on: "(project_id, user_ord, occurred_at)" },
     BTree { suffix: "_by_session", on: "(project_id, session_id, occurred_at) where session_id is not null" },
+    BTree { suffix: "_by_type", on: "(project_id, event_type_id, occurred_at)" },
 ];
 
 /// Whether a partition has its B-trees whose days all come before `end`.

@@ -16,6 +16,8 @@ pub(super) enum AdvisoryLock {
     Filters = 7034,
     /// Folding the deltas of event counts.
     EventCounts = 7035,
+    /// Folding the deltas of sessions.
+    Sessions = 7036,
 }
 
 impl AdvisoryLock {

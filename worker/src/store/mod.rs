@@ -15,6 +15,7 @@ pub(crate) mod dictionary;
 pub(crate) mod new_event;
 pub(crate) mod rollup;
 pub(crate) mod row;
+pub(crate) mod session;
 pub(crate) mod write;
 
 use std::collections::HashMap;
@@ -34,7 +35,8 @@ use crate::store::dictionary::{Dictionary, Numbers};
 use crate::store::new_event::{NewEvent, new_events};
 use crate::store::rollup::Deltas;
 use crate::store::row::{Identity, Row, sort_and_deduplicate};
-use crate::store::write::{copy, insert};
+use crate::store::session::Sessions;
+use crate::store::write::{Write, copy, insert};
 
 /// The result of storing a batch.
 #[derive(Debug, Default)]
@@ -150,8 +152,9 @@ impl Store {
             let events = new.len() as u64;
             agree("claimed identities of the batch", claimed.len() as u64, events)?;
             if !new.is_empty() {
-                agree("written rows", events, write.run(&mut transaction, &new).await?)?;
+                agree("written rows", events, write_rows(&mut transaction, &new, write).await?)?;
                 Deltas::of(&new).insert(&mut transaction, events).await?;
+                Sessions::of(&new).insert(&mut transaction, write).await?;
             }
             // "Nothing new" may be the reply to another statement.
             prove_in_step(&mut transaction).await?;
@@ -191,22 +194,12 @@ impl Outcome {
     }
 }
 
-/// How rows are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Write {
-    /// By INSERT or COPY, whichever is quicker for this number of rows.
-    Quickest,
-    /// By INSERT, whose errors say more than those of a COPY.
-    Insert,
-}
-
-impl Write {
-    /// Writes the rows; returns how many the server counted.
-    async fn run(self, connection: &mut PgConnection, new: &[NewEvent<'_, '_>]) -> Result<u64, StoreError> {
-        if self == Self::Insert || new.len() <= insert::INSERT_MAX_ROWS {
-            return Ok(insert::insert(connection, new).await?);
-        }
+/// Writes the rows; returns how many the server counted.
+async fn write_rows(connection: &mut PgConnection, new: &[NewEvent<'_, '_>], write: Write) -> Result<u64, StoreError> {
+    if write.copies(new.len()) {
         copy_rows(connection, copy::encode(new)).await
+    } else {
+        Ok(insert::insert(connection, new).await?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! INSERT: how the rows of a small batch are written.
+//! INSERT: how few rows are written.
 //!
 //! The end of a COPY is a small packet of its own. TCP holds it back until the packet before it is
 //! acknowledged, which the other side delays by 40 ms (Nagle's algorithm meets delayed
@@ -10,9 +10,10 @@ use rollcall_shared::event::{Text, parse_uuid};
 use sqlx::PgConnection;
 
 use crate::store::new_event::NewEvent;
+use crate::store::session::Session;
 
-/// Batches of up to this many rows are inserted, larger ones copied. An INSERT costs PostgreSQL about
-/// 10 microseconds more per row than a COPY, so beyond a few thousand rows it would cost more than the 40 ms.
+/// Up to this many rows are inserted, more are copied. An INSERT costs PostgreSQL about 10 microseconds
+/// more per row than a COPY, so beyond a few thousand rows it would cost more than the 40 ms.
 pub(crate) const INSERT_MAX_ROWS: usize = 1_000;
 
 /// Inserts the rows; returns how many the server counted.
@@ -43,8 +44,30 @@ pub(crate) async fn insert(connection: &mut PgConnection, events: &[NewEvent<'_,
     Ok(inserted.rows_affected())
 }
 
-fn column<T>(events: &[NewEvent<'_, '_>], value: fn(&NewEvent<'_, '_>) -> T) -> Vec<T> {
-    events.iter().map(value).collect()
+/// Inserts deltas of sessions; returns how many rows the server counted.
+pub(crate) async fn insert_sessions(connection: &mut PgConnection, deltas: &[&[Session<'_>]]) -> Result<u64, sqlx::Error> {
+    let numbers: Vec<i32> = (0..).zip(deltas).flat_map(|(number, delta)| delta.iter().map(move |_| number)).collect();
+    let sessions: Vec<&Session<'_>> = deltas.iter().copied().flatten().collect();
+    let inserted = sqlx::query_file!(
+        "sql/store/insert_sessions_delta.sql",
+        &numbers,
+        &column(&sessions, |session| session.project.0),
+        &column(&sessions, |session| session.session_id) as _,
+        &column(&sessions, |session| session.user.map(|user| user.id)) as _,
+        &column(&sessions, |session| session.user_rank()),
+        &column(&sessions, |session| session.user.map(|user| user.at_us)) as _,
+        &column(&sessions, |session| session.user.map(|user| user.event_id)) as _,
+        &column(&sessions, |session| session.started_at_us),
+        &column(&sessions, |session| session.last_event_at_us),
+        &column(&sessions, |session| session.events),
+    )
+    .execute(connection)
+    .await?;
+    Ok(inserted.rows_affected())
+}
+
+fn column<'a, T, V>(items: &'a [T], value: impl Fn(&'a T) -> V) -> Vec<V> {
+    items.iter().map(value).collect()
 }
 
 fn texts<'a>(texts: impl Iterator<Item = Option<&'a Text<'a>>>) -> Vec<Option<&'a str>> {
