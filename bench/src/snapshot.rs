@@ -11,13 +11,14 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::batch::{LATE_DAYS, RECENT_DAYS};
 
-const KEEP: [&str; 6] = [
+const KEEP: [&str; 7] = [
     "drop schema if exists snapshot cascade",
     "create schema snapshot",
     "create table snapshot.event_ids as select * from event_ids where day >= '{since}'",
     "create table snapshot.events as select * from events where occurred_at >= '{since}'",
     "create table snapshot.active_users as table active_users",
     "create table snapshot.event_counts as table event_counts",
+    "create table snapshot.sessions as table sessions",
 ];
 
 /// The partitions of the days that loads write to: their names begin with their first day.
@@ -35,12 +36,13 @@ const REMOVE_LATE: &str = "with late as (
 delete from event_ids using late
 where (event_ids.project_id, event_ids.event_id, event_ids.day) = (late.project_id, late.event_id, late.day)";
 
-const PUT_BACK: [&str; 5] = [
-    "truncate active_users, active_users_delta, event_counts, event_counts_delta",
+const PUT_BACK: [&str; 6] = [
+    "truncate active_users, active_users_delta, event_counts, event_counts_delta, sessions, sessions_delta",
     "insert into event_ids select * from snapshot.event_ids order by project_id, day, event_id",
     "insert into events select * from snapshot.events order by project_id, user_ord, occurred_at",
     "insert into active_users table snapshot.active_users",
     "insert into event_counts table snapshot.event_counts",
+    "insert into sessions table snapshot.sessions",
 ];
 
 /// What a database held at a moment.

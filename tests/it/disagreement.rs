@@ -4,10 +4,11 @@ use rollcall_tests::{App, AppOptions, event, metric, wait_until};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-/// Identities, rows, and rows of the two tables of deltas.
-async fn written(app: &App) -> [i64; 4] {
+/// Identities, rows, and rows of the three tables of deltas.
+async fn written(app: &App) -> [i64; 5] {
     let counts = "select array[(select count(*) from event_ids), (select count(*) from events), \
-                  (select count(*) from event_counts_delta), (select count(*) from active_users_delta)]";
+                  (select count(*) from event_counts_delta), (select count(*) from active_users_delta), \
+                  (select count(*) from sessions_delta)]";
     sqlx::query_scalar(counts).fetch_one(&app.pool).await.unwrap()
 }
 
@@ -28,13 +29,16 @@ async fn assert_nothing_stays_of_a_batch(events: usize, table: &str, condition: 
          create trigger swallow before insert on {table} for each row execute function swallow()"
     );
     sqlx::raw_sql(AssertSqlSafe(swallow)).execute(&app.pool).await.unwrap();
-    let batch: Vec<Value> = (0..events)
-        .map(|n| event(&format!("e{n}"), &format!("u{}", n % 7), &format!("t{}", n % 3), "2026-03-01T10:00:00Z"))
-        .collect();
+    let with_session = |n: usize| {
+        let mut event = event(&format!("e{n}"), &format!("u{}", n % 7), &format!("t{}", n % 3), "2026-03-01T10:00:00Z");
+        event["session_id"] = json!(format!("s{}", n % 5));
+        event
+    };
+    let batch: Vec<Value> = (0..events).map(with_session).collect();
     app.send(&json!(batch)).await;
     wait_until("the batch is tried again", async || (metric(&url, "rollcall_store_retries_total").await? >= 2.0).then_some(()))
         .await;
-    assert_eq!(written(&app).await, [0; 4]);
+    assert_eq!(written(&app).await, [0; 5]);
 
     sqlx::raw_sql(AssertSqlSafe(format!("drop trigger swallow on {table}"))).execute(&app.pool).await.unwrap();
     app.wait_until_stored().await;
@@ -64,4 +68,9 @@ async fn a_count_that_is_not_written_takes_its_batch_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bitmap_that_is_not_written_takes_its_batch_back() {
     assert_nothing_stays_of_a_batch(30, "active_users_delta", "new.event_type_id > 0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_not_written_takes_its_batch_back() {
+    assert_nothing_stays_of_a_batch(30, "sessions_delta", "new.sessions > 0").await;
 }

@@ -23,7 +23,7 @@ const PARTITIONS: &str = "
             select count(*)
             from pg_index i
             where i.indrelid = made.oid and i.indisvalid
-                and i.indexrelid in (to_regclass(name || '_by_user'), to_regclass(name || '_by_session'))
+                and i.indexrelid in (to_regclass(name || '_by_user'), to_regclass(name || '_by_session'), to_regclass(name || '_by_type'))
         )
     from made
     order by name";
@@ -40,10 +40,10 @@ async fn partitions(pool: &PgPool) -> Vec<(bool, String, i64)> {
     sqlx::query_as(PARTITIONS).fetch_all(pool).await.expect("partitions")
 }
 
-/// Whether every partition that is over has both B-trees, and no other has any.
+/// Whether every partition that is over has its three B-trees, and no other has any.
 async fn is_as_it_should_be(pool: &PgPool) -> Option<()> {
     let partitions = partitions(pool).await;
-    partitions.iter().all(|(is_over, _, trees)| *trees == if *is_over { 2 } else { 0 }).then_some(())
+    partitions.iter().all(|(is_over, _, trees)| *trees == if *is_over { 3 } else { 0 }).then_some(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -55,7 +55,7 @@ async fn workers_build_the_missing_indexes_of_days_that_are_over() {
     let (open, broken) = (&over[over.len() - 1], &over[over.len() - 2]);
     for statement in [
         // As a day is that has just passed.
-        format!("drop index {open}_by_user, {open}_by_session"),
+        format!("drop index {open}_by_user, {open}_by_session, {open}_by_type"),
         // As a build leaves it that was interrupted.
         format!("update pg_index set indisvalid = false where indexrelid = '{broken}_by_user'::regclass"),
     ] {
@@ -75,8 +75,9 @@ async fn rows_of_today_are_found_through_filters_that_workers_keep() {
     sqlx::raw_sql(WITHOUT_AUTOVACUUM).execute(&app.pool).await.expect("the statement runs");
     let now_us = jiff::Timestamp::now().as_microsecond();
     let line = |number: u32| {
+        let event_type = if number == 12_345 { "rare" } else { "t" };
         format!(
-            r#"{{"id":"e{number}","type":"t","user":"u{number}","session":"s{number}","occurred_us":{now_us},"received_us":{now_us},"properties":{{}}}}"#
+            r#"{{"id":"e{number}","type":"{event_type}","user":"u{number}","session":"s{number}","occurred_us":{now_us},"received_us":{now_us},"properties":{{}}}}"#
         ) + "\n"
     };
     let lines: String = (0..20_000).map(line).collect();
@@ -89,12 +90,17 @@ async fn rows_of_today_are_found_through_filters_that_workers_keep() {
     .fetch_one(&app.pool)
     .await
     .expect("pages");
-    for condition in ["user_ord = 12345", "session_id = 's12345'"] {
+    let numbers = "select event_type_id, event_id::text from events where client_event_id = 'e12345'";
+    let (event_type, id): (i32, String) = sqlx::query_as(numbers).fetch_one(&app.pool).await.expect("numbers");
+    for condition in
+        ["user_ord = 12345", "session_id = 's12345'", &format!("event_type_id = {event_type}"), &format!("event_id = '{id}'")]
+    {
         wait_until(&format!("few pages are read for {condition}"), async || {
             let (rows, read) = rows_and_pages(&app.pool, condition).await;
             assert_eq!(rows, 1, "{condition}");
-            // Without filters, all pages; with filters that do not know them yet, all as well.
-            (read * 5 < pages).then_some(())
+            // Without filters, all pages; with filters that do not know them yet, all as well. A filter
+            // may be wrong about a range or two of its seventeen or so.
+            (read * 3 < pages).then_some(())
         })
         .await;
     }
@@ -121,7 +127,7 @@ async fn an_index_that_waits_longer_than_statements_may_is_built_all_the_same() 
     let over: Vec<_> =
         partitions(&app.pool).await.into_iter().filter(|(is_over, ..)| *is_over).map(|(_, name, _)| name).collect();
     let open = &over[over.len() - 1];
-    let drop = format!("drop index {open}_by_user, {open}_by_session");
+    let drop = format!("drop index {open}_by_user, {open}_by_session, {open}_by_type");
     sqlx::query(sqlx::AssertSqlSafe(drop)).execute(&app.pool).await.expect("the statement runs");
     // A build waits for transactions that write to its table.
     let mut writing = app.pool.begin().await.expect("a transaction");

@@ -32,6 +32,7 @@ mod property;
 mod questions;
 mod rejections;
 mod scale;
+mod sessions;
 mod settings;
 mod stalls;
 mod start;

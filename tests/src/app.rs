@@ -250,7 +250,8 @@ impl App {
     /// # Panics
     /// If they are not in time.
     pub async fn wait_until_compacted(&self) {
-        let deltas = "select (select count(*) from active_users_delta) + (select count(*) from event_counts_delta)";
+        let deltas = "select (select count(*) from active_users_delta) + (select count(*) from event_counts_delta) \
+                      + (select count(*) from sessions_delta)";
         wait_until("the deltas are folded", || async {
             let left: i64 = sqlx::query_scalar(deltas).fetch_one(&self.pool).await.ok()?;
             (left == 0).then_some(())

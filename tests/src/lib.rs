@@ -13,6 +13,7 @@ mod poison;
 mod port;
 mod postgres;
 mod process;
+mod sessions;
 mod stranger;
 
 pub use self::app::{App, AppOptions, KEY, event};
@@ -25,6 +26,7 @@ pub use self::port::free_port;
 use self::postgres::own_postgres;
 pub use self::postgres::{fresh_database, postgres_log};
 pub use self::process::{Process, STOP_TIMEOUT};
+pub use self::sessions::session_disagreements;
 pub use self::stranger::Stranger;
 
 use std::time::{Duration, Instant};

@@ -14,6 +14,8 @@ pub(crate) const POISON: &str = "poison";
 pub(crate) const TYPES: u64 = 10;
 /// People.
 const USERS: u64 = 1_000;
+/// Sessions, which the events of any people belong to.
+const SESSIONS: u64 = 300;
 /// Most events lie at most this many days back.
 pub(crate) const RECENT_DAYS: i64 = 30;
 /// Late events lie at most this many days back.
@@ -69,7 +71,8 @@ impl Catalog {
     /// The event as a client writes it.
     pub(crate) fn wire(&self, number: u64) -> Value {
         let event = self.event(number);
-        json!({"event_id": event.id, "user_id": event.user, "event_type": event.event_type,
+        let session = format!("session_{}", self.draw(number, "session") % SESSIONS);
+        json!({"event_id": event.id, "user_id": event.user, "session_id": session, "event_type": event.event_type,
                "occurred_at": event.occurred_at.to_string(), "properties": {"n": number}})
     }
 

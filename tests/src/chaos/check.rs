@@ -26,6 +26,9 @@ pub enum Check {
     /// Rollups count every row, and every row has its identity.
     #[strum(serialize = "counters agree")]
     Counters,
+    /// The rollup of sessions says what the rows say.
+    #[strum(serialize = "sessions equal the rows")]
+    Sessions,
     /// What a client was told to be stored was stored when it was told.
     #[strum(serialize = "stored means stored")]
     Stored,

@@ -9,6 +9,7 @@ use super::check::Check;
 use super::failure::Failure;
 use super::fleet::{Fleet, POOL_SIZE};
 use super::stream;
+use crate::session_disagreements;
 
 /// Sessions of a dead service end, and deltas are folded, within this.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -48,6 +49,8 @@ const LEFT: &str = "
     select 'unfolded deltas of active users', count(*) from active_users_delta
     union all
     select 'unfolded deltas of event counts', count(*) from event_counts_delta
+    union all
+    select 'unfolded deltas of sessions', count(*) from sessions_delta
     union all
     select 'sessions more than the pools of the services hold',
         greatest(0, count(*) - $1)
@@ -99,6 +102,8 @@ pub(crate) async fn check(fleet: &Fleet, before: &Tables) -> Vec<Failure> {
     let strangers = stream::strange_consumers(fleet).await;
     failures.extend(strangers.into_iter().map(|name| Failure::new(Check::NothingLeaked, format!("consumer {name} is not ours"))));
     failures.extend(counters(&fleet.pool).await);
+    let sessions = session_disagreements(&fleet.pool).await;
+    failures.extend(sessions.into_iter().map(|detail| Failure::new(Check::Sessions, detail)));
     failures
 }
 
