@@ -162,6 +162,12 @@ impl Parameters {
         self.parse(param, &alternatives(T::VARIANTS)).unwrap_or(default)
     }
 
+    /// One of the names of an enum, if it is sent.
+    pub(crate) fn optional_one_of<T: FromStr + VariantNames>(&mut self, param: Param) -> Option<T> {
+        self.note(param, || json!({ "type": "string", "enum": T::VARIANTS }));
+        self.parse(param, &alternatives(T::VARIANTS))
+    }
+
     /// A date of the years 1 to 9999.
     pub(crate) fn date(&mut self, param: Param) -> Option<Date> {
         self.note(param, description::date);

@@ -5,17 +5,21 @@
 //! `source=events`, from the event rows in plain SQL. Both must give the same numbers; the tests
 //! compare them.
 
+mod accounts;
 mod bitmap;
 mod cursor;
 mod dau;
+mod event_types;
 mod filter;
 mod format;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod paging;
 mod period;
 pub(crate) mod question;
 mod retention;
 mod rows;
+mod sessions;
 mod source;
 mod top_events;
 mod window;

@@ -120,5 +120,11 @@ pub(crate) fn each(visitor: &mut impl Visitor) {
     visitor.visit::<super::retention::Retention>();
     visitor.visit::<super::rows::events::Events>();
     visitor.visit::<super::rows::events::UserEvents>();
+    visitor.visit::<super::sessions::Sessions>();
+    visitor.visit::<super::sessions::OneSession>();
     visitor.visit::<super::rows::events::SessionEvents>();
+    visitor.visit::<super::accounts::AccountSample>();
+    visitor.visit::<super::accounts::AccountSummary>();
+    visitor.visit::<super::event_types::EventTypes>();
+    visitor.visit::<super::event_types::EventTypeProperties>();
 }

@@ -125,7 +125,7 @@ impl CountedDays {
 ///
 /// # Errors
 /// Those of the database.
-pub(super) async fn days_of_project(project: i32, connection: &mut PgConnection) -> Result<Option<(Date, Date)>, ApiError> {
+pub(crate) async fn days_of_project(project: i32, connection: &mut PgConnection) -> Result<Option<(Date, Date)>, ApiError> {
     let days = sqlx::query_file!("sql/rows/first_and_last_day.sql", project).fetch_one(connection).await?;
     Ok(days.first.zip(days.last).map(|(first, last)| (first.into(), last.into())))
 }

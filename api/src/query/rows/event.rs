@@ -77,6 +77,11 @@ impl From<EventRow> for Event {
 }
 
 impl Event {
+    /// A JSON object.
+    pub(crate) fn properties(&self) -> &RawValue {
+        &self.properties
+    }
+
     /// Its cells in a table with [`COLUMNS`].
     pub(crate) fn cells(&self) -> Vec<Cell> {
         vec![

@@ -1,11 +1,12 @@
 //! The questions that are answered with events.
 
-use super::page::{self, EventsAnswer, Paging};
+use super::page::{self, EventsAnswer};
 use super::selection::Selection;
 use super::span::Order;
 use crate::auth::Zone;
 use crate::error::ApiError;
 use crate::parameters::Parameters;
+use crate::query::paging::Paging;
 use crate::query::question::{Asker, Question};
 
 /// `GET /events`

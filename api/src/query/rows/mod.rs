@@ -4,7 +4,7 @@
 //! for them, guided by `counted_days`; a `page` reads the windows until it is full. `events` are the
 //! questions.
 
-mod counted_days;
+pub(super) mod counted_days;
 mod event;
 pub(super) mod events;
 pub(super) mod page;

@@ -3,8 +3,6 @@
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt;
-use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, Postgres, QueryBuilder};
 use utoipa::ToSchema;
@@ -12,15 +10,12 @@ use uuid::Uuid;
 
 use super::event::{COLUMNS, Event, EventRow};
 use super::selection::{Keys, Selection};
-use super::span::{Order, TimeSpan};
+use super::span::{Order, TimeSpan, instant};
 use super::walk::{Walk, Window};
 use crate::error::ApiError;
-use crate::parameters::{Param, Parameters};
-use crate::query::cursor::SentCursor;
 use crate::query::format::Table;
+use crate::query::paging::Paging;
 use crate::query::question::{Answer, Asker};
-
-const LIMIT: Param = Param::new(&["limit"], "How many events a page has at most.");
 
 /// A page that is not full after this time ends all the same, with a cursor to go on.
 const TIME_BUDGET: Duration = Duration::from_secs(2);
@@ -34,19 +29,6 @@ pub(crate) struct EventsAnswer {
     /// The cursor of the next page; null on the last. A page may be shorter than `limit`, or empty, and
     /// still have a next one.
     next_cursor: Option<String>,
-}
-
-/// Which page.
-pub(crate) struct Paging {
-    pub(crate) limit: usize,
-    cursor: Option<SentCursor>,
-}
-
-impl Paging {
-    /// Takes `limit` and `cursor`.
-    pub(crate) fn take(parameters: &mut Parameters) -> Self {
-        Self { limit: parameters.number(LIMIT, 100, 1..=1000) as usize, cursor: SentCursor::take(parameters) }
-    }
 }
 
 /// The event after which a page begins, by time and id.
@@ -81,14 +63,8 @@ impl Position {
 /// Those of the database and of the cursor.
 pub(crate) async fn events(asker: &Asker, selection: Selection, paging: Paging) -> Result<EventsAnswer, ApiError> {
     let mut connection = asker.connection().await?;
-    let position: Option<Position> = match &paging.cursor {
-        Some(cursor) => Some(asker.list().position(cursor, &mut connection).await?),
-        None => None,
-    };
-    let mut page = Page { rows: Vec::new(), bytes: 0, limit: paging.limit, end: None, is_cut: false };
-    if let Some(keys) = selection.resolve(asker.project.id, &mut connection).await? {
-        page.fill(asker, &selection, &keys, position, &mut connection).await?;
-    }
+    let position: Option<Position> = paging.position(asker, &mut connection).await?;
+    let page = Page::read(asker, &selection, position, paging.limit, &mut connection).await?;
     let next_cursor = match page.end {
         Some(end) => Some(asker.list().cursor(&end, &mut connection).await?),
         None => None,
@@ -97,6 +73,19 @@ pub(crate) async fn events(asker: &Asker, selection: Selection, paging: Paging) 
         connection.answered();
     }
     Ok(EventsAnswer { data: page.rows.into_iter().map(Event::from).collect(), next_cursor })
+}
+
+/// The first events of a selection.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn newest(asker: &Asker, selection: Selection, limit: usize) -> Result<Vec<Event>, ApiError> {
+    let mut connection = asker.connection().await?;
+    let page = Page::read(asker, &selection, None, limit, &mut connection).await?;
+    if !page.is_cut {
+        connection.answered();
+    }
+    Ok(page.rows.into_iter().map(Event::from).collect())
 }
 
 /// A page that is being filled.
@@ -111,6 +100,20 @@ struct Page {
 }
 
 impl Page {
+    async fn read(
+        asker: &Asker,
+        selection: &Selection,
+        position: Option<Position>,
+        limit: usize,
+        connection: &mut PgConnection,
+    ) -> Result<Self, ApiError> {
+        let mut page = Self { rows: Vec::new(), bytes: 0, limit, end: None, is_cut: false };
+        if let Some(keys) = selection.resolve(asker.project.id, connection).await? {
+            page.fill(asker, selection, &keys, position, connection).await?;
+        }
+        Ok(page)
+    }
+
     async fn fill(
         &mut self,
         asker: &Asker,
@@ -124,7 +127,7 @@ impl Page {
         let mut walk = Walk::new(keys, &asker.project.zone()?.calendar, order, span, connection).await?;
         // One more than the page takes tells whether there is a next one.
         while let Some(window) = walk.next(self.limit + 1 - self.rows.len(), connection).await? {
-            self.read(keys, &window, order, position, connection).await?;
+            self.read_window(keys, &window, order, position, connection).await?;
             if self.rows.len() > self.limit {
                 self.rows.truncate(self.limit);
                 self.end = self.rows.last().map(Position::of);
@@ -143,7 +146,7 @@ impl Page {
     }
 
     /// Adds the first events of a window.
-    async fn read(
+    async fn read_window(
         &mut self,
         keys: &Keys,
         window: &Window,
@@ -195,12 +198,6 @@ fn statement(keys: &Keys, window: &Window, order: Order, position: Option<Positi
     sql.push(") e join event_types t on t.project_id = e.project_id and t.id = e.event_type_id");
     sql.push(&by_time).push_bind(limit);
     sql
-}
-
-/// An instant as PostgreSQL takes it.
-fn instant(instant_us: i64) -> jiff_sqlx::Timestamp {
-    // Instants of events lie between 1970 and 9999, all of which can be named.
-    Timestamp::from_microsecond(instant_us).unwrap_or(Timestamp::MAX).to_sqlx()
 }
 
 impl Answer for EventsAnswer {

@@ -46,6 +46,20 @@ impl Selection {
         }
     }
 
+    /// All events of a type, the latest first.
+    pub(crate) fn of_type(event_type: String) -> Self {
+        Self {
+            event_type: Some(event_type),
+            user: None,
+            session: None,
+            account: None,
+            event_id: None,
+            filters: Filters::default(),
+            span: TimeSpan::ALL,
+            order: Order::Desc,
+        }
+    }
+
     /// The numbers that stand for its names. `None` if no event can match.
     ///
     /// # Errors

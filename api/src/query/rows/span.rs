@@ -1,6 +1,7 @@
 //! A span of time, and the order in which the events in it are listed.
 
-use jiff::ToSpan;
+use jiff::{Timestamp, ToSpan};
+use jiff_sqlx::ToSqlx;
 
 use crate::auth::Zone;
 use crate::parameters::{Param, Parameters};
@@ -32,6 +33,12 @@ pub(crate) struct TimeSpan {
 pub(crate) enum Order {
     Desc,
     Asc,
+}
+
+/// An instant as PostgreSQL takes it.
+pub(crate) fn instant(instant_us: i64) -> jiff_sqlx::Timestamp {
+    // Instants of events lie between 1970 and 9999, all of which can be named.
+    Timestamp::from_microsecond(instant_us).unwrap_or(Timestamp::MAX).to_sqlx()
 }
 
 impl Order {

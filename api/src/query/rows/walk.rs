@@ -16,6 +16,7 @@ use super::selection::Keys;
 use super::span::{Order, TimeSpan};
 use crate::error::ApiError;
 use crate::ledger;
+use crate::query::sessions::session::{self, SessionKeys};
 
 /// Days in the first window of a user or an account; each next window is four times as long.
 const FIRST_WINDOW_DAYS: i64 = 32;
@@ -80,6 +81,12 @@ impl Walk {
             if !days.contains(&Day::UNDATED) {
                 spans = days.iter().map(|day| utc_day(*day).intersection(known)).collect();
             }
+        }
+        if let Some(session) = &keys.session {
+            let keys = SessionKeys { project: keys.project, user: None, session: Some(session.clone()), span: TimeSpan::ALL };
+            let found = session::read(connection, &keys, None, 1).await?;
+            length_us = i64::MAX;
+            spans = found.iter().map(|found| found.span().intersection(known)).collect();
         }
         // The next is taken from the end.
         if order == Order::Asc {
