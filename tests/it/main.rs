@@ -26,6 +26,7 @@ mod ingest;
 mod limits;
 mod locks;
 mod metrics;
+mod migrations;
 mod outage;
 mod partitions;
 mod pipeline;
