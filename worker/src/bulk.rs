@@ -44,7 +44,8 @@ pub struct Prepared {
     identities: Vec<u8>,
     copy_body: Vec<u8>,
     deltas: Deltas,
-    sessions_copy_body: Vec<u8>,
+    /// `None` if they are left out.
+    sessions_copy_body: Option<Vec<u8>>,
 }
 
 impl Lines {
@@ -99,7 +100,7 @@ impl Loader {
             identities: copy::encode_identities(&rows),
             copy_body: copy::encode(&new),
             deltas: Deltas::of(&new),
-            sessions_copy_body: copy::encode_sessions(&Sessions::of(&new).deltas()),
+            sessions_copy_body: Some(copy::encode_sessions(&Sessions::of(&new).deltas())),
         })
     }
 
@@ -143,6 +144,12 @@ impl Prepared {
         &self.copy_body
     }
 
+    /// The same without the deltas of sessions.
+    #[must_use]
+    pub fn without_sessions(self) -> Self {
+        Self { sessions_copy_body: None, ..self }
+    }
+
     /// Runs the statements of the transaction and commits.
     ///
     /// # Errors
@@ -152,7 +159,9 @@ impl Prepared {
         claim_new(&mut transaction, self.identities, self.events).await?;
         copy_rows(&mut transaction, self.copy_body).await?;
         self.deltas.insert(&mut transaction, self.events).await?;
-        copy_sessions(&mut transaction, self.sessions_copy_body).await?;
+        if let Some(body) = self.sessions_copy_body {
+            copy_sessions(&mut transaction, body).await?;
+        }
         transaction.commit().await?;
         Ok(())
     }

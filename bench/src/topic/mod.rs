@@ -2,7 +2,7 @@
 //!
 //! - `request` sends one large request and waits until it is stored; everybody begins without rows.
 //! - `growth` stores the same at every stage, also right after a checkpoint, and weighs it.
-//! - `indexes` does what is left to do for a day's events when the day is over.
+//! - `indexes` tells what each index and the sessions cost, when events are stored and when their day is over.
 //! - `reads` asks what is asked every day, at every stage, and the same of the SQL over the rows.
 //! - `clients` loads the API with small requests from many clients.
 //! - `delay` times single events on an idle service.

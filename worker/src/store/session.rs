@@ -140,3 +140,46 @@ impl<'a> Session<'a> {
         self.events += other.events;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session<'a>(id: &'a str, user: Option<(UserRank, i64, u128, &'a str)>, at_us: i64) -> Session<'a> {
+        let user = user.map(|(rank, at_us, event_id, id)| SessionUser { rank, at_us, event_id: Uuid::from_u128(event_id), id });
+        Session { project: ProjectId(1), session_id: id, user, started_at_us: at_us, last_event_at_us: at_us, events: 1 }
+    }
+
+    #[test]
+    fn the_user_of_a_session_is_the_latest_user_id_or_else_the_latest_anonymous_id_in_any_order() {
+        use UserRank::{AnonymousId, UserId};
+        let events = [
+            session("s", None, 9),
+            session("s", Some((AnonymousId, 8, 8, "device")), 8),
+            session("s", Some((UserId, 3, 1, "early")), 3),
+            session("s", Some((UserId, 5, 1, "tied, smaller event id")), 5),
+            session("s", Some((UserId, 5, 2, "tied, greater event id")), 5),
+        ];
+        for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [3, 4, 0, 2, 1]] {
+            let mut merged = events[order[0]];
+            order[1..].iter().for_each(|index| merged.merge(&events[*index]));
+            let user = merged.user.expect("a user");
+            assert_eq!((user.id, user.rank), ("tied, greater event id", UserId));
+            assert_eq!((merged.started_at_us, merged.last_event_at_us, merged.events), (3, 9, 5));
+        }
+        let mut without_user_id = events[0];
+        without_user_id.merge(&events[1]);
+        assert_eq!(without_user_id.user.expect("a user").id, "device");
+    }
+
+    #[test]
+    fn a_delta_holds_sessions_of_one_project_and_not_too_many() {
+        let ids: Vec<String> = (0..MAX_SESSIONS_PER_DELTA + 1).map(|number| format!("s{number:09}")).collect();
+        let mut sessions: Vec<_> = ids.iter().map(|id| session(id, None, 0)).collect();
+        sessions.push(Session { project: ProjectId(2), ..session("s", None, 0) });
+        let events = sessions.len() as u64;
+        let sessions = Sessions { sessions, events };
+        let deltas: Vec<_> = sessions.deltas().iter().map(|delta| (delta[0].project.0, delta.len())).collect();
+        assert_eq!(deltas, [(1, MAX_SESSIONS_PER_DELTA), (1, 1), (2, 1)]);
+    }
+}
