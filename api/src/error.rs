@@ -3,6 +3,8 @@
 //! The details of an internal error never reach the client: they go to one log line, written here,
 //! inside the span that carries the request id.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -109,6 +111,9 @@ pub(crate) enum ApiError {
     /// 503: the query ran into the statement timeout.
     #[error("the answer took longer than allowed; ask for a shorter period")]
     TooSlow(#[source] sqlx::Error),
+    /// That of another request that asked the same at the same time.
+    #[error(transparent)]
+    OfAnother(Arc<ApiError>),
     /// 500: an internal error.
     #[error("something went wrong on our side; the log has the details under this request id")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -120,8 +125,14 @@ impl ApiError {
         Self::Internal(error.into())
     }
 
+    /// The error of a computation that several requests waited for.
+    pub(crate) fn of_another(error: Arc<Self>) -> Self {
+        Arc::try_unwrap(error).unwrap_or_else(Self::OfAnother)
+    }
+
     fn status(&self) -> StatusCode {
         match self {
+            Self::OfAnother(error) => error.status(),
             Self::Body(_) | Self::Parameters(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
@@ -147,6 +158,7 @@ impl ApiError {
 
     fn code(&self) -> &'static str {
         match self {
+            Self::OfAnother(error) => error.code(),
             Self::Body(_) => "invalid_body",
             Self::Parameters(_) => "invalid_parameters",
             Self::Unauthorized => "unauthorized",
@@ -175,6 +187,7 @@ impl ApiError {
     /// Seconds after which trying again makes sense.
     fn retry_after_secs(&self) -> Option<u32> {
         match self {
+            Self::OfAnother(error) => error.retry_after_secs(),
             Self::QueueFull | Self::NotConfirmed { is_full: true, .. } => Some(10),
             Self::QueueUnavailable
             | Self::DeadLettersUnavailable
@@ -189,6 +202,9 @@ impl ApiError {
     }
 
     fn body(&self) -> serde_json::Value {
+        if let Self::OfAnother(error) = self {
+            return error.body();
+        }
         let (status, detail) = (self.status(), self.to_string());
         let mut body = json!({
             "type": format!("urn:rollcall:problem:{}", self.code()),
@@ -215,6 +231,7 @@ impl ApiError {
 
     fn log(&self) {
         match self {
+            Self::OfAnother(error) => error.log(),
             Self::Internal(source) => tracing::error!(error = source.as_ref(), "request failed on our side"),
             Self::DatabaseUnavailable(source) | Self::DatabaseBusy(source) | Self::TooSlow(source) => {
                 tracing::warn!(error = source as &dyn std::error::Error, code = self.code(), "request failed at the database");

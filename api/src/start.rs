@@ -21,7 +21,7 @@ use crate::error::ApiError;
 use crate::health::SchemaReadiness;
 use crate::ingest::Ingestion;
 use crate::metrics;
-use crate::query::{Answering, Cursors};
+use crate::query::{Answering, Cursors, RecentAnswers, Turns};
 use crate::queue::confirmations::Confirmations;
 use crate::queue::publish::ChunkPublisher;
 use crate::queue::state::Queue;
@@ -59,7 +59,12 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     let reads = ReadPool::new(reads, presence.clone(), settings.questions_per_project);
     let app = AppState {
         keys,
-        answering: Answering { reads: reads.clone(), cursors: Cursors::default() },
+        answering: Answering {
+            reads: reads.clone(),
+            cursors: Cursors::default(),
+            recent: RecentAnswers::default(),
+            turns: Turns::default(),
+        },
         reads,
         presence,
         schema,

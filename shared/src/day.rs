@@ -91,6 +91,12 @@ impl Calendar {
         day.to_zoned(self.zone.clone()).map_or_else(|_| utc_us(), |start| start.timestamp().as_microsecond())
     }
 
+    /// Its time zone.
+    #[must_use]
+    pub fn time_zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     /// Today in this calendar.
     #[must_use]
     pub fn today(&self) -> Date {

@@ -3,6 +3,7 @@
 //! [`App::start`] gives a test its own nats-server, its own database in a PostgreSQL that all tests
 //! share, an API on a free port, and workers. Everything ends with the test.
 
+mod analysis;
 mod app;
 mod binary;
 pub mod chaos;
@@ -16,6 +17,7 @@ mod process;
 mod sessions;
 mod stranger;
 
+pub use self::analysis::BERLIN_KEY;
 pub use self::app::{App, AppOptions, KEY, event};
 pub use self::binary::binary;
 pub use self::metric::metric;

@@ -5,7 +5,7 @@ use jiff::civil::date;
 
 use super::period::Period;
 use super::source::Source;
-use super::{dau, retention};
+use super::{dau, funnel, retention, trends};
 use crate::auth::Zone;
 use crate::parameters::Parameters;
 
@@ -28,5 +28,11 @@ pub fn take(query: &str) {
     }
     if let Ok(parameters) = Parameters::of(&uri) {
         retention::empty_answer(parameters, &zone);
+    }
+    if let Ok(parameters) = Parameters::of(&uri) {
+        funnel::empty_answer(parameters, &zone);
+    }
+    if let Ok(parameters) = Parameters::of(&uri) {
+        trends::empty_answer(parameters, &zone);
     }
 }

@@ -7,22 +7,32 @@
 
 mod accounts;
 mod bitmap;
+mod bucket;
 mod cursor;
 mod dau;
 mod event_types;
 mod filter;
 mod format;
+mod funnel;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod paging;
+mod percent;
 mod period;
 pub(crate) mod question;
+mod recent;
 mod retention;
 mod rows;
 mod sessions;
 mod source;
 mod top_events;
+mod trends;
+mod turn;
+mod type_number;
+mod value;
 mod window;
 
 pub(crate) use self::cursor::Cursors;
 pub(crate) use self::question::Answering;
+pub(crate) use self::recent::RecentAnswers;
+pub(crate) use self::turn::Turns;

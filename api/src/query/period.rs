@@ -53,6 +53,17 @@ impl Period {
         })
     }
 
+    /// A period that is known to be one.
+    #[cfg(test)]
+    pub(super) fn of(from: Date, to: Date) -> Self {
+        Self::new(from, to).expect("a period")
+    }
+
+    /// How many days it has.
+    pub(super) fn days(self) -> i64 {
+        days_between(self.from, self.to) + 1
+    }
+
     fn new(from: Date, to: Date) -> Result<Self, PeriodError> {
         match days_between(from, to) {
             days if days < 0 => Err(PeriodError::Reversed),

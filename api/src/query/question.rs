@@ -14,6 +14,8 @@ use utoipa::ToSchema;
 
 use super::cursor::{Cursors, List};
 use super::format::{Format, Table};
+use super::recent::RecentAnswers;
+use super::turn::Turns;
 use crate::auth::{Access, Project, Read, Zone};
 use crate::error::ApiError;
 use crate::parameters::Parameters;
@@ -66,6 +68,10 @@ pub(crate) trait Answer: Serialize + ToSchema + Send + 'static {
 pub(crate) struct Answering {
     pub(crate) reads: ReadPool,
     pub(crate) cursors: Cursors,
+    /// What took long to compute.
+    pub(crate) recent: RecentAnswers,
+    /// What must not be computed many times at once.
+    pub(crate) turns: Turns,
 }
 
 /// Who asks, and what the question may use.
@@ -127,4 +133,6 @@ pub(crate) fn each(visitor: &mut impl Visitor) {
     visitor.visit::<super::accounts::AccountSummary>();
     visitor.visit::<super::event_types::EventTypes>();
     visitor.visit::<super::event_types::EventTypeProperties>();
+    visitor.visit::<super::funnel::Funnel>();
+    visitor.visit::<super::trends::Trends>();
 }

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::bitmap::unite;
 use super::format::{Cell, Table};
+use super::percent::percent;
 use super::question::{Answer, Asker, Question};
 use super::source::Source;
 use super::window::{WindowType, Windows};
@@ -163,11 +164,6 @@ fn answer(query: &Retention, cohort: usize, counts: &Counts, today: Date) -> Coh
     }
 }
 
-/// Two decimals, halves away from zero.
-fn percent(part: u64, whole: u64) -> f64 {
-    (10_000.0 * part as f64 / whole as f64).round() / 100.0
-}
-
 /// The bitmaps of one event type, or of all: one a window, and one for all days before.
 struct Series {
     name: Option<String>,
@@ -277,14 +273,4 @@ async fn from_events(asker: &Asker, query: &Retention) -> Result<Counts, ApiErro
     // Counts and places are never negative; SQL counts cohorts from 1.
     let number = |number: i64| usize::try_from(number).unwrap_or(0);
     Ok(rows.into_iter().map(|row| ((number(row.cohort) - 1, number(row.window)), number(row.users) as u64)).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentages_have_two_decimals() {
-        assert_eq!([percent(33, 80), percent(1, 3), percent(2, 3), percent(80, 80)], [41.25, 33.33, 66.67, 100.0]);
-    }
 }

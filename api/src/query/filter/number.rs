@@ -21,10 +21,13 @@ pub(super) fn is_number(text: &str) -> bool {
         && exponent(text).trim_start_matches(['+', '-']).len() < TOO_MANY_EXPONENT_DIGITS
 }
 
-/// Appends the same test for `expression`, which is known to be a JSON number.
-pub(super) fn push_is_number(sql: &mut QueryBuilder<Postgres>, expression: &'static str) {
+/// Appends the same test for an expression that is the text of a JSON value. One whose first character
+/// is a digit or a minus is a number.
+pub(super) fn push_is_number(sql: &mut QueryBuilder<Postgres>, json: &'static str) {
     sql.push(format_args!(
-        "length({expression}) <= {MAX_NUMBER_BYTES} and {expression} !~ '[eE][+-]?[0-9]{{{TOO_MANY_EXPONENT_DIGITS}}}'"
+        "ascii({json}) between {} and {} and length({json}) <= {MAX_NUMBER_BYTES} \
+         and (strpos({json}, 'e') + strpos({json}, 'E') = 0 or {json} !~ '[eE][+-]?[0-9]{{{TOO_MANY_EXPONENT_DIGITS}}}')",
+        b'-', b'9'
     ));
 }
 

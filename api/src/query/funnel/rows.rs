@@ -1,0 +1,90 @@
+//! The rows of a funnel, read into memory a slice of the people at a time.
+
+use futures::TryStreamExt;
+use jiff::{SignedDuration, Timestamp};
+use jiff_sqlx::ToSqlx;
+use rollcall_shared::project::ProjectId;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::{Arguments, PgConnection, Row};
+use uuid::Uuid;
+
+use super::BREAKDOWN;
+use super::chain::{Occurrence, Value};
+use crate::error::ApiError;
+use crate::query::filter::{Filters, Property, over_rows};
+use crate::query::value::{MAX_VALUES, Values};
+
+const ROWS: &str = include_str!("../../../sql/funnel/rows.sql");
+
+const _: () = assert!(MAX_VALUES < Value::END);
+
+/// Which rows to read.
+pub(super) struct Wanted<'a> {
+    pub(super) project: ProjectId,
+    /// The numbers of the event types of the steps, each once, the first step's first.
+    pub(super) kinds: &'a [i32],
+    pub(super) start: Timestamp,
+    /// When the last entry may be, exclusive.
+    pub(super) end: Timestamp,
+    pub(super) within: SignedDuration,
+    pub(super) breakdown: Option<&'a Property>,
+    pub(super) filters: &'a Filters,
+}
+
+/// Every so many people, beginning with a certain one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slice {
+    pub(super) number: i32,
+    pub(super) of: i32,
+}
+
+impl Wanted<'_> {
+    /// Reads the events of a slice of the people, in no order.
+    ///
+    /// # Errors
+    /// Those of the database, and [`ApiError::Parameters`] if the property has too many values.
+    pub(super) async fn read(
+        &self,
+        connection: &mut PgConnection,
+        slice: Slice,
+        values: &mut Values,
+        room: usize,
+    ) -> Result<Vec<Occurrence>, ApiError> {
+        let arguments = self.arguments(slice).map_err(ApiError::Internal)?;
+        let mut sql = over_rows(ROWS, arguments, self.breakdown, self.filters);
+        let mut occurrences = Vec::with_capacity(room);
+        // Planned anew each time, for the values at hand: a plan for any period reads all partitions.
+        let mut rows = sql.build().persistent(false).fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            occurrences.push(self.occurrence(&row, values)?);
+        }
+        Ok(occurrences)
+    }
+
+    fn arguments(&self, slice: Slice) -> Result<PgArguments, sqlx::error::BoxDynError> {
+        let end = self.end.saturating_add(self.within).unwrap_or(Timestamp::MAX);
+        let mut arguments = PgArguments::default();
+        arguments.add(self.project.0)?;
+        arguments.add(self.kinds)?;
+        arguments.add(self.start.to_sqlx())?;
+        arguments.add(end.to_sqlx())?;
+        arguments.add(self.kinds[0])?;
+        arguments.add(slice.of)?;
+        arguments.add(slice.number)?;
+        Ok(arguments)
+    }
+
+    fn occurrence(&self, row: &PgRow, values: &mut Values) -> Result<Occurrence, ApiError> {
+        let kind: i32 = row.try_get(1)?;
+        let at: jiff_sqlx::Timestamp = row.try_get(2)?;
+        let value = Value::new(values.number_of(row.try_get(4)?, BREAKDOWN)?);
+        Ok(Occurrence {
+            user: row.try_get::<i32, _>(0)?.cast_unsigned(),
+            at_us: at.to_jiff().as_microsecond(),
+            id: row.try_get::<Uuid, _>(3)?.into_bytes(),
+            // There are at most ten.
+            kind: self.kinds.iter().position(|one| *one == kind).unwrap_or(0) as u8,
+            value,
+        })
+    }
+}

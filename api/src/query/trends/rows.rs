@@ -1,0 +1,53 @@
+//! Events in trends, from the rows, counted by PostgreSQL.
+
+use jiff_sqlx::ToSqlx;
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments, FromRow, PgConnection};
+
+use super::Counting;
+use super::series::Tally;
+use crate::error::ApiError;
+use crate::query::filter::over_rows;
+
+const EVENTS: &str = include_str!("../../../sql/trends/events.sql");
+
+/// The number of one bucket.
+#[derive(Debug, FromRow)]
+struct Count {
+    event_type_id: i32,
+    rank: i32,
+    value: Option<String>,
+    bucket: i32,
+    n: i64,
+}
+
+/// Counts the rows.
+pub(super) async fn count(connection: &mut PgConnection, counting: Counting<'_>) -> Result<Tally, ApiError> {
+    let Counting { trends, types, .. } = counting;
+    let mut tally = counting.nothing();
+    let arguments = arguments(counting).map_err(ApiError::Internal)?;
+    let mut sql = over_rows(EVENTS, arguments, trends.breakdown.as_ref(), &trends.filters);
+    // Planned anew each time, for the values at hand: a plan for any period reads all partitions.
+    let counts: Vec<Count> = sql.build_query_as().persistent(false).fetch_all(connection).await?;
+    for Count { event_type_id, rank, value, bucket, n } in counts {
+        let Some(place) = types.place(event_type_id) else { continue };
+        let (bucket, n) = (usize::try_from(bucket).unwrap_or(0), u64::try_from(n).unwrap_or(0));
+        tally.add(place, rank, value, bucket, n);
+    }
+    Ok(tally)
+}
+
+/// The arguments of the statements, as far as they are the same.
+pub(super) fn arguments(counting: Counting<'_>) -> Result<PgArguments, sqlx::error::BoxDynError> {
+    let Counting { project, types, buckets, .. } = counting;
+    let (starts, places): (Vec<_>, Vec<Option<i32>>) =
+        buckets.stretches().map(|(start, bucket)| (start.to_sqlx(), bucket.and_then(|place| i32::try_from(place).ok()))).unzip();
+    let mut arguments = PgArguments::default();
+    arguments.add(project.0)?;
+    arguments.add(types.chosen())?;
+    arguments.add(buckets.start().to_sqlx())?;
+    arguments.add(buckets.end().to_sqlx())?;
+    arguments.add(starts)?;
+    arguments.add(places)?;
+    Ok(arguments)
+}
