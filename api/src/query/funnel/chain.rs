@@ -144,6 +144,8 @@ impl<'a> Finder<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::iter::once;
+
     use proptest::prelude::{Strategy, prop};
     use proptest::proptest;
 
@@ -200,7 +202,7 @@ mod tests {
             from in 0..6_i64,
             length in 0..8_i64,
         ) {
-            let rules = Rules { steps, within_us, entries_us: vec![from..from + length] };
+            let rules = Rules { steps, within_us, entries_us: once(from..from + length).collect() };
             // A type that no step has would never be read.
             let history: Vec<_> = history.into_iter().filter(|occurrence| rules.steps.contains(&occurrence.kind)).collect();
             let found = Finder::new(&rules).deepest(&history);
@@ -216,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_million_events_of_one_person_are_no_burden() {
-        let rules = Rules { steps: vec![0; MAX_STEPS], within_us: 8, entries_us: vec![0..i64::MAX] };
+        let rules = Rules { steps: vec![0; MAX_STEPS], within_us: 8, entries_us: once(0..i64::MAX).collect() };
         let history: Vec<_> = (0..1_000_000).map(|at_us| Occurrence { at_us, ..occurrence((0, 0, 0)) }).collect();
         assert_eq!(Finder::new(&rules).deepest(&history).map(|chain| chain.depth), Some(9));
     }

@@ -26,22 +26,30 @@ struct People {
     buckets: HashMap<usize, RoaringBitmap>,
 }
 
+/// A value, and how many people have it in all.
+struct OfValue<'a> {
+    text: Option<&'a str>,
+    total: u64,
+    people: People,
+}
+
 /// Reads the rows and counts different people.
 pub(super) async fn count(connection: &mut PgConnection, counting: Counting<'_>) -> Result<Tally, ApiError> {
     let mut values = Values::default();
     let people = read(connection, counting, &mut values).await?;
     let texts = values.into_texts();
-    let mut by_type: HashMap<usize, Vec<(Option<&str>, u64, People)>> = HashMap::new();
+    let mut by_type: HashMap<usize, Vec<OfValue<'_>>> = HashMap::new();
     for ((place, number), people) in people {
-        by_type.entry(place).or_default().push((texts[number].as_deref(), people.total(), people));
+        let of_value = OfValue { text: texts[number].as_deref(), total: people.total(), people };
+        by_type.entry(place).or_default().push(of_value);
     }
     let mut tally = counting.nothing();
     for (place, mut of_type) in by_type {
         // Of equally large values, those come first that are texts, by name.
-        of_type.sort_by_key(|(text, total, _)| (Reverse(*total), text.is_none(), *text));
+        of_type.sort_by_key(|of| (Reverse(of.total), of.text.is_none(), of.text));
         let rest = of_type.split_off(of_type.len().min(MAX_NAMED));
-        let other = rest.into_iter().map(|(_, _, people)| people).reduce(People::and);
-        let named = of_type.into_iter().map(|(text, _, people)| (text, people));
+        let other = rest.into_iter().map(|of| of.people).reduce(People::and);
+        let named = of_type.into_iter().map(|of| (of.text, of.people));
         for (rank, (text, people)) in (1..).zip(named.chain(other.map(|people| (None, people)))) {
             tally.total(place, rank, text.map(str::to_owned), people.total());
             people.buckets.iter().for_each(|(bucket, users)| tally.set(place, rank, None, *bucket, users.len()));
