@@ -4,10 +4,12 @@
 //! - `growth` stores the same at every stage, also right after a checkpoint, and weighs it.
 //! - `indexes` tells what each index and the sessions cost, when events are stored and when their day is over.
 //! - `reads` asks what is asked every day, at every stage, and the same of the SQL over the rows.
+//! - `analysis` asks for trends and a funnel at the largest stage.
 //! - `clients` loads the API with small requests from many clients.
 //! - `delay` times single events on an idle service.
 //! - `memory` comes last and tells what API and worker held at the most, through all of it.
 
+mod analysis;
 mod clients;
 mod delay;
 mod growth;
@@ -30,6 +32,7 @@ pub(crate) enum Topic {
     Growth,
     Indexes,
     Reads,
+    Analysis,
     Clients,
     Delay,
     Memory,
@@ -47,6 +50,7 @@ impl Topic {
             Self::Growth => growth::run(bench, outcome).await,
             Self::Indexes => indexes::run(bench, outcome).await,
             Self::Reads => reads::run(bench, outcome).await,
+            Self::Analysis => analysis::run(bench, outcome).await,
             Self::Clients => clients::run(bench, outcome).await,
             Self::Delay => delay::run(bench, outcome).await,
             Self::Memory => memory::run(bench, outcome),
