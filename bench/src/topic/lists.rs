@@ -95,7 +95,7 @@ impl Subjects {
 }
 
 pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
-    let Some(stage) = bench.stages.last() else { return Ok(()) };
+    let Some(stage) = bench.stages.last().filter(|stage| stage.rows > 0) else { return Ok(()) };
     stage.service.quiet().await?;
     let questions = Subjects::choose(&stage.service.database.pool).await?.questions();
     let row = |question: &Question| {

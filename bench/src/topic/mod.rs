@@ -4,6 +4,7 @@
 //! - `growth` stores the same at every stage, also right after a checkpoint, and weighs it.
 //! - `indexes` tells what each index and the sessions cost, when events are stored and when their day is over.
 //! - `reads` asks what is asked every day, at every stage, and the same of the SQL over the rows.
+//! - `lists` reads pages of events, timelines, sessions, users and accounts.
 //! - `analysis` asks for trends and a funnel at the largest stage.
 //! - `clients` loads the API with small requests from many clients.
 //! - `delay` times single events on an idle service.
@@ -14,6 +15,7 @@ mod clients;
 mod delay;
 mod growth;
 mod indexes;
+mod lists;
 mod memory;
 mod reads;
 mod request;
@@ -32,6 +34,7 @@ pub(crate) enum Topic {
     Growth,
     Indexes,
     Reads,
+    Lists,
     Analysis,
     Clients,
     Delay,
@@ -50,6 +53,7 @@ impl Topic {
             Self::Growth => growth::run(bench, outcome).await,
             Self::Indexes => indexes::run(bench, outcome).await,
             Self::Reads => reads::run(bench, outcome).await,
+            Self::Lists => lists::run(bench, outcome).await,
             Self::Analysis => analysis::run(bench, outcome).await,
             Self::Clients => clients::run(bench, outcome).await,
             Self::Delay => delay::run(bench, outcome).await,
