@@ -102,6 +102,18 @@ pub(crate) enum ApiError {
         /// How many it may have.
         limit: usize,
     },
+    /// 429: the key has as many readers of live events as it may.
+    #[error("{limit} readers of this key are already connected; try again when one has left")]
+    TooManyReaders {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// 503: this replica has as many readers of live events as it may.
+    #[error("{limit} readers are already connected to this replica; try again when one has left")]
+    LiveFull {
+        /// How many it may have.
+        limit: usize,
+    },
     /// 503: the database answers, but no connection or lock is free.
     #[error("the database is busy at the moment; try again")]
     DatabaseBusy(#[source] sqlx::Error),
@@ -142,13 +154,14 @@ impl ApiError {
             Self::BodyTooLarge { .. } | Self::TooManyEvents { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::EmptyBatch | Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooManyQueries { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyQueries { .. } | Self::TooManyReaders { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::QueueFull
             | Self::QueueUnavailable
             | Self::DeadLettersUnavailable
             | Self::NotConfirmed { .. }
             | Self::Overloaded
             | Self::Stopping
+            | Self::LiveFull { .. }
             | Self::DatabaseBusy(_)
             | Self::DatabaseUnavailable(_)
             | Self::TooSlow(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -177,6 +190,8 @@ impl ApiError {
             Self::Overloaded => "overloaded",
             Self::Stopping => "stopping",
             Self::TooManyQueries { .. } => "too_many_questions",
+            Self::TooManyReaders { .. } => "too_many_readers",
+            Self::LiveFull { .. } => "live_full",
             Self::DatabaseBusy(_) => "database_busy",
             Self::DatabaseUnavailable(_) => "database_unavailable",
             Self::TooSlow(_) => "too_slow",
@@ -188,7 +203,9 @@ impl ApiError {
     fn retry_after_secs(&self) -> Option<u32> {
         match self {
             Self::OfAnother(error) => error.retry_after_secs(),
-            Self::QueueFull | Self::NotConfirmed { is_full: true, .. } => Some(10),
+            Self::QueueFull | Self::NotConfirmed { is_full: true, .. } | Self::TooManyReaders { .. } | Self::LiveFull { .. } => {
+                Some(10)
+            }
             Self::QueueUnavailable
             | Self::DeadLettersUnavailable
             | Self::NotConfirmed { .. }

@@ -2,7 +2,7 @@
 //!
 //! `server` handles connections, `router` lists every path. `ingest` accepts events and makes them
 //! durable in JetStream; `query`
-//! answers queries from PostgreSQL; `pipeline` shows how far events have come; `dead_letters` lists,
+//! answers queries from PostgreSQL; `live` sends events on as they are accepted; `pipeline` shows how far events have come; `dead_letters` lists,
 //! redrives and purges events that could not be stored; `auth` decides who may do what; `error`
 //! defines the error answers; `metrics` describes the metrics.
 //!
@@ -17,6 +17,7 @@ pub mod fuzzing;
 mod health;
 mod ingest;
 mod ledger;
+mod live;
 mod metrics;
 mod parameters;
 mod pipeline;
@@ -28,6 +29,7 @@ mod rfc3339;
 mod router;
 mod server;
 mod settings;
+mod shown;
 mod start;
 mod state;
 
@@ -39,7 +41,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::server::Server;
-pub use self::settings::{ApiSettings, ConnectionLimits, RequestLimits};
+pub use self::settings::{ApiSettings, ConnectionLimits, LiveSettings, RequestLimits};
 use self::start::Preparation;
 use self::state::AppState;
 

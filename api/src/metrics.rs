@@ -3,7 +3,7 @@
 //! The code that does a thing also counts it. A name that is counted anywhere in this crate is described
 //! here.
 
-use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
 use rollcall_shared::telemetry;
 
@@ -20,6 +20,7 @@ pub(crate) fn begin() -> PrometheusHandle {
     let recorded = telemetry::metrics();
     describe_requests();
     describe_events();
+    describe_live();
     for name in [
         "rollcall_connections_displaced_total",
         "rollcall_connections_refused_total",
@@ -28,9 +29,11 @@ pub(crate) fn begin() -> PrometheusHandle {
         "rollcall_events_rejected_total",
         "rollcall_chunks_published_total",
         "rollcall_published_bytes_total",
+        "rollcall_live_missed_events_total",
     ] {
         counter!(name).increment(0);
     }
+    gauge!("rollcall_live_readers").increment(0.0);
     for status in INGEST_STATUSES {
         counter!("rollcall_http_requests_total", "method" => "POST", "route" => "/events", "status" => status).increment(0);
     }
@@ -61,4 +64,12 @@ fn describe_events() {
     describe_counter!("rollcall_chunks_published_total", "Messages confirmed by the queue");
     describe_counter!("rollcall_published_bytes_total", Unit::Bytes, "Compressed bytes confirmed by the queue");
     describe_histogram!("rollcall_publish_duration_seconds", Unit::Seconds, "Time from publish to confirmation");
+}
+
+fn describe_live() {
+    describe_gauge!("rollcall_live_readers", "Readers of live events that are connected");
+    describe_counter!(
+        "rollcall_live_missed_events_total",
+        "Events that readers of live events missed, as far as they are counted"
+    );
 }

@@ -23,7 +23,7 @@ use crate::error::ApiError;
 use crate::extract::RequestId;
 use crate::query::question::{self, Question, Visitor};
 use crate::state::AppState;
-use crate::{dead_letters, health, ingest, pipeline};
+use crate::{dead_letters, health, ingest, live, pipeline};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -41,6 +41,7 @@ pub(crate) fn router(app: AppState) -> Router {
         .route("/health/live", get(health::live))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
     Router::new()
+        .route("/live", get(live::live))
         .route("/pipeline", get(pipeline::overview))
         .route("/pipeline/events/{event_id}", get(pipeline::event))
         .route("/health/ready", get(health::ready))

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use futures::StreamExt;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -43,6 +45,11 @@ const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\
      content-length: 192\r\n\r\n\
      {\"type\":\"urn:rollcall:problem:overloaded\",\"title\":\"Service Unavailable\",\"status\":503,\
      \"code\":\"overloaded\",\"detail\":\"too many connections; try again\",\"message\":\"too many connections; try again\"}";
+
+/// Marks an answer whose sending belongs to the request: the connection does not count as waiting for its
+/// client before the body ends. An answer that sends events as they come may have nothing to send for hours.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct UnderWay;
 
 /// The server, before it runs.
 pub(crate) struct Server {
@@ -117,9 +124,13 @@ impl Server {
                 let state = state.clone();
                 async move {
                     let Some(answer) = begun else { return Err(io::Error::other("the connection is closed for another")) };
-                    let Ok(answer) = answer.await;
-                    state.end_request();
-                    Ok(answer)
+                    let Ok(mut answer) = answer.await;
+                    if answer.extensions_mut().remove::<UnderWay>().is_none() {
+                        state.end_request();
+                        return Ok(answer);
+                    }
+                    let ended = OnDrop(state);
+                    Ok(answer.map(|body| Body::from_stream(body.into_data_stream().inspect(move |_| _ = &ended))))
                 }
             });
             // Each answer is written as a whole, so waiting for more data would only delay it.
@@ -138,6 +149,15 @@ impl Server {
                 }
             }
         }
+    }
+}
+
+/// Ends the request of a connection when it is dropped.
+struct OnDrop(Arc<Connection>);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.end_request();
     }
 }
 

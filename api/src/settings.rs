@@ -35,6 +35,8 @@ pub struct ApiSettings {
     pub key_connections: u32,
     /// How long PostgreSQL may take to look up a key; past it the request gets 503.
     pub key_timeout: Duration,
+    /// Readers of live events.
+    pub live: LiveSettings,
     /// PostgreSQL.
     pub database: DatabaseSettings,
     /// NATS.
@@ -48,6 +50,17 @@ pub struct ConnectionLimits {
     pub max_connections: usize,
     /// How long a connection may wait for the head of a request.
     pub header_timeout: Duration,
+}
+
+/// How live events are read.
+#[derive(Debug, Clone)]
+pub struct LiveSettings {
+    /// Readers at a time. Whatever this says, half of the connections stay free of them.
+    pub max_readers: usize,
+    /// Readers with the same key at a time.
+    pub max_readers_per_key: usize,
+    /// The time between two comments on a connection where nothing else is sent.
+    pub heartbeat: Duration,
 }
 
 /// What one request may hold.
@@ -120,6 +133,7 @@ impl ApiSettings {
                 10..=4_000,
                 "milliseconds the look-up of a key may take in PostgreSQL",
             )),
+            live: LiveSettings::from_env(environment),
             database: DatabaseSettings::from_env(environment),
             nats: NatsSettings::from_env(environment),
         }
@@ -156,6 +170,31 @@ impl RequestLimits {
                 1 << 10..=1 << 30,
                 "bytes of one request after decompression",
             ) as usize,
+        }
+    }
+}
+
+impl LiveSettings {
+    fn from_env(environment: &mut Environment) -> Self {
+        Self {
+            max_readers: environment.read_in(
+                "LIVE_MAX_READERS",
+                1_000,
+                1..=1_000_000,
+                "readers of live events at a time, at most half of API_MAX_CONNECTIONS; past it they get 503",
+            ) as usize,
+            max_readers_per_key: environment.read_in(
+                "LIVE_MAX_READERS_PER_KEY",
+                100,
+                1..=1_000_000,
+                "readers of live events with the same key at a time; past it they get 429",
+            ) as usize,
+            heartbeat: Duration::from_millis(environment.read_in(
+                "LIVE_HEARTBEAT_MS",
+                15_000,
+                100..=600_000,
+                "milliseconds between two comments that keep the connection of a reader in use",
+            )),
         }
     }
 }

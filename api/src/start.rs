@@ -20,6 +20,7 @@ use crate::auth::KeyRing;
 use crate::error::ApiError;
 use crate::health::SchemaReadiness;
 use crate::ingest::Ingestion;
+use crate::live::Live;
 use crate::metrics;
 use crate::query::{Answering, Cursors, RecentAnswers, Turns};
 use crate::queue::confirmations::Confirmations;
@@ -69,6 +70,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         presence,
         schema,
         ingestion: Ingestion::new(&settings, nats.clone(), publisher.clone(), stop.clone()),
+        live: Live::new(&settings.live, settings.nats.url.clone(), settings.connections.max_connections),
         queue: Queue::new(nats.clone(), confirmations),
         settings,
         metrics: metrics::begin(),

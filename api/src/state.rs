@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::KeyRing;
 use crate::health::SchemaReadiness;
 use crate::ingest::Ingestion;
+use crate::live::Live;
 use crate::query::Answering;
 use crate::queue::publish::ChunkPublisher;
 use crate::queue::state::Queue;
@@ -34,6 +35,7 @@ pub(crate) struct AppState {
     pub(crate) queue: Queue,
     pub(crate) publisher: ChunkPublisher,
     pub(crate) ingestion: Ingestion,
+    pub(crate) live: Live,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) metrics: PrometheusHandle,
     /// Cancelled when the process is asked to stop.
@@ -61,6 +63,7 @@ parts! {
     queue: Queue,
     publisher: ChunkPublisher,
     ingestion: Ingestion,
+    live: Live,
     keys: Arc<KeyRing>,
     metrics: PrometheusHandle,
     stop: CancellationToken,

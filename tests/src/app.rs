@@ -63,6 +63,11 @@ impl App {
         Self::start_with(AppOptions::default()).await
     }
 
+    /// Without workers and with these further variables: what is accepted stays in the queue.
+    pub async fn start_without_workers(variables: Vec<(&'static str, String)>) -> Self {
+        Self::start_with(AppOptions { workers: 0, variables, ..AppOptions::default() }).await
+    }
+
     /// With the given workers and settings.
     ///
     /// # Panics
@@ -105,10 +110,16 @@ impl App {
     /// Another API (`api`) or worker (`worker`) on the same servers, in a process of its own that does
     /// not run yet, and its address.
     pub fn process(&self, program: &'static str) -> (Process, String) {
+        self.process_with(program, &[])
+    }
+
+    /// The same with further variables.
+    pub fn process_with(&self, program: &'static str, further: &[(&'static str, &str)]) -> (Process, String) {
         let listen = format!("127.0.0.1:{}", free_port());
         let (user, variable) = if program == "api" { (NatsUser::Api, "API_LISTEN") } else { (NatsUser::Worker, "WORKER_LISTEN") };
         let mut variables = variables(&self.database_url, &self.nats, user, &self.options);
         variables.extend([(variable, listen.clone()), ("LOG_LEVEL", "info,async_nats=warn".to_owned())]);
+        variables.extend(further.iter().map(|(name, value)| (*name, (*value).to_owned())));
         let name = format!("{program}-{listen}");
         (Process::new(name, binary(program), variables, self.folder.path().to_owned()), format!("http://{listen}"))
     }

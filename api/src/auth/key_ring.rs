@@ -27,7 +27,15 @@ const KEPT: Duration = Duration::from_secs(3600);
 /// Cached keys, including unknown ones. A flood of invented keys pushes out old entries.
 const MAX_REMEMBERED: u64 = 10_000;
 
-type KeyHash = [u8; 32];
+/// The SHA-256 of a key, by which the table `api_keys` knows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    pub(crate) fn of(key: &str) -> Self {
+        Self(Sha256::digest(key.as_bytes()).into())
+    }
+}
 
 #[derive(Clone)]
 struct Remembered {
@@ -65,7 +73,7 @@ impl KeyRing {
     /// database yet.
     pub(crate) fn new(database: PgPool, presence: Arc<Presence>, timeout: Duration, api_key: Option<&Secret>) -> Self {
         let grant = || Grant { project: Arc::new(Project::without_zone(ProjectId::DEFAULT)), scopes: vec![Scope::Admin] };
-        let bootstrap = api_key.map(|key| (hash(key.expose()), Arc::new(grant())));
+        let bootstrap = api_key.map(|key| (KeyHash::of(key.expose()), Arc::new(grant())));
         let remembered = Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(KEPT).build();
         Self { database, presence, timeout, bootstrap, remembered }
     }
@@ -87,19 +95,18 @@ impl KeyRing {
     /// # Errors
     /// [`ApiError::DatabaseBusy`] or another error of the database if it is there but the look-up fails;
     /// [`ApiError::DatabaseUnavailable`] if it is away and the key was not found within the last hour.
-    pub(crate) async fn grant_of(&self, key: &str) -> Result<Option<Arc<Grant>>, ApiError> {
-        let hash = hash(key);
+    pub(crate) async fn grant_of(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
         if let Some((known, grant)) = &self.bootstrap
-            && bool::from(known.ct_eq(&hash))
+            && bool::from(known.0.ct_eq(&hash.0))
         {
             return Ok(Some(grant.clone()));
         }
-        let remembered = self.remembered.get(&hash).await;
+        let remembered = self.remembered.get(hash).await;
         if let Some(fresh) = remembered.as_ref().filter(|entry| entry.asked.elapsed() < FRESH) {
             return Ok(fresh.grant.clone());
         }
         let asked = Instant::now();
-        let entry = match self.look_up(&hash).await {
+        let entry = match self.look_up(hash).await {
             Ok(grant) => Remembered { grant, looked_up: asked, asked },
             Err(ApiError::DatabaseUnavailable(error)) => remembered
                 .filter(|entry| entry.grant.is_some() && entry.looked_up.elapsed() < KEPT)
@@ -107,7 +114,7 @@ impl KeyRing {
                 .ok_or(ApiError::DatabaseUnavailable(error))?,
             Err(error) => return Err(error),
         };
-        self.remembered.insert(hash, entry.clone()).await;
+        self.remembered.insert(*hash, entry.clone()).await;
         Ok(entry.grant)
     }
 
@@ -141,7 +148,7 @@ impl KeyRing {
     }
 
     async fn query(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
-        let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.as_slice()).fetch_optional(&self.database).await?;
+        let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.0.as_slice()).fetch_optional(&self.database).await?;
         row.map(|row| {
             let project = Arc::new(Project::new(ProjectId(row.project_id), row.time_zone)?);
             let scopes = row.scopes.iter().filter_map(|name| name.parse().ok()).collect();
@@ -154,8 +161,4 @@ impl KeyRing {
 /// Whether the server answered that the table does not exist (undefined_table).
 fn has_no_schema(error: &sqlx::Error) -> bool {
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42P01")
-}
-
-fn hash(key: &str) -> KeyHash {
-    Sha256::digest(key.as_bytes()).into()
 }

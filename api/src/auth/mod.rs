@@ -15,7 +15,7 @@ use axum::http::{HeaderMap, header};
 
 use self::grant::Scope;
 pub(crate) use self::grant::{Project, Zone};
-pub(crate) use self::key_ring::KeyRing;
+pub(crate) use self::key_ring::{KeyHash, KeyRing};
 use crate::error::ApiError;
 
 /// The scope to send events.
@@ -45,6 +45,8 @@ impl RequiredScope for Admin {
 /// Proof that the key of the request has the scope `S` on `project`.
 pub(crate) struct Access<S> {
     pub(crate) project: Arc<Project>,
+    /// Which key it is.
+    pub(crate) key: KeyHash,
     scope: PhantomData<S>,
 }
 
@@ -57,13 +59,13 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
-        let key = key(&parts.headers).ok_or(ApiError::Unauthorized)?;
+        let key = KeyHash::of(key(&parts.headers).ok_or(ApiError::Unauthorized)?);
         let keys = Arc::<KeyRing>::from_ref(state);
-        let grant = keys.grant_of(key).await?.ok_or(ApiError::Unauthorized)?;
+        let grant = keys.grant_of(&key).await?.ok_or(ApiError::Unauthorized)?;
         if !grant.allows(S::SCOPE) {
             return Err(ApiError::Forbidden(S::SCOPE.into()));
         }
-        Ok(Self { project: grant.project.clone(), scope: PhantomData })
+        Ok(Self { project: grant.project.clone(), key, scope: PhantomData })
     }
 }
 

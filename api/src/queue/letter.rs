@@ -4,15 +4,16 @@ use async_nats::HeaderMap;
 use async_nats::jetstream::message::StreamMessage;
 use bytes::Bytes;
 use jiff::Timestamp;
-use rollcall_shared::event::{Event, Text, identity};
+use rollcall_shared::event::{Event, identity};
 use rollcall_shared::queue::chunk::{self, EVENTS_HEADER, REQUEST_HEADER};
 use rollcall_shared::queue::dead_letter::{Code, Verdict, headers_to_send_again};
 use rollcall_shared::queue::stream::STREAM;
 use rollcall_shared::queue::subject::is_message;
 use serde::Serialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+use crate::shown::Shown;
 
 /// A letter is shown with at most this many events: a message that no worker could store may hold thousands.
 const MAX_SHOWN_EVENTS: usize = 1000;
@@ -109,38 +110,6 @@ pub(crate) struct InFull<'l> {
     summary: Value,
     payload_bytes: usize,
     events: Vec<Shown<'l>>,
-}
-
-/// An event with the field names of the API. It is not a [`Value`] because a `Value` cannot hold every number
-/// that properties may contain.
-#[derive(Debug, Serialize)]
-struct Shown<'l> {
-    event_id: Text<'l>,
-    event_type: Text<'l>,
-    user_id: Option<Text<'l>>,
-    anonymous_id: Option<Text<'l>>,
-    session_id: Option<Text<'l>>,
-    account_id: Option<Text<'l>>,
-    occurred_at: Timestamp,
-    received_at: Timestamp,
-    properties: &'l RawValue,
-}
-
-impl<'l> From<Event<'l>> for Shown<'l> {
-    fn from(event: Event<'l>) -> Self {
-        let time = |microseconds| Timestamp::from_microsecond(microseconds).unwrap_or_default();
-        Self {
-            event_id: event.id,
-            event_type: event.event_type,
-            user_id: event.user_id,
-            anonymous_id: event.anonymous_id,
-            session_id: event.session_id,
-            account_id: event.account_id,
-            occurred_at: time(event.occurred_at_us),
-            received_at: time(event.received_at_us),
-            properties: event.properties,
-        }
-    }
 }
 
 /// The verdict shown for a letter that no worker wrote.

@@ -1,5 +1,7 @@
 //! Connections to NATS: the settings, who connects, and what a connection logs.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_nats::connection::State;
@@ -118,6 +120,37 @@ pub async fn connect_in_background(url: &Secret, role: Role) -> Result<Client, Q
     connected.map_err(|source| QueueError::Connect { servers: hosts(&addresses), source })
 }
 
+/// A client as [`connect_in_background`] makes it, for subscriptions that may be sent more than is read:
+/// each of them holds `capacity` messages. The client drops what comes beyond that, and counts it in `drops`.
+///
+/// # Errors
+/// [`QueueError::Url`].
+pub async fn connect_to_listen(url: &Secret, role: Role, capacity: usize, drops: Arc<AtomicU64>) -> Result<Client, QueueError> {
+    let (addresses, options) = connect_options(url, role)?;
+    let callback = move |event| {
+        let is_drop = matches!(event, Event::SlowConsumer(_));
+        drops.fetch_add(u64::from(is_drop), Ordering::Relaxed);
+        async move {
+            if !is_drop {
+                log_event(role, &event);
+            }
+        }
+    };
+    let options = options.subscription_capacity(capacity).event_callback(callback).retry_on_initial_connect();
+    let connected = options.connect(&addresses).await;
+    connected.map_err(|source| QueueError::Connect { servers: hosts(&addresses), source })
+}
+
+/// The subjects on which everybody of a role gets replies.
+#[must_use]
+pub fn inboxes_of(role: Role) -> String {
+    format!("{}.>", inbox_prefix(role))
+}
+
+fn inbox_prefix(role: Role) -> String {
+    format!("_INBOX_{}", <&str>::from(role))
+}
+
 /// Host and port of each server, without the user and the password.
 fn hosts(addresses: &[ServerAddr]) -> String {
     let hosts: Vec<String> = addresses.iter().map(|address| format!("{}:{}", address.host(), address.port())).collect();
@@ -129,7 +162,7 @@ fn connect_options(url: &Secret, role: Role) -> Result<(Vec<ServerAddr>, Connect
     let name: &str = role.into();
     let mut options = ConnectOptions::new()
         .name(format!("rollcall-{name}"))
-        .custom_inbox_prefix(format!("_INBOX_{name}"))
+        .custom_inbox_prefix(inbox_prefix(role))
         // Commands queue up while there is no connection. With the default capacity of 2048 these could
         // be a gigabyte of chunks, which a crash would lose.
         .client_capacity(64)

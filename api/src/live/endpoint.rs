@@ -1,0 +1,58 @@
+//! `GET /live`: the headers, the parameters, and the answer that does not end.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use tokio_util::sync::CancellationToken;
+
+use super::event::EventId;
+use super::filter::Filter;
+use super::hub::Live;
+use super::reader::Reader;
+use crate::auth::{Access, KeyRing, Read};
+use crate::error::ApiError;
+use crate::parameters::Parameters;
+use crate::server::UnderWay;
+
+/// The header with which a client that comes back names the last event that it has seen.
+const LAST_EVENT_ID: &str = "last-event-id";
+/// Tells nginx not to gather the answer before it sends it on.
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// Sends the project's events as they are accepted, until the client leaves.
+pub(crate) async fn live(
+    State(live): State<Live>,
+    State(keys): State<Arc<KeyRing>>,
+    State(stop): State<CancellationToken>,
+    access: Access<Read>,
+    headers: HeaderMap,
+    mut parameters: Parameters,
+) -> Result<Response, ApiError> {
+    let filter = Filter::take(&mut parameters);
+    let seen = last_event_id(&headers, &mut parameters);
+    parameters.finish()?;
+    let place = live.place(access.key)?;
+    let membership = live.join(place, access.project.id, &filter, seen).await?;
+    let reader = Reader::new(membership, live.heartbeat(), stop, keys, access.key);
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (ACCEL_BUFFERING, HeaderValue::from_static("no")),
+    ];
+    let mut response = (headers, Body::from_stream(reader.frames())).into_response();
+    response.extensions_mut().insert(UnderWay);
+    Ok(response)
+}
+
+/// The event that the client has seen last. An empty header says that it has seen none.
+fn last_event_id(headers: &HeaderMap, parameters: &mut Parameters) -> Option<EventId> {
+    let sent = headers.get(LAST_EVENT_ID).filter(|id| !id.is_empty())?;
+    let id = sent.to_str().ok().and_then(|id| id.parse().ok());
+    if id.is_none() {
+        parameters.problem("Last-Event-ID", "invalid", "must be the id of an event that this stream has sent");
+    }
+    id
+}

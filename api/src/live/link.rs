@@ -1,0 +1,115 @@
+//! The link: the connection to NATS that readers share.
+//!
+//! It is not the connection that publishes events, so a flood of messages for readers, or the server
+//! closing the connection of a slow client, affects no ingestion. It exists while some project has readers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use async_nats::jetstream::{self, Context};
+use async_nats::{Client, Message, Subscriber};
+use futures::StreamExt;
+use rollcall_shared::project::ProjectId;
+use rollcall_shared::queue::connect::{Role, connect_to_listen, inboxes_of};
+use rollcall_shared::queue::stream::STREAM;
+use rollcall_shared::queue::subject::subject;
+use rollcall_shared::settings::Secret;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::acceptance::{Acceptance, Accepted};
+use super::channel::Channel;
+use crate::error::ApiError;
+
+/// Messages that one subscription holds; past it the client drops more, and readers are told that they
+/// missed something. The tasks that empty it do nothing slow.
+const CAPACITY: usize = 256;
+/// How long JetStream may take to say where its stream ends.
+const STATE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Messages and the channels that they are for.
+type Pairs = Mutex<Acceptance<Weak<Channel>>>;
+
+/// A connection that listens to messages and confirmations.
+pub(super) struct Link {
+    client: Client,
+    context: Context,
+    pairs: Arc<Pairs>,
+    /// Messages that the client dropped.
+    drops: Arc<AtomicU64>,
+    _confirmations: AbortOnDropHandle<()>,
+}
+
+/// The messages of one project, and the last sequence of the stream before the first of them.
+pub(super) struct Messages {
+    pub(super) subscriber: Subscriber,
+    pub(super) after: u64,
+}
+
+impl Link {
+    /// Connects, and listens to the confirmations.
+    ///
+    /// # Errors
+    /// [`ApiError::QueueUnavailable`].
+    pub(super) async fn open(url: &Secret) -> Result<Self, ApiError> {
+        let drops = Arc::new(AtomicU64::new(0));
+        let client = connect_to_listen(url, Role::Api, CAPACITY, drops.clone()).await.map_err(ApiError::internal)?;
+        let mut context = jetstream::new(client.clone());
+        context.set_timeout(STATE_TIMEOUT);
+        let confirmations = client.subscribe(inboxes_of(Role::Api)).await.map_err(|_| ApiError::QueueUnavailable)?;
+        let pairs = Arc::new(Mutex::new(Acceptance::new()));
+        let listening = AbortOnDropHandle::new(tokio::spawn(listen(confirmations, pairs.clone())));
+        Ok(Self { client, context, pairs, drops, _confirmations: listening })
+    }
+
+    /// Listens to the messages of a project. Whatever is published once this has returned is among them.
+    ///
+    /// # Errors
+    /// [`ApiError::QueueUnavailable`].
+    pub(super) async fn follow(&self, project: ProjectId) -> Result<Messages, ApiError> {
+        let subscriber = self.client.subscribe(subject(project)).await.map_err(|_| ApiError::QueueUnavailable)?;
+        // The answer shows that the server knows of the subscriptions, because it reads one after another.
+        let info = async { self.context.get_stream_no_info(STREAM).await.ok()?.get_info().await.ok() };
+        let after = info.await.ok_or(ApiError::QueueUnavailable)?.state.last_sequence;
+        Ok(Messages { subscriber, after })
+    }
+
+    /// A message of the channel's project was published.
+    pub(super) fn published(&self, message: Message, channel: &Arc<Channel>) {
+        let accepted = pairs(&self.pairs).published(message, Arc::downgrade(channel));
+        hand_over(accepted);
+        self.expire();
+    }
+
+    /// Forgets messages that were not confirmed.
+    pub(super) fn expire(&self) {
+        let displaced = pairs(&self.pairs).expire();
+        displaced.iter().filter_map(Weak::upgrade).for_each(|channel| channel.break_off());
+    }
+
+    /// How often messages were lost, or may have been: the client dropped one, or the connection broke. Only
+    /// a change of it means something.
+    pub(super) fn breaks(&self) -> u64 {
+        self.drops.load(Ordering::Relaxed) + self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+}
+
+/// Pairs the confirmations, of all projects and API processes, with the messages.
+async fn listen(mut confirmations: Subscriber, shared: Arc<Pairs>) {
+    while let Some(reply) = confirmations.next().await {
+        let accepted = pairs(&shared).replied(&reply);
+        hand_over(accepted);
+    }
+}
+
+fn hand_over(accepted: Option<Accepted<Weak<Channel>>>) {
+    let Some(Accepted { message, sequence, with }) = accepted else { return };
+    // The channel is gone if its last reader left long ago.
+    if let Some(channel) = with.upgrade() {
+        channel.accepted(message, sequence);
+    }
+}
+
+fn pairs(pairs: &Pairs) -> MutexGuard<'_, Acceptance<Weak<Channel>>> {
+    pairs.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,167 @@
+//! A mailbox: what one reader has not been sent yet.
+//!
+//! It is bounded. While it is full, events are not put into it but counted, and the reader is told the
+//! number at the place where they would have come.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use metrics::counter;
+use tokio::sync::Notify;
+
+use super::event::LiveEvent;
+
+/// Events that wait for one reader.
+const MAX_EVENTS: usize = 1_000;
+/// Bytes that wait for one reader. Readers share their events, so only readers that stopped reading at
+/// different times hold so much each, and those are cut off after half a minute.
+const MAX_BYTES: usize = 256 * 1024;
+/// Bytes handed to a connection at once. It buffers them in addition.
+const MAX_TAKEN_BYTES: usize = 16 * 1024;
+
+/// The mailbox of one reader.
+#[derive(Debug, Default)]
+pub(super) struct Mailbox {
+    queue: Mutex<Queue>,
+    filled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    items: VecDeque<Item>,
+    events: usize,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+enum Item {
+    Event(Arc<LiveEvent>),
+    /// So many events would have come here; `None` if nobody knows how many.
+    Missed(Option<u64>),
+}
+
+impl Mailbox {
+    /// Puts an event in, or counts it as missed.
+    pub(super) fn put(&self, event: &Arc<LiveEvent>) {
+        let mut queue = self.queue();
+        let bytes = event.frame.len();
+        let has_room = queue.events < MAX_EVENTS && (queue.bytes + bytes <= MAX_BYTES || queue.events == 0);
+        if has_room {
+            queue.events += 1;
+            queue.bytes += bytes;
+            queue.items.push_back(Item::Event(event.clone()));
+        } else {
+            queue.miss(Some(1));
+        }
+        drop(queue);
+        self.filled.notify_one();
+    }
+
+    /// Counts events that could not even be put in; `None` if nobody knows how many.
+    pub(super) fn miss(&self, events: Option<u64>) {
+        self.queue().miss(events);
+        self.filled.notify_one();
+    }
+
+    /// The next frames, once there are any. Nothing is lost if the future is dropped.
+    pub(super) async fn next(&self) -> Bytes {
+        loop {
+            if let Some(frames) = self.queue().take() {
+                return frames;
+            }
+            self.filled.notified().await;
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn miss(&mut self, events: Option<u64>) {
+        counter!("rollcall_live_missed_events_total").increment(events.unwrap_or(0));
+        match self.items.back_mut() {
+            Some(Item::Missed(missed)) => *missed = missed.zip(events).map(|(missed, events)| missed + events),
+            _ => self.items.push_back(Item::Missed(events)),
+        }
+    }
+
+    /// The first frames as one piece; `None` if there are none.
+    fn take(&mut self) -> Option<Bytes> {
+        let first = self.pop()?;
+        if self.items.is_empty() || first.len() >= MAX_TAKEN_BYTES {
+            return Some(first);
+        }
+        let mut frames = BytesMut::from(first.as_ref());
+        while frames.len() < MAX_TAKEN_BYTES
+            && let Some(frame) = self.pop()
+        {
+            frames.extend_from_slice(&frame);
+        }
+        Some(frames.freeze())
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        match self.items.pop_front()? {
+            Item::Event(event) => {
+                self.events -= 1;
+                self.bytes -= event.frame.len();
+                Some(event.frame.clone())
+            }
+            Item::Missed(Some(events)) => Some(format!("event: missed\ndata: {{\"missed\":{events}}}\n\n").into()),
+            Item::Missed(None) => Some(Bytes::from_static(b"event: missed\ndata: {\"missed\":null}\n\n")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::event::EventId;
+
+    fn event(index: u32, bytes: usize) -> Arc<LiveEvent> {
+        let id = EventId { sequence: 1, index, of: u32::MAX };
+        let frame = format!("{index}{}\n\n", " ".repeat(bytes)).into();
+        Arc::new(LiveEvent { id, event_type: "t".into(), actor: "u".into(), session_id: None, frame })
+    }
+
+    fn all(mailbox: &Mailbox) -> Vec<String> {
+        let mut text = String::new();
+        while let Some(frames) = mailbox.queue().take() {
+            text.push_str(std::str::from_utf8(&frames).unwrap());
+        }
+        text.split_terminator("\n\n").map(|frame| frame.trim_end().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_a_full_mailbox_cannot_hold_is_counted_where_it_would_have_come() {
+        let mailbox = Mailbox::default();
+        (0..1_005).for_each(|index| mailbox.put(&event(index, 0)));
+        let first = mailbox.queue().pop().unwrap();
+        assert_eq!(first, "0\n\n");
+        mailbox.put(&event(1_005, 0));
+        mailbox.put(&event(1_006, 0));
+        let frames = all(&mailbox);
+        assert_eq!(frames.len(), 999 + 3);
+        assert_eq!(frames[999..], ["event: missed\ndata: {\"missed\":5}", "1005", "event: missed\ndata: {\"missed\":1}"]);
+    }
+
+    #[test]
+    fn an_unknown_number_stays_unknown() {
+        let mailbox = Mailbox::default();
+        for missed in [Some(2), None, Some(3)] {
+            mailbox.miss(missed);
+        }
+        assert_eq!(all(&mailbox), ["event: missed\ndata: {\"missed\":null}"]);
+    }
+
+    #[test]
+    fn bytes_are_limited_but_for_a_single_event() {
+        let mailbox = Mailbox::default();
+        mailbox.put(&event(0, 300_000));
+        mailbox.put(&event(1, 0));
+        assert_eq!(all(&mailbox), ["0", "event: missed\ndata: {\"missed\":1}"]);
+    }
+}

@@ -1,0 +1,75 @@
+//! A reader: the event stream that one client is sent.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::Stream;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio_util::sync::CancellationToken;
+
+use super::hub::Membership;
+use crate::auth::{KeyHash, KeyRing, Read, RequiredScope};
+
+/// The first bytes: they show the client, and proxies in between, that the stream has begun.
+const BEGINNING: Bytes = Bytes::from_static(b": live\n\n");
+/// A comment, which clients ignore and which keeps the connection in use.
+const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
+/// How often a reader's key is looked at. The key ring believes a look-up for four seconds, and a revoked
+/// key must be without effect within five.
+const KEY_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Sends frames until the process stops, the key ends, or the client is gone.
+pub(super) struct Reader {
+    membership: Membership,
+    heartbeat: Interval,
+    stop: CancellationToken,
+    /// Ends when the key does.
+    key_ended: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Reader {
+    pub(super) fn new(
+        membership: Membership,
+        heartbeat: Duration,
+        stop: CancellationToken,
+        keys: Arc<KeyRing>,
+        key: KeyHash,
+    ) -> Self {
+        let mut heartbeat = interval_at(Instant::now() + heartbeat, heartbeat);
+        // Comments that were not needed while events were sent are not made up for.
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { membership, heartbeat, stop, key_ended: Box::pin(key_ended(keys, key)) }
+    }
+
+    /// What the client is sent.
+    pub(super) fn frames(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
+        futures::stream::unfold((self, Some(BEGINNING)), async |(mut reader, first)| {
+            let frames = match first {
+                Some(frames) => frames,
+                None => reader.next().await?,
+            };
+            Some((Ok(frames), (reader, None)))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            () = &mut self.key_ended => None,
+            frames = self.membership.mailbox.next() => Some(frames),
+            _ = self.heartbeat.tick() => Some(HEARTBEAT),
+        }
+    }
+}
+
+/// Returns once the key does not allow to read any more. While the database does not say, it does.
+async fn key_ended(keys: Arc<KeyRing>, key: KeyHash) {
+    let allows = async || keys.grant_of(&key).await.map(|grant| grant.is_some_and(|grant| grant.allows(Read::SCOPE)));
+    while allows().await.unwrap_or(true) {
+        tokio::time::sleep(KEY_INTERVAL).await;
+    }
+}

@@ -1,0 +1,38 @@
+//! An event as people read it: the JSON of one event in answers.
+
+use jiff::Timestamp;
+use rollcall_shared::event::{Event, Text};
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// An event in the words of the API. Not a [`serde_json::Value`], which cannot hold every number that
+/// properties can.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shown<'e> {
+    event_id: Text<'e>,
+    event_type: Text<'e>,
+    user_id: Option<Text<'e>>,
+    anonymous_id: Option<Text<'e>>,
+    session_id: Option<Text<'e>>,
+    account_id: Option<Text<'e>>,
+    occurred_at: Timestamp,
+    received_at: Timestamp,
+    properties: &'e RawValue,
+}
+
+impl<'e> From<Event<'e>> for Shown<'e> {
+    fn from(event: Event<'e>) -> Self {
+        let time = |microseconds| Timestamp::from_microsecond(microseconds).unwrap_or_default();
+        Self {
+            event_id: event.id,
+            event_type: event.event_type,
+            user_id: event.user_id,
+            anonymous_id: event.anonymous_id,
+            session_id: event.session_id,
+            account_id: event.account_id,
+            occurred_at: time(event.occurred_at_us),
+            received_at: time(event.received_at_us),
+            properties: event.properties,
+        }
+    }
+}
