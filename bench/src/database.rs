@@ -22,12 +22,13 @@ const BYTES: &str = "select (pg_total_relation_size($1::regclass) + coalesce((
 ), 0))::bigint";
 
 /// Empties everything but the dictionaries, whose numbers a running worker remembers.
-const CLEAR: &str =
-    "truncate event_ids, events, active_users, active_users_delta, event_counts, event_counts_delta, sessions, sessions_delta";
+const CLEAR: &str = "truncate event_ids, events, active_users, active_users_delta, event_counts, event_counts_delta, sessions, sessions_delta, \
+     user_activity, user_activity_delta";
 
 const HAS_DELTAS: &str = "select exists (select from active_users_delta)
     or exists (select from event_counts_delta)
-    or exists (select from sessions_delta)";
+    or exists (select from sessions_delta)
+    or exists (select from user_activity_delta)";
 
 /// A database of its own.
 #[derive(Debug, Clone)]
@@ -101,6 +102,8 @@ impl Database {
             "event_counts_delta",
             "sessions",
             "sessions_delta",
+            "user_activity",
+            "user_activity_delta",
         ];
         let mut bytes =
             Bytes { ledger: self.table_bytes("event_ids").await?, events: self.table_bytes("events").await?, rest: 0.0 };

@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::batch::{LATE_DAYS, RECENT_DAYS};
 
-const KEEP: [&str; 7] = [
+const KEEP: [&str; 8] = [
     "drop schema if exists snapshot cascade",
     "create schema snapshot",
     "create table snapshot.event_ids as select * from event_ids where day >= '{since}'",
@@ -19,6 +19,7 @@ const KEEP: [&str; 7] = [
     "create table snapshot.active_users as table active_users",
     "create table snapshot.event_counts as table event_counts",
     "create table snapshot.sessions as table sessions",
+    "create table snapshot.user_activity as table user_activity",
 ];
 
 /// The partitions of the days that loads write to: their names begin with their first day.
@@ -36,13 +37,15 @@ const REMOVE_LATE: &str = "with late as (
 delete from event_ids using late
 where (event_ids.project_id, event_ids.event_id, event_ids.day) = (late.project_id, late.event_id, late.day)";
 
-const PUT_BACK: [&str; 6] = [
-    "truncate active_users, active_users_delta, event_counts, event_counts_delta, sessions, sessions_delta",
+const PUT_BACK: [&str; 7] = [
+    "truncate active_users, active_users_delta, event_counts, event_counts_delta, sessions, sessions_delta, user_activity, \
+     user_activity_delta",
     "insert into event_ids select * from snapshot.event_ids order by project_id, day, event_id",
     "insert into events select * from snapshot.events order by project_id, user_ord, occurred_at",
     "insert into active_users table snapshot.active_users",
     "insert into event_counts table snapshot.event_counts",
     "insert into sessions table snapshot.sessions",
+    "insert into user_activity table snapshot.user_activity",
 ];
 
 /// What a database held at a moment.

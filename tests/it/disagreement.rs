@@ -4,11 +4,11 @@ use rollcall_tests::{App, AppOptions, event, metric, wait_until};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
-/// Identities, rows, and rows of the three tables of deltas.
-async fn written(app: &App) -> [i64; 5] {
+/// Identities, rows, and rows of the four tables of deltas.
+async fn written(app: &App) -> [i64; 6] {
     let counts = "select array[(select count(*) from event_ids), (select count(*) from events), \
                   (select count(*) from event_counts_delta), (select count(*) from active_users_delta), \
-                  (select count(*) from sessions_delta)]";
+                  (select count(*) from sessions_delta), (select count(*) from user_activity_delta)]";
     sqlx::query_scalar(counts).fetch_one(&app.pool).await.unwrap()
 }
 
@@ -38,7 +38,7 @@ async fn assert_nothing_stays_of_a_batch(events: usize, table: &str, condition: 
     app.send(&json!(batch)).await;
     wait_until("the batch is tried again", async || (metric(&url, "rollcall_store_retries_total").await? >= 2.0).then_some(()))
         .await;
-    assert_eq!(written(&app).await, [0; 5]);
+    assert_eq!(written(&app).await, [0; 6]);
 
     sqlx::raw_sql(AssertSqlSafe(format!("drop trigger swallow on {table}"))).execute(&app.pool).await.unwrap();
     app.wait_until_stored().await;
@@ -73,4 +73,9 @@ async fn a_bitmap_that_is_not_written_takes_its_batch_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_is_not_written_takes_its_batch_back() {
     assert_nothing_stays_of_a_batch(30, "sessions_delta", "new.sessions > 0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_that_is_not_written_takes_its_batch_back() {
+    assert_nothing_stays_of_a_batch(30, "user_activity_delta", "new.users > 0").await;
 }

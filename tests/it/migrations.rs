@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use rollcall_shared::database::MIGRATIONS;
-use rollcall_tests::{fresh_database, session_disagreements};
+use rollcall_tests::{fresh_database, session_disagreements, user_disagreements};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
@@ -46,13 +46,14 @@ async fn migrate(pool: &PgPool, versions: impl Fn(i64) -> bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_of_events_that_are_there_are_added_up_and_older_workers_wait() {
+async fn sessions_and_users_of_events_that_are_there_are_added_up_and_older_workers_wait() {
     let pool = empty_database().await;
     migrate(&pool, |version| version < SESSIONS).await;
     sqlx::query(EVENTS).execute(&pool).await.unwrap();
     sqlx::query(OLD_DELTA).execute(&pool).await.unwrap();
     migrate(&pool, |version| version >= SESSIONS).await;
     assert_eq!(session_disagreements(&pool).await, [""; 0]);
+    assert_eq!(user_disagreements(&pool).await, [""; 0]);
     let events: Vec<(String, i64)> =
         sqlx::query_as("select session_id, events from sessions order by session_id").fetch_all(&pool).await.unwrap();
     assert_eq!(events, [("anonymous".to_owned(), 1), ("named".to_owned(), 4), ("nobody".to_owned(), 1)]);

@@ -262,7 +262,7 @@ impl App {
     /// If they are not in time.
     pub async fn wait_until_compacted(&self) {
         let deltas = "select (select count(*) from active_users_delta) + (select count(*) from event_counts_delta) \
-                      + (select count(*) from sessions_delta)";
+                      + (select count(*) from sessions_delta) + (select count(*) from user_activity_delta)";
         wait_until("the deltas are folded", || async {
             let left: i64 = sqlx::query_scalar(deltas).fetch_one(&self.pool).await.ok()?;
             (left == 0).then_some(())

@@ -17,6 +17,7 @@ mod postgres;
 mod process;
 mod sessions;
 mod stranger;
+mod users;
 
 pub use self::analysis::BERLIN_KEY;
 pub use self::app::{App, AppOptions, KEY, event};
@@ -32,6 +33,7 @@ pub use self::postgres::{fresh_database, postgres_log};
 pub use self::process::{Process, STOP_TIMEOUT};
 pub use self::sessions::session_disagreements;
 pub use self::stranger::Stranger;
+pub use self::users::user_disagreements;
 
 use std::time::{Duration, Instant};
 

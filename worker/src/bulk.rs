@@ -21,7 +21,9 @@ use crate::store::dictionary::Dictionary;
 use crate::store::new_event::new_events;
 use crate::store::rollup::Deltas;
 use crate::store::row::{self, Decoded, Identity, Row, sort_and_deduplicate};
-use crate::store::session::{Sessions, copy_sessions};
+use crate::store::session::Session;
+use crate::store::summary::{Summaries, copy_deltas};
+use crate::store::user_activity::UserActivity;
 use crate::store::write::copy;
 use crate::store::{Store, copy_rows};
 
@@ -46,6 +48,7 @@ pub struct Prepared {
     deltas: Deltas,
     /// `None` if they are left out.
     sessions_copy_body: Option<Vec<u8>>,
+    user_activity_copy_body: Vec<u8>,
 }
 
 impl Lines {
@@ -100,7 +103,8 @@ impl Loader {
             identities: copy::encode_identities(&rows),
             copy_body: copy::encode(&new),
             deltas: Deltas::of(&new),
-            sessions_copy_body: Some(copy::encode_sessions(&Sessions::of(&new).deltas())),
+            sessions_copy_body: Some(Summaries::of(&new, Session::of).encode()),
+            user_activity_copy_body: Summaries::of(&new, |event| Some(UserActivity::of(event))).encode(),
         })
     }
 
@@ -160,8 +164,9 @@ impl Prepared {
         copy_rows(&mut transaction, self.copy_body).await?;
         self.deltas.insert(&mut transaction, self.events).await?;
         if let Some(body) = self.sessions_copy_body {
-            copy_sessions(&mut transaction, body).await?;
+            copy_deltas::<Session<'_>>(&mut transaction, body).await?;
         }
+        copy_deltas::<UserActivity>(&mut transaction, self.user_activity_copy_body).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -50,7 +50,7 @@ fn describe_maintenance() {
     describe_counter!("rollcall_compaction_failures_total", "Batches of deltas that could not be folded, by kind");
     describe_gauge!(
         "rollcall_rollup_deltas_waiting",
-        "Deltas not yet folded, by kind: event counts up to a million, bitmaps of active users and rows of sessions up to 100,000"
+        "Deltas not yet folded, by kind: event counts up to a million, bitmaps of active users and rows of sessions and of users up to 100,000"
     );
     describe_gauge!(
         "rollcall_rollup_oldest_delta_age_seconds",

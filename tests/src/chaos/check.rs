@@ -29,6 +29,9 @@ pub enum Check {
     /// The rollup of sessions says what the rows say.
     #[strum(serialize = "sessions equal the rows")]
     Sessions,
+    /// The rollup of users says what the rows say.
+    #[strum(serialize = "users equal the rows")]
+    Users,
     /// What a client was told to be stored was stored when it was told.
     #[strum(serialize = "stored means stored")]
     Stored,

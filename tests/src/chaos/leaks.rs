@@ -9,7 +9,7 @@ use super::check::Check;
 use super::failure::Failure;
 use super::fleet::{Fleet, POOL_SIZE};
 use super::stream;
-use crate::session_disagreements;
+use crate::{session_disagreements, user_disagreements};
 
 /// Sessions of a dead service end, and deltas are folded, within this.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -51,6 +51,8 @@ const LEFT: &str = "
     select 'unfolded deltas of event counts', count(*) from event_counts_delta
     union all
     select 'unfolded deltas of sessions', count(*) from sessions_delta
+    union all
+    select 'unfolded deltas of users', count(*) from user_activity_delta
     union all
     select 'sessions more than the pools of the services hold',
         greatest(0, count(*) - $1)
@@ -104,6 +106,8 @@ pub(crate) async fn check(fleet: &Fleet, before: &Tables) -> Vec<Failure> {
     failures.extend(counters(&fleet.pool).await);
     let sessions = session_disagreements(&fleet.pool).await;
     failures.extend(sessions.into_iter().map(|detail| Failure::new(Check::Sessions, detail)));
+    let users = user_disagreements(&fleet.pool).await;
+    failures.extend(users.into_iter().map(|detail| Failure::new(Check::Users, detail)));
     failures
 }
 

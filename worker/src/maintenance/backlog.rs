@@ -16,8 +16,8 @@ const INTERVAL: Duration = Duration::from_secs(10);
 const MAX_COUNTS: i64 = 1_000_000;
 /// The same for deltas of active users, whose rows are wider.
 const MAX_BITMAPS: i64 = 100_000;
-/// The same for rows of sessions, each of which holds up to a thousand.
-const MAX_SESSION_ROWS: i64 = 100_000;
+/// The same for rows of sessions or users, each of which holds up to a thousand.
+const MAX_SUMMARY_ROWS: i64 = 100_000;
 
 /// Measures at every interval until told to stop.
 pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
@@ -29,8 +29,11 @@ async fn measure(pool: &PgPool) -> Result<(), StoreError> {
     set(Kind::ActiveUsers, users.waiting, users.oldest_age_secs);
     let counts = sqlx::query_file!("sql/maintenance/select_event_counts_backlog.sql", MAX_COUNTS).fetch_one(pool).await?;
     set(Kind::EventCounts, counts.waiting, counts.oldest_age_secs);
-    let sessions = sqlx::query_file!("sql/maintenance/select_sessions_backlog.sql", MAX_SESSION_ROWS).fetch_one(pool).await?;
+    let sessions = sqlx::query_file!("sql/maintenance/select_sessions_backlog.sql", MAX_SUMMARY_ROWS).fetch_one(pool).await?;
     set(Kind::Sessions, sessions.waiting, sessions.oldest_age_secs);
+    let activity =
+        sqlx::query_file!("sql/maintenance/select_user_activity_backlog.sql", MAX_SUMMARY_ROWS).fetch_one(pool).await?;
+    set(Kind::UserActivity, activity.waiting, activity.oldest_age_secs);
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use metrics::counter;
 use rollcall_shared::database::Lease;
 use sqlx::{Connection, PgConnection, PgPool};
@@ -37,10 +38,12 @@ pub(crate) enum Kind {
     EventCounts,
     /// What is known of each session.
     Sessions,
+    /// When each user was seen.
+    UserActivity,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::ActiveUsers, Self::EventCounts, Self::Sessions];
+    const ALL: [Self; 4] = [Self::ActiveUsers, Self::EventCounts, Self::Sessions, Self::UserActivity];
 
     pub(crate) fn name(self) -> &'static str {
         self.into()
@@ -52,6 +55,7 @@ impl Kind {
             Self::ActiveUsers => AdvisoryLock::ActiveUsers,
             Self::EventCounts => AdvisoryLock::EventCounts,
             Self::Sessions => AdvisoryLock::Sessions,
+            Self::UserActivity => AdvisoryLock::UserActivity,
         }
     }
 
@@ -60,20 +64,20 @@ impl Kind {
         match self {
             Self::ActiveUsers => 4_000,
             Self::EventCounts => 50_000,
-            Self::Sessions => 20_000,
+            Self::Sessions | Self::UserActivity => 20_000,
         }
     }
 
     /// How long the compactor pauses after a batch that took this long.
     ///
-    /// A session has far more keys than days and types have, and folding one takes PostgreSQL about as
-    /// long as storing an event. With a pause of twice its time, a fold takes a third of a core at the
-    /// most, however many deltas wait. It still catches up: the more batches wait, the more of their
-    /// deltas are of the same sessions, and become one change of the base.
+    /// There are far more sessions and users than days and types, and folding one takes PostgreSQL about
+    /// as long as storing an event. With a pause of twice its time, the fold of either takes a third of a
+    /// core at the most, however many deltas wait. It still catches up: the more batches wait, the more of
+    /// their deltas are of the same sessions or users, and become one change of the base.
     fn pause_after(self, time: Duration) -> Duration {
         match self {
             Self::ActiveUsers | Self::EventCounts => Duration::ZERO,
-            Self::Sessions => time * 2,
+            Self::Sessions | Self::UserActivity => time * 2,
         }
     }
 
@@ -97,6 +101,12 @@ impl Kind {
                     .await?
                     .project_id
             }
+            Self::UserActivity => {
+                sqlx::query_file!("sql/maintenance/select_next_user_activity_project.sql", after)
+                    .fetch_one(connection)
+                    .await?
+                    .project_id
+            }
         })
     }
 
@@ -105,6 +115,7 @@ impl Kind {
             Self::ActiveUsers => fold::active_users(connection, project, max_rows).await,
             Self::EventCounts => fold::event_counts(connection, project, max_rows).await,
             Self::Sessions => fold::sessions(connection, project, max_rows).await,
+            Self::UserActivity => fold::user_activity(connection, project, max_rows).await,
         }
     }
 }
@@ -113,8 +124,7 @@ impl Kind {
 /// timeout fails, and its connection is closed.
 pub(crate) async fn run(pool: &PgPool, interval: Duration, reply_timeout: Duration, stop: &CancellationToken) {
     let mut compactors = Kind::ALL.map(|kind| Compactor::new(pool, kind, reply_timeout));
-    let [users, counts, sessions] = &mut compactors;
-    tokio::join!(users.run(interval, stop), counts.run(interval, stop), sessions.run(interval, stop));
+    join_all(compactors.iter_mut().map(|compactor| compactor.run(interval, stop))).await;
 }
 
 /// Folds until no delta is left or another worker is compacting.

@@ -33,6 +33,12 @@ pub(crate) async fn sessions(connection: &mut PgConnection, project: i32, max_se
     Ok(Folded { deltas: folded.deltas.unsigned_abs(), keys: folded.keys.unsigned_abs() })
 }
 
+/// Folds when users were seen, in one statement. A delta here is what one batch says of one user.
+pub(crate) async fn user_activity(connection: &mut PgConnection, project: i32, max_users: i64) -> Result<Folded, StoreError> {
+    let folded = sqlx::query_file!("sql/maintenance/fold_user_activity.sql", project, max_users).fetch_one(connection).await?;
+    Ok(Folded { deltas: folded.deltas.unsigned_abs(), keys: folded.keys.unsigned_abs() })
+}
+
 /// Folds bitmaps of active users. The worker unites them, because PostgreSQL cannot.
 pub(crate) async fn active_users(connection: &mut PgConnection, project: i32, max_rows: i64) -> Result<Folded, StoreError> {
     let deltas = sqlx::query_file!("sql/maintenance/take_active_users_delta.sql", project, max_rows, MAX_BITMAP_BYTES)

@@ -18,6 +18,8 @@ pub(super) enum AdvisoryLock {
     EventCounts = 7035,
     /// Folding the deltas of sessions.
     Sessions = 7036,
+    /// Folding the deltas of users.
+    UserActivity = 7037,
 }
 
 impl AdvisoryLock {

@@ -16,6 +16,8 @@ pub(crate) mod new_event;
 pub(crate) mod rollup;
 pub(crate) mod row;
 pub(crate) mod session;
+pub(crate) mod summary;
+pub(crate) mod user_activity;
 pub(crate) mod write;
 
 use std::collections::HashMap;
@@ -35,7 +37,9 @@ use crate::store::dictionary::{Dictionary, Numbers};
 use crate::store::new_event::{NewEvent, new_events};
 use crate::store::rollup::Deltas;
 use crate::store::row::{Identity, Row, sort_and_deduplicate};
-use crate::store::session::Sessions;
+use crate::store::session::Session;
+use crate::store::summary::Summaries;
+use crate::store::user_activity::UserActivity;
 use crate::store::write::{Write, copy, insert};
 
 /// The result of storing a batch.
@@ -154,7 +158,8 @@ impl Store {
             if !new.is_empty() {
                 agree("written rows", events, write_rows(&mut transaction, &new, write).await?)?;
                 Deltas::of(&new).insert(&mut transaction, events).await?;
-                Sessions::of(&new).insert(&mut transaction, write).await?;
+                Summaries::of(&new, Session::of).insert(&mut transaction, write).await?;
+                Summaries::of(&new, |event| Some(UserActivity::of(event))).insert(&mut transaction, write).await?;
             }
             // "Nothing new" may be the reply to another statement.
             prove_in_step(&mut transaction).await?;

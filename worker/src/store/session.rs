@@ -4,16 +4,15 @@
 //! the latest event that has one. Deltas are merged in any order, so each carries the event that its
 //! user is from.
 
+use std::cmp::Ordering;
+
 use rollcall_shared::project::ProjectId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::{StoreError, agree};
 use crate::store::new_event::NewEvent;
-use crate::store::write::{Write, copy, insert};
-
-/// Sessions in one row of the deltas: about 100 KB. A reader of one session reads whole rows.
-const MAX_SESSIONS_PER_DELTA: usize = 1_000;
+use crate::store::summary::Summary;
+use crate::store::write::{copy, insert};
 
 /// What the new rows of one batch say about a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,74 +41,9 @@ pub(crate) enum UserRank {
     UserId = 2,
 }
 
-/// The sessions of one batch.
-#[derive(Debug)]
-pub(crate) struct Sessions<'a> {
-    /// Sorted by key.
-    sessions: Vec<Session<'a>>,
-    /// Events that belong to a session.
-    events: u64,
-}
-
-impl<'a> Sessions<'a> {
-    pub(crate) fn of(events: &'a [NewEvent<'_, '_>]) -> Self {
-        let mut sessions: Vec<Session<'a>> = Vec::new();
-        let mut events_of_sessions = 0;
-        for session in events.iter().filter_map(Session::of) {
-            events_of_sessions += 1;
-            // Rows are in the order of users, so most events of a session follow each other.
-            match sessions.last_mut().filter(|last| last.key() == session.key()) {
-                Some(last) => last.merge(&session),
-                None => sessions.push(session),
-            }
-        }
-        sessions.sort_unstable_by(|one, other| one.key().cmp(&other.key()));
-        sessions.dedup_by(|later, first| {
-            let is_same = later.key() == first.key();
-            if is_same {
-                first.merge(later);
-            }
-            is_same
-        });
-        Self { sessions, events: events_of_sessions }
-    }
-
-    /// The rows of the deltas, each with sessions of one project.
-    pub(crate) fn deltas(&self) -> Vec<&[Session<'a>]> {
-        let of_project = self.sessions.chunk_by(|one, next| one.project == next.project);
-        of_project.flat_map(|sessions| sessions.chunks(MAX_SESSIONS_PER_DELTA)).collect()
-    }
-
-    /// Appends the deltas, in the transaction that stores the events.
-    ///
-    /// # Errors
-    /// Those of the database, and [`StoreError::Disagreement`] if the counted events or the written
-    /// rows are not as many as expected.
-    pub(crate) async fn insert(&self, connection: &mut PgConnection, write: Write) -> Result<(), StoreError> {
-        let counted: i64 = self.sessions.iter().map(|session| session.events).sum();
-        agree("events of the sessions", self.events, counted.unsigned_abs())?;
-        let deltas = self.deltas();
-        if deltas.is_empty() {
-            return Ok(());
-        }
-        let written = if write.copies(self.sessions.len()) {
-            copy_sessions(connection, copy::encode_sessions(&deltas)).await?
-        } else {
-            insert::insert_sessions(connection, &deltas).await?
-        };
-        agree("deltas of sessions", deltas.len() as u64, written)
-    }
-}
-
-/// Writes deltas that are encoded as the body of a COPY; returns how many rows the server counted.
-pub(crate) async fn copy_sessions(connection: &mut PgConnection, body: Vec<u8>) -> Result<u64, StoreError> {
-    let statement = include_str!("../../sql/store/copy_sessions_delta.sql");
-    copy::run(connection, statement, body).await.map_err(StoreError::CopyRows)
-}
-
 impl<'a> Session<'a> {
     /// What one event says; `None` if it belongs to no session.
-    fn of(new: &'a NewEvent<'_, '_>) -> Option<Self> {
+    pub(crate) fn of(new: &'a NewEvent<'_, '_>) -> Option<Self> {
         let event = &new.row.event;
         let user_id = event.user_id.as_ref().map(|id| (UserRank::UserId, id));
         let named = user_id.or(event.anonymous_id.as_ref().map(|id| (UserRank::AnonymousId, id)));
@@ -128,9 +62,23 @@ impl<'a> Session<'a> {
     pub(crate) fn user_rank(&self) -> i16 {
         self.user.map_or(0, |user| user.rank as i16)
     }
+}
 
-    fn key(&self) -> (ProjectId, &'a str) {
-        (self.project, self.session_id)
+impl Summary for Session<'_> {
+    const EVENTS: &'static str = "events of the sessions";
+    const DELTAS: &'static str = "deltas of sessions";
+    const COPY: &'static str = include_str!("../../sql/store/copy_sessions_delta.sql");
+
+    fn project(&self) -> ProjectId {
+        self.project
+    }
+
+    fn compare_keys(&self, other: &Self) -> Ordering {
+        self.session_id.cmp(other.session_id)
+    }
+
+    fn events(&self) -> i64 {
+        self.events
     }
 
     fn merge(&mut self, other: &Self) {
@@ -138,6 +86,14 @@ impl<'a> Session<'a> {
         self.started_at_us = self.started_at_us.min(other.started_at_us);
         self.last_event_at_us = self.last_event_at_us.max(other.last_event_at_us);
         self.events += other.events;
+    }
+
+    fn encode(deltas: &[&[Self]]) -> Vec<u8> {
+        copy::encode_sessions(deltas)
+    }
+
+    async fn insert(connection: &mut PgConnection, deltas: &[&[Self]]) -> Result<u64, sqlx::Error> {
+        insert::insert_sessions(connection, deltas).await
     }
 }
 
@@ -170,16 +126,5 @@ mod tests {
         let mut without_user_id = events[0];
         without_user_id.merge(&events[1]);
         assert_eq!(without_user_id.user.expect("a user").id, "device");
-    }
-
-    #[test]
-    fn a_delta_holds_sessions_of_one_project_and_not_too_many() {
-        let ids: Vec<String> = (0..MAX_SESSIONS_PER_DELTA + 1).map(|number| format!("s{number:09}")).collect();
-        let mut sessions: Vec<_> = ids.iter().map(|id| session(id, None, 0)).collect();
-        sessions.push(Session { project: ProjectId(2), ..session("s", None, 0) });
-        let events = sessions.len() as u64;
-        let sessions = Sessions { sessions, events };
-        let deltas: Vec<_> = sessions.deltas().iter().map(|delta| (delta[0].project.0, delta.len())).collect();
-        assert_eq!(deltas, [(1, MAX_SESSIONS_PER_DELTA), (1, 1), (2, 1)]);
     }
 }

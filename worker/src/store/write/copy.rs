@@ -1,7 +1,7 @@
 //! Rows in PostgreSQL's binary COPY format, written straight from the decoded events.
 //!
 //! Source: PostgreSQL's documentation of COPY, "Binary Format". The columns stand in the order of
-//! `copy_events.sql`, `copy_event_ids.sql` and `copy_sessions_delta.sql`.
+//! `copy_events.sql`, `copy_event_ids.sql`, `copy_sessions_delta.sql` and `copy_user_activity_delta.sql`.
 
 use rollcall_shared::event::parse_uuid;
 use sqlx::PgConnection;
@@ -9,6 +9,7 @@ use sqlx::PgConnection;
 use crate::store::new_event::NewEvent;
 use crate::store::row::Row;
 use crate::store::session::Session;
+use crate::store::user_activity::UserActivity;
 
 /// 2000-01-01, where PostgreSQL's clock begins, in microseconds since 1970.
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
@@ -17,6 +18,7 @@ const POSTGRES_EPOCH_DAYS: i32 = 10_957;
 /// Types of the elements of arrays. Source: PostgreSQL's `pg_type.dat`.
 const INT8: i32 = 20;
 const INT2: i32 = 21;
+const INT4: i32 = 23;
 const TEXT: i32 = 25;
 const TIMESTAMPTZ: i32 = 1_184;
 const UUID: i32 = 2_950;
@@ -47,6 +49,12 @@ pub(crate) fn encode_identities(rows: &[Row<'_>]) -> Vec<u8> {
 pub(crate) fn encode_sessions(deltas: &[&[Session<'_>]]) -> Vec<u8> {
     let sessions: usize = deltas.iter().map(|delta| delta.len()).sum();
     body(deltas, sessions * 128 / deltas.len().max(1), sessions_delta)
+}
+
+/// Deltas of users, each with at least one user, as the body of one COPY.
+pub(crate) fn encode_user_activity(deltas: &[&[UserActivity]]) -> Vec<u8> {
+    let users: usize = deltas.iter().map(|delta| delta.len()).sum();
+    body(deltas, 160 + users * 44 / deltas.len().max(1), user_activity_delta)
 }
 
 fn body<T>(items: &[T], bytes_of_one: usize, write: fn(&mut Vec<u8>, &T)) -> Vec<u8> {
@@ -102,16 +110,29 @@ fn sessions_delta(out: &mut Vec<u8>, delta: &&[Session<'_>]) {
     array(out, INT8, delta, |out, session| field(out, &session.events.to_be_bytes()));
 }
 
-/// An array of one dimension with an element for each session.
-fn array(out: &mut Vec<u8>, element_type: i32, sessions: &[Session<'_>], element: impl Fn(&mut Vec<u8>, &Session<'_>)) {
+fn user_activity_delta(out: &mut Vec<u8>, delta: &&[UserActivity]) {
+    let ([first, ..], [.., last]) = (delta, delta) else { return };
+    out.extend_from_slice(&8_i16.to_be_bytes());
+    field(out, &first.project.0.to_be_bytes());
+    field(out, &first.user_ord.to_be_bytes());
+    field(out, &last.user_ord.to_be_bytes());
+    field(out, &(delta.len() as i32).to_be_bytes());
+    array(out, INT4, delta, |out, user| field(out, &user.user_ord.to_be_bytes()));
+    array(out, TIMESTAMPTZ, delta, |out, user| field(out, &timestamp(user.first_seen_us)));
+    array(out, TIMESTAMPTZ, delta, |out, user| field(out, &timestamp(user.last_seen_us)));
+    array(out, INT8, delta, |out, user| field(out, &user.events.to_be_bytes()));
+}
+
+/// An array of one dimension with an element for each item.
+fn array<T>(out: &mut Vec<u8>, element_type: i32, items: &[T], element: impl Fn(&mut Vec<u8>, &T)) {
     let begin = out.len();
     // Its length is known at the end. Then: one dimension, perhaps with nulls, how many, counted from 1.
     out.extend_from_slice(&[0; 4]);
-    for number in [1, 1, element_type, sessions.len() as i32, 1] {
+    for number in [1, 1, element_type, items.len() as i32, 1] {
         out.extend_from_slice(&number.to_be_bytes());
     }
-    for session in sessions {
-        element(out, session);
+    for item in items {
+        element(out, item);
     }
     let length = (out.len() - begin - 4) as i32;
     out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());

@@ -1,0 +1,61 @@
+//! User activity: what the new rows of a batch say of when each user was seen.
+
+use std::cmp::Ordering;
+
+use rollcall_shared::project::ProjectId;
+use sqlx::PgConnection;
+
+use crate::store::new_event::NewEvent;
+use crate::store::summary::Summary;
+use crate::store::write::{copy, insert};
+
+/// What events say about the user who is counted for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UserActivity {
+    pub(crate) project: ProjectId,
+    pub(crate) user_ord: i32,
+    pub(crate) first_seen_us: i64,
+    pub(crate) last_seen_us: i64,
+    pub(crate) events: i64,
+}
+
+impl UserActivity {
+    /// What one event says. Every event is somebody's.
+    pub(crate) fn of(new: &NewEvent<'_, '_>) -> Self {
+        let at_us = new.row.event.occurred_at_us;
+        let (project, user_ord) = (new.row.identity.project, new.user_ord);
+        Self { project, user_ord, first_seen_us: at_us, last_seen_us: at_us, events: 1 }
+    }
+}
+
+impl Summary for UserActivity {
+    const EVENTS: &'static str = "events of the users";
+    const DELTAS: &'static str = "deltas of users";
+    const COPY: &'static str = include_str!("../../sql/store/copy_user_activity_delta.sql");
+
+    fn project(&self) -> ProjectId {
+        self.project
+    }
+
+    fn compare_keys(&self, other: &Self) -> Ordering {
+        self.user_ord.cmp(&other.user_ord)
+    }
+
+    fn events(&self) -> i64 {
+        self.events
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.first_seen_us = self.first_seen_us.min(other.first_seen_us);
+        self.last_seen_us = self.last_seen_us.max(other.last_seen_us);
+        self.events += other.events;
+    }
+
+    fn encode(deltas: &[&[Self]]) -> Vec<u8> {
+        copy::encode_user_activity(deltas)
+    }
+
+    async fn insert(connection: &mut PgConnection, deltas: &[&[Self]]) -> Result<u64, sqlx::Error> {
+        insert::insert_user_activity(connection, deltas).await
+    }
+}
