@@ -50,4 +50,6 @@ mod top_events;
 mod traces;
 mod trends;
 mod trouble;
+mod user_activity;
+mod users;
 mod waiting;

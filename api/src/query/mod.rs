@@ -29,6 +29,7 @@ mod top_events;
 mod trends;
 mod turn;
 mod type_number;
+mod users;
 mod value;
 mod window;
 

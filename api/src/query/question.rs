@@ -125,6 +125,8 @@ pub(crate) fn each(visitor: &mut impl Visitor) {
     visitor.visit::<super::top_events::TopEvents>();
     visitor.visit::<super::retention::Retention>();
     visitor.visit::<super::rows::events::Events>();
+    visitor.visit::<super::users::Users>();
+    visitor.visit::<super::users::OneUser>();
     visitor.visit::<super::rows::events::UserEvents>();
     visitor.visit::<super::sessions::Sessions>();
     visitor.visit::<super::sessions::OneSession>();

@@ -75,6 +75,14 @@ pub(crate) async fn read(
     Ok(rows.into_iter().map(Session::from).collect())
 }
 
+/// How many sessions of a user there are.
+///
+/// # Errors
+/// Those of the database.
+pub(crate) async fn count_of_user(connection: &mut PgConnection, project: i32, user: &str) -> sqlx::Result<i64> {
+    Ok(sqlx::query_file!("sql/sessions/count.sql", project, user).fetch_one(connection).await?.sessions)
+}
+
 impl From<Row> for Session {
     fn from(row: Row) -> Self {
         Self {
