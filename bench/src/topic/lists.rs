@@ -46,12 +46,14 @@ impl Subjects {
             select (select actor from counted order by abs(n - $1), actor limit 1),
                    (select actor from counted order by last, actor limit 1)";
         let (user, old_user) = sqlx::query_as(users).bind(TIMELINE_EVENTS).fetch_one(pool).await.context("users")?;
-        let rarest = "select t.name from event_counts c join event_types t on t.project_id = c.project_id and t.id = c.event_type_id
+        let rarest =
+            "select t.name from event_counts c join event_types t on t.project_id = c.project_id and t.id = c.event_type_id
             where c.project_id = 1 group by t.name order by sum(c.n), t.name limit 1";
         let session = "select session_id from sessions where project_id = 1 order by events desc, session_id limit 1";
         let account = "select account_id from events where project_id = 1 and account_id is not null
             group by 1 order by count(*) desc, 1 limit 1";
-        let event_id = "select event_id from events where project_id = 1 and client_event_id is null order by occurred_at limit 1";
+        let event_id =
+            "select event_id from events where project_id = 1 and client_event_id is null order by occurred_at limit 1";
         Ok(Self {
             user,
             old_user,
