@@ -81,6 +81,19 @@ $(BENCH_PYTHON)/installed: bench/reference/requirements.txt
 	$(BENCH_PYTHON)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
+CONFORMANCE_PYTHON := target/conformance/python
+# Random requests to each operation, and where they begin.
+EXAMPLES ?= 50
+.PHONY: conformance
+conformance: prepare $(CONFORMANCE_PYTHON)/installed ## Let schemathesis and a generated client call a service: EXAMPLES=50 SEED=1
+	$(CARGO) build --locked -p rollcall-cli
+	EXAMPLES=$(EXAMPLES) SEED=$(SEED) tests/conformance/run.sh $(CONFORMANCE_PYTHON) target/debug/rollcall
+
+$(CONFORMANCE_PYTHON)/installed: tests/conformance/requirements.txt
+	python3 -m venv $(CONFORMANCE_PYTHON)
+	$(CONFORMANCE_PYTHON)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
 .PHONY: fmt
 fmt: ## Format the code
 	$(CARGO) fmt --all
@@ -100,6 +113,12 @@ deny: ## Check licences and advisories of all dependencies (needs cargo-deny)
 .PHONY: sqlx
 sqlx: prepare ## Check all statements against the schema anew and refresh .sqlx
 	sh stack/sqlx.sh
+
+.PHONY: openapi
+openapi: ## Write the description of the API to docs/openapi.json
+	@mkdir -p target
+	$(CARGO) run --locked --quiet -p rollcall-cli -- openapi > target/openapi.json
+	mv target/openapi.json docs/openapi.json
 
 .PHONY: compose-check
 compose-check: ## Check docker-compose.yml (needs docker compose or docker-compose)

@@ -8,9 +8,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
 
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemDetails};
 use crate::queue::dead_letters::Unreadable;
 use crate::queue::publish::NotDurable;
 
@@ -218,28 +217,20 @@ impl ApiError {
         }
     }
 
-    fn body(&self) -> serde_json::Value {
+    fn body(&self) -> ProblemDetails<'_> {
         if let Self::OfAnother(error) = self {
             return error.body();
         }
-        let (status, detail) = (self.status(), self.to_string());
-        let mut body = json!({
-            "type": format!("urn:rollcall:problem:{}", self.code()),
-            "title": status.canonical_reason().unwrap_or_default(),
-            "status": status.as_u16(),
-            "detail": detail,
-            "code": self.code(),
-            "message": detail,
-        });
+        let mut body = ProblemDetails::new(self.status(), self.code(), self.to_string());
         match self {
-            Self::NotConfirmed { idempotency_key, .. } => body["idempotency_key"] = json!(idempotency_key),
-            Self::BodyTooLarge { limit } => body["limit_bytes"] = json!(limit),
-            Self::TooManyEvents { limit } => body["limit_events"] = json!(limit),
-            Self::Parameters(problems) => body["errors"] = json!(problems),
-            Self::InvalidEnvelope(problem) => body["errors"] = json!([problem]),
+            Self::NotConfirmed { idempotency_key, .. } => body.idempotency_key = Some(idempotency_key),
+            Self::BodyTooLarge { limit } => body.limit_bytes = Some(*limit),
+            Self::TooManyEvents { limit } => body.limit_events = Some(*limit),
+            Self::Parameters(problems) => body.errors = Some(problems),
+            Self::InvalidEnvelope(problem) => body.errors = Some(std::slice::from_ref(problem)),
             Self::InvalidEvents { events, problems } => {
-                body["invalid_events"] = json!(events);
-                body["errors"] = json!(problems);
+                body.invalid_events = Some(*events);
+                body.errors = Some(problems);
             }
             _ => {}
         }

@@ -4,12 +4,14 @@
 //! durable in JetStream; `query`
 //! answers queries from PostgreSQL; `live` sends events on as they are accepted; `pipeline` shows how far events have come; `dead_letters` lists,
 //! redrives and purges events that could not be stored; `auth` decides who may do what; `error`
-//! defines the error answers; `metrics` describes the metrics.
+//! defines the error answers; `metrics` describes the metrics; `openapi` describes the API, and `pages`
+//! shows it to people.
 //!
 //! It never writes events: that is the worker's work.
 
 mod auth;
 mod dead_letters;
+mod dependencies;
 mod error;
 mod extract;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -19,6 +21,8 @@ mod ingest;
 mod ledger;
 mod live;
 mod metrics;
+mod openapi;
+mod pages;
 mod parameters;
 mod pipeline;
 mod problem;
@@ -53,6 +57,12 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// The process ends this long after the signal to stop, whatever is still running. `rollcall dev`
 /// stops its servers afterwards, and has 10 s for everything.
 const STOP_TIMEOUT: Duration = Duration::from_millis(6_500);
+
+/// The description of the API, as an OpenAPI document: what `/openapi.json` serves.
+#[must_use]
+pub fn openapi() -> String {
+    router::document().text()
+}
 
 /// Serves until told to stop, and then finishes the requests that have begun. It answers from the
 /// beginning, also while it waits for PostgreSQL or NATS.

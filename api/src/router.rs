@@ -10,72 +10,97 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use metrics::{counter, histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::error::ApiError;
 use crate::extract::RequestId;
+use crate::openapi::Document;
+use crate::query::description;
 use crate::query::question::{self, Question, Visitor};
 use crate::state::AppState;
-use crate::{dead_letters, health, ingest, live, pipeline};
+use crate::{dead_letters, health, ingest, live, pages, pipeline};
 
 const REQUEST_ID: &str = "x-request-id";
 
 /// Every path of the API.
 pub(crate) fn router(app: AppState) -> Router {
-    // Handlers count bytes themselves, after decompression; axum's own limit would count before.
-    let ingest = Router::new().route("/events", post(ingest::post_events)).layer(DefaultBodyLimit::disable());
-    let admin = Router::new()
-        .route("/admin/dead-letters", get(dead_letters::list).delete(dead_letters::purge))
-        .route("/admin/dead-letters/redrive", post(dead_letters::redrive))
-        .route("/admin/dead-letters/{id}", get(dead_letters::show).delete(dead_letters::purge_one))
-        .route("/admin/dead-letters/{id}/redrive", post(dead_letters::redrive_one));
-    let alive = Router::new()
-        .route("/health", get(health::live))
-        .route("/health/live", get(health::live))
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
-    Router::new()
-        .route("/live", get(live::live))
-        .route("/pipeline", get(pipeline::overview))
-        .route("/pipeline/events/{event_id}", get(pipeline::event))
-        .route("/health/ready", get(health::ready))
-        .route("/metrics", get(render_metrics))
-        .merge(questions())
-        .merge(ingest)
-        .merge(admin)
+    let (answering, described) = answering().split_for_parts();
+    let (alive, described_alive) = alive().split_for_parts();
+    let (pages, described_pages) = pages::described().split_for_parts();
+    let document = Document::of([described, described_alive, described_pages]);
+    answering
+        .merge(pages::router(pages, document).with_state(()))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NotFound)
         .layer(from_fn_with_state(app.clone(), refuse_when_stopping))
-        .merge(alive)
+        .merge(alive.method_not_allowed_fallback(async || ApiError::MethodNotAllowed))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| panicked(panic.as_ref()).into_response()))
         .layer(from_fn(observe))
         .with_state(app)
 }
 
+/// The description of every path.
+pub(crate) fn document() -> Document {
+    Document::of([answering().into_openapi(), alive().into_openapi(), pages::described().into_openapi()])
+}
+
+/// Paths that are answered until the process is asked to stop.
+fn answering() -> OpenApiRouter<AppState> {
+    // Handlers count bytes themselves, after decompression; axum's own limit would count before.
+    let ingest = OpenApiRouter::new().routes(routes!(ingest::endpoint::post_events)).layer(DefaultBodyLimit::disable());
+    let admin = OpenApiRouter::new()
+        .routes(routes!(dead_letters::list, dead_letters::purge))
+        .routes(routes!(dead_letters::redrive))
+        .routes(routes!(dead_letters::show, dead_letters::purge_one))
+        .routes(routes!(dead_letters::redrive_one));
+    OpenApiRouter::new()
+        .routes(routes!(pipeline::overview::overview))
+        .routes(routes!(pipeline::event::event))
+        .routes(routes!(live::endpoint::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(render_metrics))
+        .merge(questions())
+        .merge(ingest)
+        .merge(admin)
+}
+
+/// Paths that are answered as long as the process runs.
+fn alive() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(health::health)).routes(routes!(health::live))
+}
+
 /// The path of every question.
-fn questions() -> Router<AppState> {
-    struct Routes(Router<AppState>);
+fn questions() -> OpenApiRouter<AppState> {
+    struct Routes(OpenApiRouter<AppState>);
 
     impl Visitor for Routes {
         fn visit<Q: Question>(&mut self) {
-            for path in std::iter::once(&Q::PATH).chain(Q::OTHER_PATHS) {
-                self.0 = std::mem::take(&mut self.0).route(path, get(question::ask::<Q>));
-            }
+            self.0 = std::mem::take(&mut self.0).merge(description::routes::<Q, AppState>());
         }
     }
 
-    let mut routes = Routes(Router::new());
+    let mut routes = Routes(OpenApiRouter::new());
     question::each(&mut routes);
     routes.0
 }
 
 /// `GET /metrics`: the metrics of this process in the text format of Prometheus.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    operation_id = "metrics",
+    tag = "service",
+    summary = "Metrics for Prometheus",
+    responses((status = 200, description = "The text format of Prometheus.", body = String, content_type = "text/plain")),
+)]
 async fn render_metrics(State(metrics): State<PrometheusHandle>) -> String {
     metrics.render()
 }
@@ -143,4 +168,27 @@ fn request_id(headers: &HeaderMap) -> String {
 fn panicked(panic: &(dyn std::any::Any + Send)) -> ApiError {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     ApiError::internal(format!("a handler panicked: {}", text.unwrap_or("no message")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fmt::Debug;
+
+    use super::*;
+
+    /// The paths of a router, which has no list of them but in what it shows to programmers.
+    fn paths(router: &impl Debug) -> BTreeSet<String> {
+        format!("{router:?}").split('"').filter(|part| part.starts_with('/')).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn every_path_is_described() {
+        for (router, described) in [answering(), alive()].map(OpenApiRouter::split_for_parts) {
+            assert!(!paths(&router).is_empty());
+            assert_eq!(paths(&router), described.paths.paths.into_keys().collect());
+        }
+        let (pages, described) = pages::described().split_for_parts();
+        assert_eq!(paths(&pages), described.paths.paths.into_keys().collect());
+    }
 }

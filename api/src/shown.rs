@@ -4,19 +4,28 @@ use jiff::Timestamp;
 use rollcall_shared::event::{Event, Text};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// An event in the words of the API. Not a [`serde_json::Value`], which cannot hold every number that
 /// properties can.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AcceptedEvent)]
 pub(crate) struct Shown<'e> {
+    #[schema(value_type = String)]
     event_id: Text<'e>,
+    #[schema(value_type = String)]
     event_type: Text<'e>,
+    #[schema(value_type = Option<String>)]
     user_id: Option<Text<'e>>,
+    #[schema(value_type = Option<String>)]
     anonymous_id: Option<Text<'e>>,
+    #[schema(value_type = Option<String>)]
     session_id: Option<Text<'e>>,
+    #[schema(value_type = Option<String>)]
     account_id: Option<Text<'e>>,
     occurred_at: Timestamp,
     received_at: Timestamp,
+    #[schema(value_type = Object)]
     properties: &'e RawValue,
 }
 

@@ -1,7 +1,7 @@
 //! The `rollcall` command: everything that people run.
 //!
 //! `dev` runs the whole service on private servers; `api` and `worker` are its two halves alone;
-//! `migrate`, `config`, `health` and `dead-letters` operate it; `generate` and `import` bring events in.
+//! `migrate`, `config`, `health` and `dead-letters` operate it; `openapi` describes it; `generate` and `import` bring events in.
 
 mod config;
 mod dead_letters;
@@ -45,6 +45,8 @@ enum Command {
     Migrate,
     /// List every setting with its value and meaning
     Config,
+    /// Print the description of the API (OpenAPI 3.1)
+    Openapi,
     /// Exit with 0 if a service answers that it is ready
     Health(health::Arguments),
     /// List, show, redrive or purge dead letters: events that could not be stored
@@ -81,6 +83,10 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         }
         Command::Migrate => migrate::run().await,
         Command::Config => config::run(),
+        Command::Openapi => {
+            println!("{}", rollcall_api::openapi());
+            Ok(())
+        }
         Command::Health(arguments) => health::run(&arguments).await,
         Command::DeadLetters(arguments) => dead_letters::run(arguments).await,
         Command::Generate(arguments) => generate::run(arguments).await,

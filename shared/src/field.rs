@@ -48,7 +48,13 @@ impl Field {
     /// The name that answers use.
     #[must_use]
     pub fn name(self) -> &'static str {
-        NAMES[self as usize].1[0]
+        self.names()[0]
+    }
+
+    /// Every name that clients may use; the first is the one that answers use.
+    #[must_use]
+    pub fn names(self) -> &'static [&'static str] {
+        NAMES[self as usize].1
     }
 }
 

@@ -32,6 +32,7 @@ mod live_missed;
 mod locks;
 mod metrics;
 mod migrations;
+mod openapi;
 mod outage;
 mod partitions;
 mod pipeline;

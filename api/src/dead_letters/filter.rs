@@ -37,7 +37,7 @@ impl Filter {
     pub(super) fn of(parameters: &mut Parameters) -> Self {
         let codes = Code::VARIANTS.join(", ");
         Self {
-            code: parameters.parsed(CODE, &format!("one of {codes}"), || json!({ "enum": Code::VARIANTS })),
+            code: parameters.parsed(CODE, &format!("one of {codes}"), || json!({ "type": "string", "enum": Code::VARIANTS })),
             event_type: parameters.text(EVENT_TYPE),
             event_id: parameters.text(EVENT_ID),
             from: parameters.date(FROM),

@@ -1,11 +1,12 @@
 //! Dead letters: `/admin/dead-letters` lists, redrives and purges what could not be stored.
 //!
-//! A `filter` selects letters. Lists and changes of many letters read the stream a page at a time, from a cursor
-//! to the letter that was the newest when the first page was read, so a redriven event that fails again
-//! does not appear twice.
+//! A `filter` selects letters, and `parameters` reads what a request says. Lists and changes of many letters
+//! read the stream a page at a time, from a cursor to the letter that was the newest when the first page was
+//! read, so a redriven event that fails again does not appear twice.
 
 mod filter;
 mod page;
+mod parameters;
 
 use axum::Json;
 use axum::extract::State;
@@ -13,40 +14,66 @@ use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, TryStreamExt};
 use rollcall_shared::project::ProjectId;
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
-use self::filter::Filter;
-use self::page::{Page, Paging};
+use self::page::Page;
+use self::parameters::{ChangeParameters, ListParameters, OfList, OfOne, OfPurge, OfRedrive, dry_run};
 use crate::auth::{Access, Admin, Project};
 use crate::error::ApiError;
 use crate::extract::PathText;
-use crate::parameters::{Param, Parameters};
+use crate::openapi::refusal;
+use crate::parameters::Parameters;
 use crate::queue::dead_letters::DeadLetterStream;
-use crate::queue::letter::Letter;
+use crate::queue::letter::{InFull, Letter, Summary};
 use crate::queue::publish::ChunkPublisher;
-
-const DRY_RUN: Param = Param::new(&["dry_run"], "Say what would be changed, and change nothing.");
-const ALL: Param = Param::new(&["all"], "Whether to purge every letter, where no filter is sent.");
 
 /// Letters that are changed at the same time.
 const IN_FLIGHT: usize = 32;
 
+/// A page of dead letters, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeadLetters)]
+pub(crate) struct Listed {
+    data: Vec<Summary>,
+    /// A page may be short, or empty, and still have a next one.
+    next_cursor: Option<String>,
+}
+
 /// `GET /admin/dead-letters`: a page of letters, oldest first.
+#[utoipa::path(
+    get,
+    path = "/admin/dead-letters",
+    operation_id = "dead_letters",
+    tag = "dead letters",
+    summary = "List dead letters",
+    description = "Lists them by their sequence, oldest first.",
+    params(OfList),
+    security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
+    responses((status = 200, description = "A page of dead letters.", body = Listed), refusal::WithKey),
+)]
 pub(crate) async fn list(
     State(nats): State<async_nats::Client>,
     access: Access<Admin>,
     mut parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
-    let filter = Filter::of(&mut parameters);
-    let paging = Paging::of(&mut parameters);
+) -> Result<Json<Listed>, ApiError> {
+    let ListParameters { filter, paging } = ListParameters::take(&mut parameters);
     parameters.finish()?;
     let stream = DeadLetterStream::open(&nats, access.project.id).await?;
     let page = Page::read(&stream, &access.project, &filter, paging).await?;
-    let data: Vec<_> = page.letters.iter().map(Letter::summary).collect();
-    Ok(Json(json!({ "data": data, "next_cursor": page.next_cursor })))
+    Ok(Json(Listed { data: page.letters.iter().map(Letter::summary).collect(), next_cursor: page.next_cursor }))
 }
 
 /// `GET /admin/dead-letters/{id}`: a letter with its events.
+#[utoipa::path(
+    get,
+    path = "/admin/dead-letters/{id}",
+    operation_id = "dead_letter",
+    tag = "dead letters",
+    summary = "Show a dead letter with its events",
+    params(("id" = String, Path, description = "The `id` from a list.", example = "1")),
+    security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
+    responses((status = 200, description = "The dead letter.", body = InFull), refusal::WithKey, refusal::NoSuch),
+)]
 pub(crate) async fn show(
     State(nats): State<async_nats::Client>,
     access: Access<Admin>,
@@ -68,57 +95,102 @@ enum Act<'p> {
 }
 
 /// What a change did.
-#[derive(Debug, Default, Serialize)]
-struct Change {
-    /// Letters that match the filter.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[schema(as = DeadLettersChange)]
+pub(crate) struct Change {
+    /// Letters that were meant.
     matched: usize,
-    /// Letters that were changed: 0 in a dry run.
+    /// Letters that were sent again; none in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     redriven: Option<usize>,
+    /// Letters that were thrown away; none in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     purged: Option<usize>,
     /// Their events.
     events_count: u64,
+    /// The next page of letters that are meant.
     next_cursor: Option<String>,
 }
 
 /// `POST /admin/dead-letters/redrive`: sends a page of letters again.
+#[utoipa::path(
+    post,
+    path = "/admin/dead-letters/redrive",
+    operation_id = "redrive_dead_letters",
+    tag = "dead letters",
+    summary = "Send dead letters again",
+    description = "Sends the events of a page of dead letters to the queue again. Follow `next_cursor` to reach all of them.",
+    params(OfRedrive),
+    security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
+    responses((status = 200, description = "What was done.", body = Change), refusal::WithKey),
+)]
 pub(crate) async fn redrive(
     State(nats): State<async_nats::Client>,
     State(publisher): State<ChunkPublisher>,
     access: Access<Admin>,
     parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Change>, ApiError> {
     change_page(&nats, &access.project, parameters, Act::Redrive(&publisher)).await
 }
 
 /// `POST /admin/dead-letters/{id}/redrive`: sends one letter again.
+#[utoipa::path(
+    post,
+    path = "/admin/dead-letters/{id}/redrive",
+    operation_id = "redrive_dead_letter",
+    tag = "dead letters",
+    summary = "Send a dead letter again",
+    params(("id" = String, Path, description = "The `id` from a list.", example = "1"), OfOne),
+    security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
+    responses((status = 200, description = "What was done.", body = Change), refusal::WithKey, refusal::NoSuch),
+)]
 pub(crate) async fn redrive_one(
     State(nats): State<async_nats::Client>,
     State(publisher): State<ChunkPublisher>,
     access: Access<Admin>,
     PathText(id): PathText,
     parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Change>, ApiError> {
     change_one(&nats, access.project.id, &id, parameters, Act::Redrive(&publisher)).await
 }
 
 /// `DELETE /admin/dead-letters`: throws a page of letters away. Without a filter it asks for `all=true`.
+#[utoipa::path(
+    delete,
+    path = "/admin/dead-letters",
+    operation_id = "purge_dead_letters",
+    tag = "dead letters",
+    summary = "Purge dead letters",
+    description = "Throws a page of dead letters away. Without a filter it must be told `all=true`.",
+    params(OfPurge),
+    security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
+    responses((status = 200, description = "What was done.", body = Change), refusal::WithKey),
+)]
 pub(crate) async fn purge(
     State(nats): State<async_nats::Client>,
     access: Access<Admin>,
     parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Change>, ApiError> {
     change_page(&nats, &access.project, parameters, Act::Purge).await
 }
 
 /// `DELETE /admin/dead-letters/{id}`: throws one letter away.
+#[utoipa::path(
+    delete,
+    path = "/admin/dead-letters/{id}",
+    operation_id = "purge_dead_letter",
+    tag = "dead letters",
+    summary = "Purge a dead letter",
+    params(("id" = String, Path, description = "The `id` from a list.", example = "1"), OfOne),
+    security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
+    responses((status = 200, description = "What was done.", body = Change), refusal::WithKey, refusal::NoSuch),
+)]
 pub(crate) async fn purge_one(
     State(nats): State<async_nats::Client>,
     access: Access<Admin>,
     PathText(id): PathText,
     parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Change>, ApiError> {
     change_one(&nats, access.project.id, &id, parameters, Act::Purge).await
 }
 
@@ -127,15 +199,11 @@ async fn change_page(
     project: &Project,
     mut parameters: Parameters,
     act: Act<'_>,
-) -> Result<Json<Value>, ApiError> {
-    let is_purge = matches!(act, Act::Purge);
-    let filter = Filter::of(&mut parameters);
-    let filter = if is_purge { filter.for_purge() } else { filter };
-    let paging = Paging::of(&mut parameters);
-    let dry_run = parameters.flag(DRY_RUN);
-    if is_purge && !parameters.flag(ALL) && filter.is_empty() {
-        parameters.problem(ALL.name(), "required", "must be true to purge every dead letter; or send a filter");
-    }
+) -> Result<Json<Change>, ApiError> {
+    let ChangeParameters { filter, paging, dry_run } = match act {
+        Act::Redrive(_) => ChangeParameters::take_for_redrive(&mut parameters),
+        Act::Purge => ChangeParameters::take_for_purge(&mut parameters),
+    };
     parameters.finish()?;
     let stream = DeadLetterStream::open(nats, project.id).await?;
     let page = Page::read(&stream, project, &filter, paging).await?;
@@ -148,15 +216,15 @@ async fn change_one(
     id: &str,
     mut parameters: Parameters,
     act: Act<'_>,
-) -> Result<Json<Value>, ApiError> {
-    let dry_run = parameters.flag(DRY_RUN);
+) -> Result<Json<Change>, ApiError> {
+    let dry_run = dry_run(&mut parameters);
     parameters.finish()?;
     let (stream, letter) = find(nats, project, id).await?;
     change(&stream, Page::of_one(letter), act, dry_run).await
 }
 
 /// Changes the letters of a page, several at a time, and stops at the first error.
-async fn change(stream: &DeadLetterStream, page: Page, act: Act<'_>, dry_run: bool) -> Result<Json<Value>, ApiError> {
+async fn change(stream: &DeadLetterStream, page: Page, act: Act<'_>, dry_run: bool) -> Result<Json<Change>, ApiError> {
     if !dry_run {
         let changes: Vec<_> = page.letters.iter().map(|letter| change_letter(stream, letter, act)).collect();
         futures::stream::iter(changes).buffer_unordered(IN_FLIGHT).try_collect::<()>().await?;
@@ -164,10 +232,10 @@ async fn change(stream: &DeadLetterStream, page: Page, act: Act<'_>, dry_run: bo
     }
     let changed = Some(if dry_run { 0 } else { page.letters.len() });
     let change = page.change();
-    Ok(Json(json!(match act {
+    Ok(Json(match act {
         Act::Redrive(_) => Change { redriven: changed, ..change },
         Act::Purge => Change { purged: changed, ..change },
-    })))
+    }))
 }
 
 /// A redrive removes the letter only after its events are durable. A crash in between leaves a letter whose

@@ -5,7 +5,7 @@
 //! whose clients wait until they are stored, are published in messages of their own.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use axum::Json;
 use axum::body::Body;
@@ -17,6 +17,7 @@ use rollcall_shared::project::ProjectId;
 use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::auth::{Access, Ingest};
@@ -27,19 +28,16 @@ use crate::ingest::body::{self, BodyRules};
 use crate::ingest::deliver::lane::{Lanes, SmallBatch};
 use crate::ingest::deliver::trace;
 use crate::ingest::deliver::wait::{Inbox, Stored};
+use crate::ingest::description;
+use crate::ingest::options::Options;
 use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::payload::Format;
 use crate::ingest::prepare::{BatchIdentity, Lines, MAX_LISTED_IDS, Prepared, prepare_body};
-use crate::parameters::{Param, Parameters};
+use crate::openapi::{example, refusal};
+use crate::parameters::Parameters;
 use crate::problem::Problem;
 use crate::queue::publish::{ChunkPublisher, NotDurable, Origin};
 use crate::settings::{ApiSettings, RequestLimits};
-
-const PARTIAL: Param =
-    Param::new(&["partial"], "Accept the valid events of a batch and list the others, instead of refusing all.");
-const WAIT: Param = Param::new(&["wait"], "`stored`: answer once every event is stored or a dead letter.");
-const TIMEOUT_MS: Param =
-    Param::new(&["timeout_ms"], "How long to wait for `stored`, in milliseconds; afterwards the answer is 202.");
 
 /// What the endpoint needs. Clones share everything.
 #[derive(Clone)]
@@ -152,26 +150,61 @@ impl PublishError {
 }
 
 /// The answer to an accepted batch.
-#[derive(Debug, Serialize)]
-struct Accepted {
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Accepted {
+    /// `accepted`, or `stored` if it was waited for.
     status: &'static str,
+    /// The status in words.
     message: &'static str,
+    /// Events that were accepted.
     events_count: usize,
     batch_id: Uuid,
+    /// The id of the event, where there is one event.
     #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
+    /// The ids of the events in the order of the batch, where there are at most 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     event_ids: Option<Vec<String>>,
+    /// With `partial`: how many events were refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     rejected_count: Option<usize>,
+    /// With `partial`: what is wrong with them.
     #[serde(skip_serializing_if = "Option::is_none")]
     rejected: Option<Vec<Problem>>,
+    /// With `wait=stored`.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Stored)]
     stored: Option<Stored>,
 }
 
 /// `POST /events`: answers 202 once every event is durable in the queue; with `?wait=stored`, 200
 /// once every event is stored or a dead letter, if that happens within the timeout.
+#[utoipa::path(
+    post,
+    path = "/events",
+    operation_id = "send_events",
+    tag = "events",
+    summary = "Send events",
+    description = description::ABOUT,
+    params(Options, description::IdempotencyKey),
+    request_body(description = description::BODY, content(
+        (description::Body = "application/json", examples(
+            ("history" = (summary = "Several events", value = json!(example::history()))),
+            ("one" = (summary = "One event", value = json!(description::one()))),
+            ("list" = (summary = "A list of events", value = json!(description::list()))),
+            ("other_names" = (summary = "Other names of the fields", value = json!(description::other_names()))),
+            ("no_type" = (summary = "An event whose type is the action in its properties", value = json!(description::no_type()))),
+        )),
+        (String = "application/x-ndjson", example = json!(description::lines())),
+    )),
+    security(("api_key" = ["ingest"]), ("bearer" = ["ingest"])),
+    responses(
+        (status = 202, description = "Every event is safe in the queue, and will be stored.", body = Accepted),
+        (status = 200, description = "With `wait=stored`: every event is stored, or is a dead letter.", body = Accepted),
+        refusal::WithKey,
+        refusal::WithBody,
+    ),
+)]
 pub(crate) async fn post_events(
     State(ingestion): State<Ingestion>,
     access: Access<Ingest>,
@@ -180,8 +213,7 @@ pub(crate) async fn post_events(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let partial = parameters.flag(PARTIAL);
-    let wait = wait_parameters(&mut parameters);
+    let Options { partial, wait } = Options::take(&mut parameters);
     parameters.finish()?;
     let (format, idempotency_key) = (format(&headers)?, idempotency_key(&headers)?);
     let project = access.project.id;
@@ -212,20 +244,6 @@ pub(crate) async fn post_events(
         return Ok((StatusCode::OK, Json(answer)).into_response());
     }
     Ok((StatusCode::ACCEPTED, Json(answer)).into_response())
-}
-
-/// How long to wait for `stored`, if at all.
-fn wait_parameters(parameters: &mut Parameters) -> Option<Duration> {
-    let timeout_ms = parameters.number(TIMEOUT_MS, 5_000, 1..=30_000);
-    let wait = parameters.text(WAIT);
-    match wait.as_deref() {
-        None => None,
-        Some("stored") => Some(Duration::from_millis(timeout_ms.into())),
-        Some(_) => {
-            parameters.problem(WAIT.name(), "invalid", "must be stored");
-            None
-        }
-    }
 }
 
 /// The lines to publish, and the answer once they are durable.

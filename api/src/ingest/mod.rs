@@ -1,16 +1,18 @@
 //! Ingestion: `POST /events`.
 //!
-//! `endpoint` handles the request. `body` reads and decompresses the body, within a memory budget for
-//! all requests together. `prepare` turns it into the lines of a batch: `parse` cuts it into events and
-//! validates each. `endpoint` then makes the batch durable, through `deliver`, and only then answers.
-//! Nothing here reads or writes PostgreSQL.
+//! `endpoint` handles the request; `options` are its parameters, and `description` says what it reads. `body`
+//! reads and decompresses the body, within a memory budget for all requests together. `prepare` turns it into
+//! the lines of a batch: `parse` cuts it into events and validates each. `endpoint` then makes the batch
+//! durable, through `deliver`, and only then answers. Nothing here reads or writes PostgreSQL.
 
 mod body;
 mod deliver;
-mod endpoint;
+mod description;
+pub(crate) mod endpoint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod options;
 mod parse;
 mod prepare;
 
-pub(crate) use self::endpoint::{Ingestion, post_events};
+pub(crate) use self::endpoint::Ingestion;

@@ -10,7 +10,7 @@
 
 mod acceptance;
 mod channel;
-mod endpoint;
+pub(crate) mod endpoint;
 mod event;
 mod filter;
 mod history;
@@ -20,5 +20,4 @@ mod mailbox;
 mod places;
 mod reader;
 
-pub(crate) use self::endpoint::live;
 pub(crate) use self::hub::Live;

@@ -8,16 +8,17 @@ use rollcall_shared::event::identity;
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::subject::{subjects_of_event, subjects_of_messages};
 use serde::Serialize;
-use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::auth::{Access, Read};
 use crate::error::ApiError;
 use crate::extract::PathText;
 use crate::ledger;
+use crate::openapi::refusal;
 use crate::parameters::Parameters;
 use crate::queue::dead_letters::{DeadLetterStream, Unreadable};
-use crate::queue::letter::Letter;
+use crate::queue::letter::{Letter, Summary};
 use crate::read_pool::ReadPool;
 
 /// At most this many letters that are whole messages are searched for an event. Such letters are rare: a
@@ -25,34 +26,36 @@ use crate::read_pool::ReadPool;
 const MAX_MESSAGES: usize = 100;
 
 /// Where an event is.
-#[derive(Debug, Serialize)]
-pub(crate) struct Answer {
-    event_id: String,
-    #[serde(flatten)]
-    place: Place,
-}
-
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EventStatus)]
 #[serde(tag = "status", rename_all = "snake_case")]
-enum Place {
-    Stored(Stored),
-    DeadLettered {
-        dead_letter: Value,
+pub(crate) enum Answer {
+    /// Events with this id are stored.
+    Stored {
+        event_id: String,
+        /// The UTC days of the times that were sent. There are several if the id was used again with other times.
+        days: Vec<Date>,
+        /// Whether an event with this id was sent without a time.
+        undated: bool,
     },
+    /// It could not be stored.
+    DeadLettered { event_id: String, dead_letter: Summary },
     /// Never seen, or still queued.
-    Unknown,
-}
-
-/// The events that are stored under one id.
-#[derive(Debug, Serialize)]
-struct Stored {
-    /// The UTC days of the times that were sent. There are several if the id was used again with other times.
-    days: Vec<Date>,
-    /// Whether an event with this id was sent without a time.
-    undated: bool,
+    Unknown { event_id: String },
 }
 
 /// Answers `stored` with the days, `dead_lettered` with the letter, or `unknown`.
+#[utoipa::path(
+    get,
+    path = "/pipeline/events/{event_id}",
+    operation_id = "event_place",
+    tag = "pipeline",
+    summary = "Where an event is",
+    description = "An event is `stored` or `dead_lettered`. An event that still waits in the queue is `unknown`, like one that was never sent.",
+    params(("event_id" = String, Path, description = "The id as it was sent, or as the answer to it named it.", example = "evt_001")),
+    security(("api_key" = ["read"]), ("bearer" = ["read"])),
+    responses((status = 200, description = "Where it is.", body = Answer), refusal::WithKey, refusal::TooMany),
+)]
 pub(crate) async fn event(
     State(reads): State<ReadPool>,
     State(nats): State<async_nats::Client>,
@@ -61,26 +64,25 @@ pub(crate) async fn event(
     parameters: Parameters,
 ) -> Result<Json<Answer>, ApiError> {
     parameters.finish()?;
-    let place = place(&reads, &nats, access.project.id, identity(&event_id)).await?;
-    Ok(Json(Answer { event_id, place }))
-}
-
-async fn place(reads: &ReadPool, nats: &async_nats::Client, project: ProjectId, id: Uuid) -> Result<Place, ApiError> {
-    if let Some(stored) = stored(reads, project, id).await? {
-        return Ok(Place::Stored(stored));
+    let (project, id) = (access.project.id, identity(&event_id));
+    let all_days = stored(&reads, project, id).await?;
+    if !all_days.is_empty() {
+        let days: Vec<_> = all_days.iter().filter(|day| **day != Day::UNDATED).map(|day| day.date()).collect();
+        let undated = days.len() < all_days.len();
+        return Ok(Json(Answer::Stored { event_id, days, undated }));
     }
-    let letter = dead_letter(nats, project, id).await?;
-    Ok(letter.map_or(Place::Unknown, |letter| Place::DeadLettered { dead_letter: letter.summary() }))
+    Ok(Json(match dead_letter(&nats, project, id).await? {
+        Some(letter) => Answer::DeadLettered { event_id, dead_letter: letter.summary() },
+        None => Answer::Unknown { event_id },
+    }))
 }
 
-async fn stored(reads: &ReadPool, project: ProjectId, id: Uuid) -> Result<Option<Stored>, ApiError> {
+/// The identity days of the stored events with this id.
+async fn stored(reads: &ReadPool, project: ProjectId, id: Uuid) -> Result<Vec<Day>, ApiError> {
     let mut connection = reads.acquire(project).await?;
-    let all = ledger::days_of(&mut connection, project, id).await?;
+    let days = ledger::days_of(&mut connection, project, id).await?;
     connection.answered();
-    let found = all.len();
-    let days: Vec<_> = all.into_iter().filter(|day| *day != Day::UNDATED).map(Day::date).collect();
-    let undated = days.len() < found;
-    Ok((found > 0).then_some(Stored { days, undated }))
+    Ok(days)
 }
 
 async fn dead_letter(nats: &async_nats::Client, project: ProjectId, id: Uuid) -> Result<Option<Letter>, Unreadable> {

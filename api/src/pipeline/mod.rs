@@ -3,8 +3,5 @@
 //! The figures come from JetStream, and from PostgreSQL, where the workers report about themselves. If one of
 //! the two is away, the figures of the other are still shown.
 
-mod event;
-mod overview;
-
-pub(crate) use self::event::event;
-pub(crate) use self::overview::overview;
+pub(crate) mod event;
+pub(crate) mod overview;

@@ -11,17 +11,87 @@ use jiff_sqlx::Timestamp as SqlTimestamp;
 use rollcall_shared::database::Presence;
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::stream::{DLQ_STREAM, STREAM};
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::auth::{Access, Read};
+use crate::dependencies::Dependencies;
 use crate::error::ApiError;
+use crate::openapi::refusal;
 use crate::parameters::Parameters;
 use crate::queue::state::Queue;
 use crate::read_pool::ReadPool;
 
+/// The state of the pipeline. What could not be found out is null.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Overview {
+    dependencies: Dependencies,
+    /// The stream of events that wait to be stored.
+    stream: Option<Stream>,
+    consumers: Option<[Consumer; 1]>,
+    dead_letters: Option<Size>,
+    /// By all workers together.
+    events_stored_per_second: Option<f32>,
+    /// Those that reported lately.
+    workers: Option<Vec<Worker>>,
+    /// The latest error of any worker.
+    last_error: Option<WorkerError>,
+}
+
+/// How much waits to be stored.
+#[derive(Debug, Serialize, ToSchema)]
+struct Stream {
+    messages: u64,
+    bytes: u64,
+    /// How much may wait. Past it no events are accepted.
+    max_bytes: i64,
+    /// How long the oldest event has waited.
+    oldest_unstored_age_seconds: f64,
+}
+
+/// What the workers have yet to do, in messages.
+#[derive(Debug, Serialize, ToSchema)]
+struct Consumer {
+    name: String,
+    /// Not delivered yet.
+    pending: u64,
+    /// Delivered and not stored yet.
+    in_flight: usize,
+    /// Delivered again and not stored yet.
+    redelivered: usize,
+}
+
+/// How much a stream holds.
+#[derive(Debug, Serialize, ToSchema)]
+struct Size {
+    count: u64,
+    bytes: u64,
+}
+
+/// What a worker last reported about itself.
+#[derive(Debug, Serialize, ToSchema)]
+struct Worker {
+    worker_id: Uuid,
+    started_at: Timestamp,
+    reported_at: Timestamp,
+    /// Since it started.
+    events_stored: i64,
+    events_per_second: f32,
+    last_error: Option<WorkerError>,
+}
+
+/// An error of a worker.
+#[derive(Debug, Serialize, ToSchema)]
+struct WorkerError {
+    message: Option<String>,
+    at: Option<Timestamp>,
+    worker_id: Uuid,
+}
+
 /// What a worker last reported about itself.
 struct WorkerRow {
-    worker_id: uuid::Uuid,
+    worker_id: Uuid,
     started_at: SqlTimestamp,
     reported_at: SqlTimestamp,
     events_stored: i64,
@@ -31,13 +101,23 @@ struct WorkerRow {
 }
 
 /// The figures are those of the whole installation: all projects share its queue and its workers.
+#[utoipa::path(
+    get,
+    path = "/pipeline",
+    operation_id = "pipeline",
+    tag = "pipeline",
+    summary = "The queue, the dead letters and the workers",
+    description = "How many events wait, for how long, and how fast they are stored. The figures are of the whole installation.",
+    security(("api_key" = ["read"]), ("bearer" = ["read"])),
+    responses((status = 200, description = "The figures.", body = Overview), refusal::WithKey),
+)]
 pub(crate) async fn overview(
     State(queue): State<Queue>,
     State(reads): State<ReadPool>,
     State(presence): State<Arc<Presence>>,
     access: Access<Read>,
     parameters: Parameters,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<Overview>, ApiError> {
     parameters.finish()?;
     let (events, consumer, dead_letters, has_database, workers) = tokio::join!(
         queue.stream(STREAM),
@@ -46,22 +126,18 @@ pub(crate) async fn overview(
         presence.is_there(),
         workers(&reads, access.project.id),
     );
-    let has_workers = workers.is_some();
-    let workers = workers.unwrap_or_default();
-    let rate: f32 = workers.iter().map(|worker| worker.events_per_second).sum();
-    let last_error = workers.iter().filter(|worker| worker.last_error.is_some()).max_by_key(|worker| last_error_at(worker));
-    Ok(Json(json!({
-        "dependencies": {
-            "postgres": if has_database { "up" } else { "down" },
-            "nats": queue.state().await.to_string(),
-        },
-        "stream": events.as_ref().map(stream),
-        "consumers": consumer.as_ref().map(|info| [consumer_figures(info)]),
-        "dead_letters": dead_letters.map(|info| json!({ "count": info.state.messages, "bytes": info.state.bytes })),
-        "events_stored_per_second": has_workers.then_some((rate * 10.0).round() / 10.0),
-        "workers": has_workers.then(|| workers.iter().map(worker).collect::<Vec<_>>()),
-        "last_error": last_error.map(error),
-    })))
+    let rows = workers.as_deref().unwrap_or_default();
+    let rate: f32 = rows.iter().map(|worker| worker.events_per_second).sum();
+    let last_error = rows.iter().filter(|worker| worker.last_error.is_some()).max_by_key(|worker| last_error_at(worker));
+    Ok(Json(Overview {
+        dependencies: Dependencies::new(has_database, &queue.state().await),
+        stream: events.as_ref().map(stream),
+        consumers: consumer.map(|info| [consumer_figures(info)]),
+        dead_letters: dead_letters.map(|info| Size { count: info.state.messages, bytes: info.state.bytes }),
+        events_stored_per_second: workers.is_some().then_some((rate * 10.0).round() / 10.0),
+        last_error: last_error.map(error),
+        workers: workers.as_ref().map(|rows| rows.iter().map(worker).collect()),
+    }))
 }
 
 /// Workers that reported lately; `None` while PostgreSQL is away or busy.
@@ -75,40 +151,35 @@ async fn workers(reads: &ReadPool, project: ProjectId) -> Option<Vec<WorkerRow>>
     rows.await.inspect_err(|error| tracing::warn!(%error, "the workers' reports cannot be read")).ok()
 }
 
-fn stream(info: &StreamInfo) -> Value {
+fn stream(info: &StreamInfo) -> Stream {
     // The stream drops a message once its events are stored, so its first one is the oldest unstored.
     let first = Timestamp::from_nanosecond(info.state.first_timestamp.unix_timestamp_nanos()).unwrap_or_default();
     let age_secs = (Timestamp::now().as_millisecond() - first.as_millisecond()).max(0) as f64 / 1000.0;
-    json!({
-        "messages": info.state.messages,
-        "bytes": info.state.bytes,
-        "max_bytes": info.config.max_bytes,
-        "oldest_unstored_age_seconds": if info.state.messages == 0 { 0.0 } else { age_secs },
-    })
+    Stream {
+        messages: info.state.messages,
+        bytes: info.state.bytes,
+        max_bytes: info.config.max_bytes,
+        oldest_unstored_age_seconds: if info.state.messages == 0 { 0.0 } else { age_secs },
+    }
 }
 
-fn consumer_figures(info: &ConsumerInfo) -> Value {
-    json!({
-        "name": info.name,
-        "pending": info.num_pending,
-        "in_flight": info.num_ack_pending,
-        "redelivered": info.num_redelivered,
-    })
+fn consumer_figures(info: ConsumerInfo) -> Consumer {
+    Consumer { name: info.name, pending: info.num_pending, in_flight: info.num_ack_pending, redelivered: info.num_redelivered }
 }
 
-fn worker(row: &WorkerRow) -> Value {
-    json!({
-        "worker_id": row.worker_id,
-        "started_at": row.started_at.to_jiff(),
-        "reported_at": row.reported_at.to_jiff(),
-        "events_stored": row.events_stored,
-        "events_per_second": row.events_per_second,
-        "last_error": row.last_error.is_some().then(|| error(row)),
-    })
+fn worker(row: &WorkerRow) -> Worker {
+    Worker {
+        worker_id: row.worker_id,
+        started_at: row.started_at.to_jiff(),
+        reported_at: row.reported_at.to_jiff(),
+        events_stored: row.events_stored,
+        events_per_second: row.events_per_second,
+        last_error: row.last_error.is_some().then(|| error(row)),
+    }
 }
 
-fn error(row: &WorkerRow) -> Value {
-    json!({ "message": row.last_error, "at": last_error_at(row), "worker_id": row.worker_id })
+fn error(row: &WorkerRow) -> WorkerError {
+    WorkerError { message: row.last_error.clone(), at: last_error_at(row), worker_id: row.worker_id }
 }
 
 fn last_error_at(row: &WorkerRow) -> Option<Timestamp> {

@@ -13,7 +13,7 @@ const FORMAT: Param = Param::new(&["format"], "The format of the answer. `Accept
 /// Rows that are written at once.
 const ROWS_AT_ONCE: usize = 200;
 /// The cursor of the next page, where the answer itself has no room for it.
-const NEXT_CURSOR: &str = "x-next-cursor";
+pub(super) const NEXT_CURSOR: &str = "x-next-cursor";
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::VariantNames, strum::Display)]

@@ -10,6 +10,7 @@ mod bitmap;
 mod bucket;
 mod cursor;
 mod dau;
+pub(crate) mod description;
 mod event_types;
 mod filter;
 mod format;

@@ -10,7 +10,7 @@ use rollcall_shared::queue::dead_letter::{Code, Verdict, headers_to_send_again};
 use rollcall_shared::queue::stream::STREAM;
 use rollcall_shared::queue::subject::is_message;
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::shown::Shown;
@@ -63,27 +63,25 @@ impl Letter {
     }
 
     /// The letter without its events, as in lists.
-    pub(crate) fn summary(&self) -> Value {
+    pub(crate) fn summary(&self) -> Summary {
         let is_message = is_message(&self.message.subject);
+        let event = self.events().next().filter(|_| !is_message);
         let verdict = &self.verdict;
-        let mut summary = json!({
-            "id": self.sequence().to_string(),
-            "kind": if is_message { "message" } else { "event" },
-            "code": verdict.code.name(),
-            "reason": verdict.reason,
-            "attempts": verdict.attempts,
-            "redrives": verdict.redrives,
-            "events_count": self.events_count(),
-            "first_seen": verdict.first_seen,
-            "failed_at": verdict.failed_at,
-            "origin": { "stream": STREAM, "sequence": verdict.origin_sequence },
-            "request_ids": self.request_ids(),
-        });
-        if let Some(event) = self.events().next().filter(|_| !is_message) {
-            summary["event_id"] = json!(event.id);
-            summary["event_type"] = json!(event.event_type);
+        Summary {
+            id: self.sequence().to_string(),
+            kind: if is_message { Kind::Message } else { Kind::Event },
+            code: verdict.code.into(),
+            reason: verdict.reason.clone(),
+            attempts: verdict.attempts,
+            redrives: verdict.redrives,
+            events_count: self.events_count(),
+            first_seen: verdict.first_seen,
+            failed_at: verdict.failed_at,
+            origin: Origin { stream: STREAM, sequence: verdict.origin_sequence },
+            request_ids: self.request_ids().into_iter().map(str::to_owned).collect(),
+            event_id: event.as_ref().map(|event| event.id.0.to_string()),
+            event_type: event.map(|event| event.event_type.0.into_owned()),
         }
-        summary
     }
 
     /// The letter with its events.
@@ -103,12 +101,62 @@ impl Letter {
     }
 }
 
+/// What a list shows of a dead letter.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeadLetter)]
+pub(crate) struct Summary {
+    id: String,
+    kind: Kind,
+    /// Why it could not be stored, for programs: `refused`, `unknown_project`, `unknown_time_zone`, `undecodable` or
+    /// `kills_worker`.
+    code: &'static str,
+    /// Why it could not be stored, for people.
+    reason: String,
+    /// How often it was tried.
+    attempts: u32,
+    /// How often it was redriven before.
+    redrives: u32,
+    events_count: u64,
+    /// When it was accepted.
+    first_seen: Timestamp,
+    /// When it became a dead letter.
+    failed_at: Timestamp,
+    origin: Origin,
+    /// The requests that its events came with.
+    request_ids: Vec<String>,
+    /// Absent if the letter is a whole message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_id: Option<String>,
+    /// Absent if the letter is a whole message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event_type: Option<String>,
+}
+
+/// What a dead letter holds.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    /// One event.
+    Event,
+    /// A whole message with all its events.
+    Message,
+}
+
+/// The message that a dead letter was.
+#[derive(Debug, Serialize, ToSchema)]
+struct Origin {
+    stream: &'static str,
+    sequence: u64,
+}
+
 /// A letter with its events.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeadLetterInFull)]
 pub(crate) struct InFull<'l> {
     #[serde(flatten)]
-    summary: Value,
+    summary: Summary,
     payload_bytes: usize,
+    /// At most 1,000.
     events: Vec<Shown<'l>>,
 }
 

@@ -12,6 +12,7 @@ use futures::StreamExt;
 use rollcall_shared::queue::chunk::Settled;
 use serde::Serialize;
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
 
@@ -19,10 +20,13 @@ use crate::error::ApiError;
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What became of the events of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Stored {
+    #[schema(required = false)]
     inserted: u64,
+    #[schema(required = false)]
     duplicates: u64,
+    #[schema(required = false)]
     dead_lettered: u64,
 }
 

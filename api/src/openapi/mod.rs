@@ -1,0 +1,105 @@
+//! The description of the API as an OpenAPI 3.1 document.
+//!
+//! It is made from the code: the router registers each handler together with its description, the
+//! parameters are those that the code really takes (`parameter`), and the schemas are those of the
+//! types that are sent. `refusal` describes the errors, `example` the values with which every request
+//! can be tried.
+
+pub(crate) mod example;
+pub(crate) mod parameter;
+pub(crate) mod refusal;
+
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::{Extension, http::HeaderValue};
+use bytes::Bytes;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{Components, OpenApi};
+use utoipa::{Modify, OpenApi as _};
+
+use self::refusal::Refusal;
+use crate::problem::ProblemDetails;
+
+const ABOUT: &str = "\
+Rollcall stores events and answers who showed up.
+
+**Keys.** Send an API key in `X-API-Key`, or in `Authorization` as a Bearer token. A key belongs to one project, and every \
+answer is about that project only. The scopes `ingest` and `read` allow sending events and asking questions; `admin` allows \
+everything.
+
+**Time zones.** Days, weeks and months begin and end in the project's time zone. Instants in answers are in UTC.
+
+**Pages.** A list that has more rows than one answer holds names the next page in `next_cursor`. Send the same request with this \
+`cursor` until `next_cursor` is null. As CSV, it is in the header `X-Next-Cursor`.
+
+**Errors** are `application/problem+json` (RFC 9457). Programs should look at `code`, which does not change. A parameter that a \
+request does not take is an error too. With a `Retry-After` header the same request may succeed after so many seconds.
+
+Every answer has an `X-Request-Id`; a client may send its own.";
+
+/// What the operations have in common.
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(title = "Rollcall", description = ABOUT, license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    servers((url = "/", description = "The service that this description comes from")),
+    tags(
+        (name = "events", description = "Send events."),
+        (name = "questions", description = "Ask about the events. Scope `read`."),
+        (name = "pipeline", description = "See how far events have come. Scope `read`."),
+        (name = "dead letters", description = "Events that could not be stored: list, redrive and purge them. Scope `admin`."),
+        (name = "service", description = "The state of the service, and this description. No key needed."),
+    ),
+    components(schemas(ProblemDetails)),
+    modifiers(&Additions),
+)]
+struct Frame;
+
+/// What the macro cannot write.
+struct Additions;
+
+impl Modify for Additions {
+    fn modify(&self, openapi: &mut OpenApi) {
+        let components = openapi.components.get_or_insert_with(Components::default);
+        let api_key = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
+        components.security_schemes.insert("api_key".to_owned(), SecurityScheme::ApiKey(api_key).into());
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        components.security_schemes.insert("bearer".to_owned(), SecurityScheme::Http(bearer).into());
+        for refusal in Refusal::all() {
+            components.responses.insert(refusal.name().to_owned(), refusal.response().into());
+        }
+    }
+}
+
+/// The document as it is served.
+#[derive(Clone)]
+pub(crate) struct Document(Bytes);
+
+impl Document {
+    /// The document of these operations.
+    pub(crate) fn of(operations: impl IntoIterator<Item = OpenApi>) -> Self {
+        let mut openapi = Frame::openapi();
+        for operations in operations {
+            openapi.merge(operations);
+        }
+        // The types of a document are all that JSON can express.
+        Self(openapi.to_pretty_json().unwrap_or_default().into())
+    }
+
+    /// Its text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0).into_owned()
+    }
+}
+
+/// `GET /openapi.json`
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "openapi_document",
+    tag = "service",
+    summary = "This description",
+    responses((status = 200, description = "An OpenAPI 3.1 document.", body = Object)),
+)]
+pub(crate) async fn openapi_document(Extension(document): Extension<Document>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], document.0)
+}

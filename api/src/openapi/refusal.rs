@@ -1,0 +1,117 @@
+//! How requests are refused, as the description says it.
+//!
+//! Each status is described once, among the components. A handler names the sets that apply to it.
+
+use std::collections::BTreeMap;
+
+use strum::VariantArray;
+use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::{IntoResponses, PartialSchema};
+
+/// A status that a refused request is answered with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+pub(crate) enum Refusal {
+    BadRequest,
+    Unauthorized,
+    Forbidden,
+    NotFound,
+    BodyTimeout,
+    TooLarge,
+    UnsupportedMediaType,
+    InvalidEvents,
+    TooManyRequests,
+    InternalError,
+    Unavailable,
+}
+
+impl Refusal {
+    pub(super) fn all() -> &'static [Self] {
+        Self::VARIANTS
+    }
+
+    /// Its name among the components.
+    pub(super) fn name(self) -> &'static str {
+        self.into()
+    }
+
+    fn status(self) -> &'static str {
+        match self {
+            Self::BadRequest => "400",
+            Self::Unauthorized => "401",
+            Self::Forbidden => "403",
+            Self::NotFound => "404",
+            Self::BodyTimeout => "408",
+            Self::TooLarge => "413",
+            Self::UnsupportedMediaType => "415",
+            Self::InvalidEvents => "422",
+            Self::TooManyRequests => "429",
+            Self::InternalError => "500",
+            Self::Unavailable => "503",
+        }
+    }
+
+    fn about(self) -> &'static str {
+        match self {
+            Self::BadRequest => {
+                "The parameters, or the body as a whole, cannot be read. `errors` lists every parameter that is wrong."
+            }
+            Self::Unauthorized => "There is no key, or nobody has this one.",
+            Self::Forbidden => "The key lacks the scope.",
+            Self::NotFound => "Nothing has this id.",
+            Self::BodyTimeout => "The body did not arrive in time.",
+            Self::TooLarge => {
+                "The body has more bytes or events than a request may. The limit is in `limit_bytes` or `limit_events`."
+            }
+            Self::UnsupportedMediaType => "The content type or encoding is not read.",
+            Self::InvalidEvents => "Events are not valid, and none of the batch was queued. `errors` lists what is wrong.",
+            Self::TooManyRequests => "Too many requests of this kind are under way. Try again after `Retry-After` seconds.",
+            Self::InternalError => "Something went wrong in the service. Its log has the details under the request id.",
+            Self::Unavailable => {
+                "The database or the queue is away, busy or full, or the answer takes too long. Where there is a `Retry-After`, try \
+                 again after so many seconds."
+            }
+        }
+    }
+
+    /// Its description among the components.
+    pub(super) fn response(self) -> Response {
+        let schema = Ref::from_schema_name("Problem");
+        let content = ContentBuilder::new().schema(Some(schema)).build();
+        let response = ResponseBuilder::new().description(self.about()).content("application/problem+json", content);
+        match self {
+            Self::TooManyRequests | Self::Unavailable => {
+                let seconds = HeaderBuilder::new().description(Some("Seconds after which to try again."));
+                response.header("Retry-After", seconds.schema(Some(u32::schema())).build()).build()
+            }
+            _ => response.build(),
+        }
+    }
+}
+
+macro_rules! sets {
+    ($($(#[$about:meta])* $set:ident: [$($refusal:ident),+];)+) => {
+        $(
+            $(#[$about])*
+            pub(crate) struct $set;
+
+            impl IntoResponses for $set {
+                fn responses() -> BTreeMap<String, RefOr<Response>> {
+                    [$(Refusal::$refusal),+]
+                        .map(|refusal| (refusal.status().to_owned(), Ref::from_response_name(refusal.name()).into()))
+                        .into()
+                }
+            }
+        )+
+    };
+}
+
+sets! {
+    /// Of every request that needs a key.
+    WithKey: [BadRequest, Unauthorized, Forbidden, InternalError, Unavailable];
+    /// Of requests about one thing.
+    NoSuch: [NotFound];
+    /// Of requests that share the database with others of their project.
+    TooMany: [TooManyRequests];
+    /// Of requests that bring a body.
+    WithBody: [BodyTimeout, TooLarge, UnsupportedMediaType, InvalidEvents];
+}

@@ -1,0 +1,105 @@
+//! Pages for people: `/`, which says where to go, and `/docs`, the description of the API to read and try.
+//!
+//! `/docs` is Swagger UI over `/openapi.json`. Everything that it loads comes from this program, and its
+//! headers forbid the browser to ask any other server.
+
+use axum::Json;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use serde::Serialize;
+use swagger_ui_dist::{ApiDefinition, OpenApiSource};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::openapi::{self, Document};
+
+const WELCOME: &str = include_str!("assets/welcome.html");
+const DOCS: &str = include_str!("assets/docs.html");
+const DOCS_SCRIPT: &str = include_str!("assets/docs.js");
+
+/// Where the files of Swagger UI are.
+const SWAGGER_UI: &str = "/docs/swagger-ui";
+/// Nothing may come from, or go to, another server. Swagger UI sets styles in elements and has images
+/// in its style sheet.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
+                                       object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The paths that are part of the description.
+pub(crate) fn described() -> OpenApiRouter {
+    OpenApiRouter::new().routes(routes!(welcome)).routes(routes!(docs)).routes(routes!(openapi::openapi_document))
+}
+
+/// All pages.
+pub(crate) fn router(described: Router, document: Document) -> Router {
+    let definition =
+        ApiDefinition { uri_prefix: SWAGGER_UI, api_definition: OpenApiSource::Uri("/openapi.json"), title: Some("Rollcall") };
+    described
+        .route("/docs/docs.js", get(async || ([(header::CONTENT_TYPE, "text/javascript")], DOCS_SCRIPT)))
+        .merge(swagger_ui_dist::generate_routes(definition))
+        .layer(axum::Extension(document))
+        .layer(from_fn(secure))
+}
+
+/// Adds the headers that keep the browser from other servers.
+async fn secure(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Where to go, for programs.
+#[derive(Debug, Serialize, ToSchema)]
+struct Welcome {
+    name: &'static str,
+    version: &'static str,
+    docs: &'static str,
+    openapi: &'static str,
+    health: &'static str,
+}
+
+/// `GET /`
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "welcome",
+    tag = "service",
+    summary = "Where to go",
+    description = "Browsers, which accept HTML, get a page.",
+    responses((status = 200, description = "Paths to begin with.", content((Welcome = "application/json"), (String = "text/html")))),
+)]
+async fn welcome(headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let mut response = if accept.contains("text/html") {
+        Html(WELCOME).into_response()
+    } else {
+        let version = env!("CARGO_PKG_VERSION");
+        Json(Welcome { name: "rollcall", version, docs: "/docs", openapi: "/openapi.json", health: "/health" }).into_response()
+    };
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    response
+}
+
+/// `GET /docs`
+#[utoipa::path(
+    get,
+    path = "/docs",
+    operation_id = "docs",
+    tag = "service",
+    summary = "This description as a page",
+    responses((status = 200, description = "A page on which requests can be tried.", body = String, content_type = "text/html")),
+)]
+async fn docs() -> Html<&'static str> {
+    Html(DOCS)
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Lets tools that were not written for Rollcall call a running service by its description:
+# run.sh PYTHON_FOLDER PROGRAM. The first has what requirements.txt names, the second is `rollcall`.
+set -euo pipefail
+
+python=$1
+program=$2
+here=$(dirname "${BASH_SOURCE[0]}")
+work=target/conformance
+export API_KEY=conformance-key
+# Schemathesis has several requests under way, and a refusal because of that is no finding.
+export QUESTIONS_PER_PROJECT=64 DATABASE_MAX_CONNECTIONS=32
+
+port=$("$python/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+url=http://127.0.0.1:$port
+mkdir -p "$work"
+LOG_LEVEL=warn "$program" dev --ephemeral --listen "127.0.0.1:$port" >"$work/service.log" 2>&1 &
+service=$!
+trap 'kill "$service" 2>/dev/null; wait "$service" 2>/dev/null || true' EXIT
+for _ in $(seq 600); do
+    curl --silent --fail "$url/health/ready" >/dev/null && break
+    kill -0 "$service" || { cat "$work/service.log" >&2; exit 1; }
+    sleep 0.1
+done
+
+echo "conformance: a generated client calls every GET"
+rm -rf "$work/client"
+"$python/bin/openapi-python-client" generate --path docs/openapi.json --meta none \
+    --config "$here/client.yaml" --output-path "$work/client/rollcall_client"
+PYTHONPATH="$work/client" "$python/bin/python" "$here/client.py" "$url" docs/openapi.json
+
+echo "conformance: schemathesis sends random requests"
+# Not every request that fits the schemas is right: no schema says that `from` comes before `to`, or that
+# an event needs a user or a session. Therefore requests that are refused count as no failure.
+PYTHONPATH="$here" SCHEMATHESIS_HOOKS=hooks "$python/bin/schemathesis" run "$url/openapi.json" \
+    --header "X-API-Key: $API_KEY" --exclude-checks positive_data_acceptance \
+    --exclude-path-regex '^/live$' --phases examples,coverage,fuzzing --max-examples "${EXAMPLES:-50}" \
+    --seed "${SEED:-1}" --continue-on-failure --request-timeout 60
