@@ -7,8 +7,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
-use utoipa::IntoParams;
-use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use super::event::EventId;
 use super::filter::Filter;
@@ -16,7 +14,7 @@ use super::hub::Live;
 use super::reader::Reader;
 use crate::auth::{Access, KeyRing, Read};
 use crate::error::ApiError;
-use crate::openapi::{parameter, refusal};
+use crate::openapi::refusal;
 use crate::parameters::Parameters;
 use crate::server::UnderWay;
 
@@ -25,29 +23,21 @@ const LAST_EVENT_ID: &str = "last-event-id";
 /// Tells nginx not to gather the answer before it sends it on.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Describes what the request takes.
-struct OfLive;
-
-impl IntoParams for OfLive {
-    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        parameter::taken("", Filter::take)
-    }
-}
-
-/// `GET /live`: the project's events as they are accepted, until the client leaves.
+/// Sends the project's events as they are accepted, until the client leaves.
 #[utoipa::path(
     get,
     path = "/live",
     operation_id = "live",
     tag = "questions",
     summary = "Events as they are accepted",
-    description = "Server-sent events: `event` with an event as JSON, `missed` with how many events a slow reader missed, and a \
-                   comment from time to time. The header `Last-Event-ID` continues after an event that was seen before.",
-    params(OfLive),
+    description = "Sends server-sent events until the client leaves: `event` with an event as JSON, and `missed` with the number of \
+                   events that were left out because the client was too slow or away. A comment is sent while nothing happens.",
+    params(Filter, ("Last-Event-ID" = Option<String>, Header, description = "The id of the last event that the client has seen.")),
     security(("api_key" = ["read"]), ("bearer" = ["read"])),
     responses(
-        (status = 200, description = "Server-sent events, without end.", body = String, content_type = "text/event-stream"),
-        refusal::WithKey
+        (status = 200, description = "A stream of server-sent events.", body = String, content_type = "text/event-stream"),
+        refusal::WithKey,
+        refusal::TooMany,
     ),
 )]
 pub(crate) async fn live(

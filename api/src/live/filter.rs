@@ -1,6 +1,10 @@
 //! Which events a reader asked for.
 
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
 use super::event::LiveEvent;
+use crate::openapi::parameter;
 use crate::parameters::{Param, Parameters};
 
 const EVENT_TYPE: Param = Param::new(&["event_type"], "Sends only events of this type.");
@@ -36,5 +40,11 @@ impl Filter {
         fits(&self.event_type, Some(&event.event_type))
             && fits(&self.user_id, Some(&event.actor))
             && fits(&self.session_id, event.session_id.as_deref())
+    }
+}
+
+impl IntoParams for Filter {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        parameter::taken("/live", Self::take)
     }
 }
