@@ -28,6 +28,8 @@ async fn an_api_that_has_done_nothing_counts_from_zero() {
         ("rollcall_chunks_published_total", ""),
         ("rollcall_published_bytes_total", ""),
         ("rollcall_publish_duration_seconds", "_count"),
+        ("rollcall_live_readers", ""),
+        ("rollcall_live_missed_events_total", ""),
     ] {
         assert!(text.contains(&format!("\n{name}{series} 0\n")), "{name}{series} does not begin with zero:\n{text}");
     }
