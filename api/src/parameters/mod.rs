@@ -2,6 +2,7 @@
 //!
 //! `param` declares one parameter, [`Parameters`] reads them, and `description` says what is read.
 
+mod day_or_instant;
 mod description;
 mod param;
 
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use strum::VariantNames;
 
+use self::day_or_instant::DayOrInstant;
 pub(crate) use self::description::Described;
 use self::description::Descriptions;
 pub(crate) use self::param::Param;
@@ -43,23 +45,6 @@ pub(crate) struct Parameters {
     problems: Vec<Problem>,
     /// What was looked for, if somebody wants to know.
     descriptions: Option<Descriptions>,
-}
-
-/// A day, or an instant in microseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DayOrInstant {
-    Day(Date),
-    InstantUs(i64),
-}
-
-impl DayOrInstant {
-    /// The instant, or what `of_day` makes of the day.
-    pub(crate) fn either(self, of_day: impl FnOnce(Date) -> i64) -> i64 {
-        match self {
-            Self::Day(day) => of_day(day),
-            Self::InstantUs(instant_us) => instant_us,
-        }
-    }
 }
 
 /// A parameter as it was sent.

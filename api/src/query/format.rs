@@ -62,6 +62,7 @@ pub(crate) enum Cell {
 
 impl Cell {
     /// A value that Rollcall wrote.
+    #[expect(clippy::needless_pass_by_value, reason = "numbers and dates are passed as they are")]
     pub(crate) fn plain(value: impl ToString) -> Self {
         Self::Plain(value.to_string())
     }
