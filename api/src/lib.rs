@@ -36,6 +36,7 @@ mod settings;
 mod shown;
 mod start;
 mod state;
+mod under_way;
 
 use std::time::Duration;
 

@@ -27,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::waiting::{Connection, Waiting};
 use crate::settings::ConnectionLimits;
+use crate::under_way::UnderWay;
 
 mod waiting;
 
@@ -45,11 +46,6 @@ const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\
      content-length: 192\r\n\r\n\
      {\"type\":\"urn:rollcall:problem:overloaded\",\"title\":\"Service Unavailable\",\"status\":503,\
      \"code\":\"overloaded\",\"detail\":\"too many connections; try again\",\"message\":\"too many connections; try again\"}";
-
-/// Marks an answer whose sending belongs to the request: the connection does not count as waiting for its
-/// client before the body ends. An answer that sends events as they come may have nothing to send for hours.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct UnderWay;
 
 /// The server, before it runs.
 pub(crate) struct Server {

@@ -16,7 +16,7 @@ use crate::auth::{Access, KeyRing, Read};
 use crate::error::ApiError;
 use crate::openapi::refusal;
 use crate::parameters::Parameters;
-use crate::server::UnderWay;
+use crate::under_way::UnderWay;
 
 /// The header with which a client that comes back names the last event that it has seen.
 const LAST_EVENT_ID: &str = "last-event-id";
