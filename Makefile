@@ -85,7 +85,7 @@ CONFORMANCE_PYTHON := target/conformance/python
 # Random requests to each operation, and where they begin.
 EXAMPLES ?= 50
 .PHONY: conformance
-conformance: prepare $(CONFORMANCE_PYTHON)/installed ## Let schemathesis and a generated client call a service: EXAMPLES=50 SEED=1
+conformance: prepare $(CONFORMANCE_PYTHON)/installed ## Let schemathesis, a generated client and an MCP client call a service: EXAMPLES=50 SEED=1
 	$(CARGO) build --locked -p rollcall-cli
 	EXAMPLES=$(EXAMPLES) SEED=$(SEED) tests/conformance/run.sh $(CONFORMANCE_PYTHON) target/debug/rollcall
 

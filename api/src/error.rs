@@ -237,6 +237,12 @@ impl ApiError {
         body
     }
 
+    /// What is wrong, as JSON, for answers that are no HTTP response of their own. Logs it as such a response does.
+    pub(crate) fn into_details(self) -> serde_json::Value {
+        self.log();
+        serde_json::json!(self.body())
+    }
+
     fn log(&self) {
         match self {
             Self::OfAnother(error) => error.log(),

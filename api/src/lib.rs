@@ -1,11 +1,11 @@
 //! The API: HTTP in, JSON out.
 //!
 //! `server` handles connections, `router` lists every path. `ingest` accepts events and makes them
-//! durable in JetStream; `query`
-//! answers queries from PostgreSQL; `live` sends events on as they are accepted; `pipeline` shows how far events have come; `dead_letters` lists,
-//! redrives and purges events that could not be stored; `auth` decides who may do what; `error`
-//! defines the error answers; `metrics` describes the metrics; `openapi` describes the API, and `pages`
-//! shows it to people.
+//! durable in JetStream; `query` answers queries from PostgreSQL; `mcp` offers the same queries to
+//! assistants; `live` sends events on as they are accepted; `pipeline` shows how far events have come;
+//! `dead_letters` lists, redrives and purges events that could not be stored; `auth` decides who may do
+//! what; `error` defines the error answers; `metrics` describes the metrics; `openapi` describes the
+//! API, and `pages` shows it to people.
 //!
 //! It never writes events: that is the worker's work.
 
@@ -20,6 +20,7 @@ mod health;
 mod ingest;
 mod ledger;
 mod live;
+mod mcp;
 mod metrics;
 mod openapi;
 mod pages;

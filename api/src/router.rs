@@ -10,6 +10,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::routing::post;
 use metrics::{counter, histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,7 @@ use crate::openapi::Document;
 use crate::query::description;
 use crate::query::question::{self, Question, Visitor};
 use crate::state::AppState;
-use crate::{dead_letters, health, ingest, live, pages, pipeline};
+use crate::{dead_letters, health, ingest, live, mcp, pages, pipeline};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -65,6 +66,8 @@ fn answering() -> OpenApiRouter<AppState> {
         .routes(routes!(live::endpoint::live))
         .routes(routes!(pipeline::overview::overview))
         .routes(routes!(pipeline::event::event))
+        // Its protocol describes itself.
+        .route("/mcp", post(mcp::endpoint))
         .routes(routes!(health::ready))
         .routes(routes!(render_metrics))
         .merge(questions())

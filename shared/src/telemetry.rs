@@ -16,6 +16,10 @@ const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 /// Bounds for counts of events in a batch, from one to the limit of a request.
 const EVENTS: [f64; 11] = [1.0, 10.0, 50.0, 100.0, 500.0, 1e3, 5e3, 1e4, 2e4, 5e4, 1e5];
 
+/// Modules that would log every request, and at lower levels its content. A directive of LOG_LEVEL for the same
+/// module comes later and is the one that counts.
+const QUIET: &str = "rmcp=error";
+
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumString, strum::VariantNames)]
 #[strum(serialize_all = "snake_case", parse_err_ty = String, parse_err_fn = no_log_format)]
@@ -87,7 +91,7 @@ impl LogSettings {
 
     /// Starts logging to standard error. A second call in one process changes nothing.
     pub fn start(&self) {
-        let filter = EnvFilter::new(&self.level.0);
+        let filter = EnvFilter::new(format!("{QUIET},{}", self.level));
         let lines = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))

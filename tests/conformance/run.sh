@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lets tools that were not written for Rollcall call a running service by its description:
+# Lets tools that were not written for Rollcall call a running service:
 # run.sh PYTHON_FOLDER PROGRAM. The first has what requirements.txt names, the second is `rollcall`.
 set -euo pipefail
 
@@ -28,6 +28,9 @@ rm -rf "$work/client"
 "$python/bin/openapi-python-client" generate --path docs/openapi.json --meta none \
     --config "$here/client.yaml" --output-path "$work/client/rollcall_client"
 PYTHONPATH="$work/client" "$python/bin/python" "$here/client.py" "$url" docs/openapi.json
+
+echo "conformance: the SDK of the Model Context Protocol calls every tool"
+"$python/bin/python" "$here/mcp_tools.py" "$url" "$API_KEY"
 
 echo "conformance: schemathesis sends random requests"
 # Not every request that fits the schemas is right: no schema says that `from` comes before `to`, or that

@@ -30,6 +30,7 @@ mod live;
 mod live_limits;
 mod live_missed;
 mod locks;
+mod mcp;
 mod metrics;
 mod migrations;
 mod openapi;

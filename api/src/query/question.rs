@@ -106,12 +106,24 @@ pub(crate) async fn ask<Q: Question>(
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
     let mut parameters = parameters.with_path(&path);
-    let asker = Asker { answering, project: access.project, fingerprint: parameters.fingerprint(Q::ID) };
     let format = if Q::Answer::IS_TABLE { Format::take(&mut parameters, &headers) } else { Format::Json };
+    let answer = answer::<Q>(answering, access.project, parameters).await?;
+    Ok(format.respond(&answer))
+}
+
+/// Answers a question about a project, whoever brings it.
+///
+/// # Errors
+/// [`ApiError::Parameters`] if a parameter is wrong or unknown, and those of [`Question::answer`].
+pub(crate) async fn answer<Q: Question>(
+    answering: Answering,
+    project: Arc<Project>,
+    mut parameters: Parameters,
+) -> Result<Q::Answer, ApiError> {
+    let asker = Asker { answering, project, fingerprint: parameters.fingerprint(Q::ID) };
     let question = Q::take(&mut parameters, asker.project.zone()?);
     parameters.finish()?;
-    let answer = question.answer(&asker).await?;
-    Ok(format.respond(&answer))
+    question.answer(&asker).await
 }
 
 /// Something that is done with each question.
