@@ -39,6 +39,8 @@ pub(crate) fn router(app: AppState) -> Router {
     let document = Document::of([described, described_alive, described_pages]);
     answering
         .merge(pages::router(pages, document).with_state(()))
+        // Its protocol describes itself.
+        .route("/mcp", post(mcp::endpoint))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NotFound)
         .layer(from_fn_with_state(app.clone(), refuse_when_stopping))
@@ -66,8 +68,6 @@ fn answering() -> OpenApiRouter<AppState> {
         .routes(routes!(live::endpoint::live))
         .routes(routes!(pipeline::overview::overview))
         .routes(routes!(pipeline::event::event))
-        // Its protocol describes itself.
-        .route("/mcp", post(mcp::endpoint))
         .routes(routes!(health::ready))
         .routes(routes!(render_metrics))
         .merge(questions())
