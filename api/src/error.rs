@@ -22,6 +22,12 @@ pub(crate) enum ApiError {
     /// 400: one or more query parameters or headers are wrong.
     #[error("{}", summary(.0.len(), "parameter"))]
     Parameters(Vec<Problem>),
+    /// 400: the text is not a valid GraphQL query of this schema.
+    #[error("{0}")]
+    InvalidQuery(String),
+    /// 400: a GraphQL query asks for more than one request may.
+    #[error("{0}")]
+    QueryTooComplex(String),
     /// 401: no key, or an unknown one.
     #[error("send a valid API key in X-API-Key, or in Authorization as a Bearer token")]
     Unauthorized,
@@ -144,7 +150,7 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::OfAnother(error) => error.status(),
-            Self::Body(_) | Self::Parameters(_) => StatusCode::BAD_REQUEST,
+            Self::Body(_) | Self::Parameters(_) | Self::InvalidQuery(_) | Self::QueryTooComplex(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuch(_) => StatusCode::NOT_FOUND,
@@ -173,6 +179,8 @@ impl ApiError {
             Self::OfAnother(error) => error.code(),
             Self::Body(_) => "invalid_body",
             Self::Parameters(_) => "invalid_parameters",
+            Self::InvalidQuery(_) => "invalid_query",
+            Self::QueryTooComplex(_) => "query_too_complex",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden(_) => "forbidden",
             Self::NotFound | Self::NoSuch(_) => "not_found",

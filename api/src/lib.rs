@@ -16,6 +16,7 @@ mod error;
 mod extract;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
+mod graphql;
 mod health;
 mod ingest;
 mod ledger;
@@ -47,7 +48,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::server::Server;
-pub use self::settings::{ApiSettings, ConnectionLimits, LiveSettings, RequestLimits};
+pub use self::settings::{ApiSettings, ConnectionLimits, GraphQlSettings, LiveSettings, RequestLimits};
 use self::start::Preparation;
 use self::state::AppState;
 

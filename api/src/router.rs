@@ -10,7 +10,7 @@ use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use metrics::{counter, histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio_util::sync::CancellationToken;
@@ -27,7 +27,7 @@ use crate::openapi::Document;
 use crate::query::description;
 use crate::query::question::{self, Question, Visitor};
 use crate::state::AppState;
-use crate::{dead_letters, health, ingest, live, mcp, pages, pipeline};
+use crate::{dead_letters, graphql, health, ingest, live, mcp, pages, pipeline};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -59,6 +59,11 @@ pub(crate) fn document() -> Document {
 fn answering() -> OpenApiRouter<AppState> {
     // Handlers count bytes themselves, after decompression; axum's own limit would count before.
     let ingest = OpenApiRouter::new().routes(routes!(ingest::endpoint::post_events)).layer(DefaultBodyLimit::disable());
+    let graphql = OpenApiRouter::new()
+        .routes(routes!(graphql::endpoint::graphql, graphql::endpoint::page_or_socket))
+        .route("/graphql/page.js", get(graphql::page::script))
+        .route("/graphql/page.css", get(graphql::page::style))
+        .layer(DefaultBodyLimit::max(graphql::endpoint::MAX_BYTES));
     let admin = OpenApiRouter::new()
         .routes(routes!(dead_letters::list, dead_letters::purge))
         .routes(routes!(dead_letters::redrive))
@@ -71,6 +76,7 @@ fn answering() -> OpenApiRouter<AppState> {
         .routes(routes!(health::ready))
         .routes(routes!(render_metrics))
         .merge(questions())
+        .merge(graphql)
         .merge(ingest)
         .merge(admin)
 }

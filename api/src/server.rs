@@ -14,6 +14,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use futures::StreamExt;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -27,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::waiting::{Connection, Waiting};
 use crate::settings::ConnectionLimits;
-use crate::under_way::UnderWay;
+use crate::under_way::{ConnectionPlace, UnderWay};
 
 mod waiting;
 
@@ -113,9 +115,10 @@ impl Server {
         let connection = Arc::new(Connection::open(self.waiting.clone()));
         let (router, http, closing) = (TowerToHyperService::new(self.router.clone()), self.http.clone(), self.closing.clone());
         async move {
-            let _place = place;
+            let place = ConnectionPlace(Arc::new(place));
             let state = connection.clone();
-            let service = service_fn(move |request| {
+            let service = service_fn(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(place.clone());
                 let begun = state.begin_request().then(|| router.call(request));
                 let state = state.clone();
                 async move {
@@ -133,7 +136,7 @@ impl Server {
             let _ = stream.set_nodelay(true);
             let mut stream = TimeoutStream::new(stream);
             stream.set_write_timeout(Some(WRITE_TIMEOUT));
-            let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(Box::pin(stream)), service));
+            let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(Box::pin(stream)), service).with_upgrades());
             // Errors of a connection are ignored: its client caused them.
             tokio::select! {
                 biased;

@@ -35,12 +35,23 @@ pub struct ApiSettings {
     pub key_connections: u32,
     /// How long PostgreSQL may take to look up a key; past it the request gets 503.
     pub key_timeout: Duration,
+    /// What GraphQL offers.
+    pub graphql: GraphQlSettings,
     /// Readers of live events.
     pub live: LiveSettings,
     /// PostgreSQL.
     pub database: DatabaseSettings,
     /// NATS.
     pub nats: NatsSettings,
+}
+
+/// What GraphQL offers.
+#[derive(Debug, Clone, Copy)]
+pub struct GraphQlSettings {
+    /// Whether clients may ask for the schema.
+    pub introspection: bool,
+    /// Whether `GET /graphql` is a page on which people can try queries.
+    pub graphiql: bool,
 }
 
 /// What connections may take.
@@ -133,9 +144,19 @@ impl ApiSettings {
                 10..=4_000,
                 "milliseconds the look-up of a key may take in PostgreSQL",
             )),
+            graphql: GraphQlSettings::from_env(environment),
             live: LiveSettings::from_env(environment),
             database: DatabaseSettings::from_env(environment),
             nats: NatsSettings::from_env(environment),
+        }
+    }
+}
+
+impl GraphQlSettings {
+    fn from_env(environment: &mut Environment) -> Self {
+        Self {
+            introspection: environment.read("GRAPHQL_INTROSPECTION", true, "whether clients of /graphql may ask for its schema"),
+            graphiql: environment.read("GRAPHQL_GRAPHIQL", true, "whether GET /graphql is a page on which people try queries"),
         }
     }
 }

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::auth::KeyRing;
 use crate::error::ApiError;
+use crate::graphql::GraphQl;
 use crate::health::SchemaReadiness;
 use crate::ingest::Ingestion;
 use crate::live::Live;
@@ -58,19 +59,22 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     let schema = SchemaReadiness::default();
     let preparation = Preparation { settings: settings.clone(), keys: keys.clone(), schema: schema.clone() };
     let reads = ReadPool::new(reads, presence.clone(), settings.questions_per_project);
+    let answering = Answering {
+        reads: reads.clone(),
+        cursors: Cursors::default(),
+        recent: RecentAnswers::default(),
+        turns: Turns::default(),
+    };
+    let live = Live::new(&settings.live, settings.nats.url.clone(), settings.connections.max_connections);
     let app = AppState {
         keys,
-        answering: Answering {
-            reads: reads.clone(),
-            cursors: Cursors::default(),
-            recent: RecentAnswers::default(),
-            turns: Turns::default(),
-        },
+        graphql: GraphQl::new(settings.graphql, answering.clone(), live.clone(), settings.connections.max_connections)?,
+        answering,
         reads,
         presence,
         schema,
         ingestion: Ingestion::new(&settings, nats.clone(), publisher.clone(), stop.clone()),
-        live: Live::new(&settings.live, settings.nats.url.clone(), settings.connections.max_connections),
+        live,
         queue: Queue::new(nats.clone(), confirmations),
         settings,
         metrics: metrics::begin(),

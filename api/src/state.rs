@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::KeyRing;
+use crate::graphql::GraphQl;
 use crate::health::SchemaReadiness;
 use crate::ingest::Ingestion;
 use crate::live::Live;
@@ -28,6 +29,7 @@ pub(crate) struct AppState {
     pub(crate) reads: ReadPool,
     /// For questions.
     pub(crate) answering: Answering,
+    pub(crate) graphql: GraphQl,
     /// Whether PostgreSQL is there.
     pub(crate) presence: Arc<Presence>,
     pub(crate) schema: SchemaReadiness,
@@ -57,6 +59,7 @@ macro_rules! parts {
 parts! {
     reads: ReadPool,
     answering: Answering,
+    graphql: GraphQl,
     presence: Arc<Presence>,
     schema: SchemaReadiness,
     nats: async_nats::Client,

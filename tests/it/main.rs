@@ -19,6 +19,8 @@ mod encodings;
 mod events;
 mod filters;
 mod funnel;
+mod graphql;
+mod graphql_socket;
 mod health;
 mod hostile;
 mod identity;

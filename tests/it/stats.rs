@@ -141,10 +141,10 @@ async fn every_wrong_parameter_is_named_at_once() {
             "code": "invalid_parameters",
             "detail": "5 parameters are not valid; see errors", "message": "5 parameters are not valid; see errors",
             "errors": [
+                {"field": "start_date", "code": "required", "message": "is required: the first day of the first cohort"},
                 {"field": "windows", "code": "out_of_range", "message": "must be a whole number from 1 to 52"},
                 {"field": "window_type", "code": "invalid", "message": "must be day, week or month"},
                 {"field": "cohort", "code": "invalid", "message": "must be active or new"},
-                {"field": "start_date", "code": "required", "message": "is required: the first day of the first cohort"},
                 {"field": "colour", "code": "unknown", "message": "this request takes no such parameter"},
             ],
         })

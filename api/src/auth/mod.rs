@@ -59,8 +59,18 @@ where
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
-        let key = KeyHash::of(key(&parts.headers).ok_or(ApiError::Unauthorized)?);
-        let keys = Arc::<KeyRing>::from_ref(state);
+        let key = key(&parts.headers).ok_or(ApiError::Unauthorized)?;
+        Self::of_key(&Arc::<KeyRing>::from_ref(state), key).await
+    }
+}
+
+impl<S: RequiredScope> Access<S> {
+    /// The access that a key gives, wherever the client sent it.
+    ///
+    /// # Errors
+    /// [`ApiError::Unauthorized`], [`ApiError::Forbidden`], and those of [`KeyRing::grant_of`].
+    pub(crate) async fn of_key(keys: &KeyRing, key: &str) -> Result<Self, ApiError> {
+        let key = KeyHash::of(key);
         let grant = keys.grant_of(&key).await?.ok_or(ApiError::Unauthorized)?;
         if !grant.allows(S::SCOPE) {
             return Err(ApiError::Forbidden(S::SCOPE.into()));
@@ -70,10 +80,15 @@ where
 }
 
 /// The key of a request: `X-API-Key`, or `Authorization: Bearer`.
-fn key(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn key(headers: &HeaderMap) -> Option<&str> {
     if let Some(key) = headers.get("x-api-key") {
         return key.to_str().ok();
     }
-    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    bearer(headers.get(header::AUTHORIZATION)?.to_str().ok()?)
+}
+
+/// The key in a value of `Authorization`.
+pub(crate) fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }

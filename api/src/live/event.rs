@@ -9,6 +9,9 @@ use rollcall_shared::event::Event;
 
 use crate::shown::Shown;
 
+/// What stands before the event in a frame.
+const DATA: &str = "\ndata: ";
+
 /// Where an event is in the stream of all accepted events. It is the same on every replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EventId {
@@ -68,11 +71,17 @@ impl LiveEvent {
         let session_id = event.session_id.as_ref().map(|text| text.0.as_ref().into());
         let mut frame = Vec::with_capacity(512 + event.properties.get().len());
         // Writing into memory cannot fail.
-        let _ = write!(frame, "id: {id}\nevent: event\ndata: ");
+        let _ = write!(frame, "id: {id}\nevent: event{DATA}");
         // JSON has no line breaks but between tokens, and properties have lost theirs when they were accepted.
         let _ = serde_json::to_writer(&mut frame, &Shown::from(event));
         frame.extend_from_slice(b"\n\n");
         Self { id, event_type, actor, session_id, frame: frame.into() }
+    }
+
+    /// The event alone.
+    pub(super) fn json(&self) -> &str {
+        let frame = std::str::from_utf8(&self.frame).unwrap_or_default();
+        frame.split_once(DATA).map_or("", |(_, data)| data.trim_end())
     }
 }
 
@@ -105,5 +114,6 @@ mod tests {
              \"received_at\":\"1970-01-01T00:00:06Z\",\"properties\":{\"a\":1e400}}\n\n"
         );
         assert_eq!(&*event.actor, "a\nb");
+        assert!(event.json().starts_with("{\"event_id\":") && event.json().ends_with("{\"a\":1e400}}"));
     }
 }

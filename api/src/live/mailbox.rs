@@ -74,6 +74,17 @@ impl Mailbox {
         }
     }
 
+    /// The next event, once there is one, and how many were missed before it; `None` if nobody knows how many.
+    /// Nothing is lost if the future is dropped.
+    pub(super) async fn next_event(&self) -> (Arc<LiveEvent>, Option<u64>) {
+        loop {
+            if let Some(next) = self.queue().take_event() {
+                return next;
+            }
+            self.filled.notified().await;
+        }
+    }
+
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -103,11 +114,32 @@ impl Queue {
         Some(frames.freeze())
     }
 
+    /// The first event, with what was missed before it. What was missed last waits for the event after it.
+    fn take_event(&mut self) -> Option<(Arc<LiveEvent>, Option<u64>)> {
+        let missed = match self.items.front()? {
+            Item::Event(_) => Some(0),
+            Item::Missed(_) if self.items.len() == 1 => return None,
+            Item::Missed(missed) => *missed,
+        };
+        self.items.pop_front_if(|item| matches!(item, Item::Missed(_)));
+        match self.items.pop_front()? {
+            Item::Event(event) => {
+                self.forget(&event);
+                Some((event, missed))
+            }
+            Item::Missed(_) => None,
+        }
+    }
+
+    fn forget(&mut self, event: &LiveEvent) {
+        self.events -= 1;
+        self.bytes -= event.frame.len();
+    }
+
     fn pop(&mut self) -> Option<Bytes> {
         match self.items.pop_front()? {
             Item::Event(event) => {
-                self.events -= 1;
-                self.bytes -= event.frame.len();
+                self.forget(&event);
                 Some(event.frame.clone())
             }
             Item::Missed(Some(events)) => Some(format!("event: missed\ndata: {{\"missed\":{events}}}\n\n").into()),
@@ -155,6 +187,20 @@ mod tests {
             mailbox.miss(missed);
         }
         assert_eq!(all(&mailbox), ["event: missed\ndata: {\"missed\":null}"]);
+    }
+
+    #[tokio::test]
+    async fn an_event_comes_with_what_was_missed_before_it() {
+        let mailbox = Mailbox::default();
+        mailbox.put(&event(0, 0));
+        mailbox.miss(Some(2));
+        assert_eq!(mailbox.next_event().await.1, Some(0));
+        assert!(mailbox.queue().take_event().is_none());
+        mailbox.put(&event(1, 0));
+        let (second, missed) = mailbox.next_event().await;
+        assert_eq!((second.id.index, missed), (1, Some(2)));
+        let queue = mailbox.queue();
+        assert_eq!((queue.items.len(), queue.events, queue.bytes), (0, 0, 0));
     }
 
     #[test]

@@ -19,5 +19,8 @@ mod link;
 mod mailbox;
 mod places;
 mod reader;
+mod subscription;
 
 pub(crate) use self::hub::Live;
+pub(crate) use self::reader::key_ended;
+pub(crate) use self::subscription::{LiveEvents, Seen};

@@ -67,7 +67,7 @@ impl Reader {
 }
 
 /// Returns once the key does not allow to read any more. While the database does not say, it does.
-async fn key_ended(keys: Arc<KeyRing>, key: KeyHash) {
+pub(crate) async fn key_ended(keys: Arc<KeyRing>, key: KeyHash) {
     let allows = async || keys.grant_of(&key).await.map(|grant| grant.is_some_and(|grant| grant.allows(Read::SCOPE)));
     while allows().await.unwrap_or(true) {
         tokio::time::sleep(KEY_INTERVAL).await;

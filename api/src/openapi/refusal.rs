@@ -112,6 +112,8 @@ sets! {
     NoSuch: [NotFound];
     /// Of requests that share the database with others of their project.
     TooMany: [TooManyRequests];
-    /// Of requests that bring a body.
+    /// Of requests that bring a query.
+    WithQuery: [BodyTimeout, TooLarge, UnsupportedMediaType];
+    /// Of requests that bring events.
     WithBody: [BodyTimeout, TooLarge, UnsupportedMediaType, InvalidEvents];
 }

@@ -37,4 +37,5 @@ mod window;
 pub(crate) use self::cursor::Cursors;
 pub(crate) use self::question::Answering;
 pub(crate) use self::recent::RecentAnswers;
+pub(crate) use self::rows::events::Events;
 pub(crate) use self::turn::Turns;

@@ -26,6 +26,7 @@ pub(crate) struct FunnelAnswer {
 }
 
 #[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = FunnelEntry)]
 #[serde(untagged)]
 pub(crate) enum Data {
     /// Without a breakdown.

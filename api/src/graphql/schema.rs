@@ -1,0 +1,154 @@
+//! The schema: every question as a field, and the three lists of events that the contract names.
+
+use std::sync::Arc;
+
+use async_graphql::dynamic::{Field, FieldFuture, FieldValue, Object, ResolverContext, Schema, SchemaError, TypeRef};
+use async_graphql::{Error, Name, Value};
+
+use super::argument::{Argument, pairs};
+use super::limits::Limits;
+use super::name::camel_case;
+use super::subscription::{LIVE_EVENT, MISSED_BEFORE, SUBSCRIPTION, subscription};
+use super::{error, output};
+use crate::auth::{KeyHash, Project, Zone};
+use crate::error::ApiError;
+use crate::live::Live;
+use crate::parameters::Parameters;
+use crate::query::Events;
+use crate::query::question::{self, Answering, Question, Visitor};
+
+const QUERY: &str = "Query";
+const EVENT: &str = "Event";
+const ABOUT_MISSED: &str = "How many events were not sent just before this one, because the client did not keep up; null if nobody \
+                            knows how many.";
+
+/// Lists of events without pages: the field, its arguments, and what it is about.
+const EVENT_LISTS: [(&str, &[&str], &str); 3] = [
+    ("latestEvents", &["limit"], "The latest events."),
+    ("eventsByType", &["event_type", "limit"], "The latest events of a type."),
+    ("eventsByUser", &["user_id", "limit"], "The latest events of a user."),
+];
+
+/// Who sends a request, and what it may use.
+#[derive(Clone)]
+pub(super) struct Caller {
+    pub(super) answering: Answering,
+    pub(super) live: Live,
+    pub(super) project: Arc<Project>,
+    pub(super) key: KeyHash,
+}
+
+/// Builds the schema, with the limits of its lists.
+///
+/// # Errors
+/// Only if two types have one name.
+pub(super) fn build(has_introspection: bool) -> Result<(Schema, Limits), SchemaError> {
+    let mut fields = Fields { types: output::Types::default(), query: Object::new(QUERY), limits: Limits::default() };
+    question::each(&mut fields);
+    fields.add_event_lists();
+    fields.types.extend(EVENT, LIVE_EVENT, (MISSED_BEFORE, ABOUT_MISSED));
+    let (objects, scalars) = fields.types.into_parts();
+    let mut schema = Schema::build(QUERY, None, Some(SUBSCRIPTION)).register(fields.query).register(subscription());
+    for object in objects {
+        schema = schema.register(object);
+    }
+    for scalar in scalars {
+        schema = schema.register(scalar);
+    }
+    if !has_introspection {
+        // Suggestions would tell the names that were asked for in vain.
+        schema = schema.disable_introspection().disable_suggestions();
+    }
+    Ok((schema.finish()?, fields.limits))
+}
+
+/// The fields of the query, as they are gathered.
+struct Fields {
+    types: output::Types,
+    query: Object,
+    limits: Limits,
+}
+
+impl Visitor for Fields {
+    fn visit<Q: Question>(&mut self) {
+        let ty = self.types.answer::<Q::Answer>();
+        let arguments = arguments::<Q>();
+        let name = camel_case(Q::ID);
+        let limit = arguments.iter().find(|argument| argument.parameter() == "limit");
+        if <Q::Answer as question::Answer>::IS_TABLE {
+            self.limits.add_list(&name, limit.and_then(Argument::default));
+        }
+        let about = format!("{}. {}", Q::SUMMARY, Q::ABOUT);
+        self.add(&name, ty, arguments, &about, |arguments, context| {
+            FieldFuture::new(async move {
+                let answer = answer::<Q>(&arguments, &context).await;
+                Ok::<_, Error>(or_null(&context, answer.map(output::whole)))
+            })
+        });
+    }
+}
+
+impl Fields {
+    fn add_event_lists(&mut self) {
+        let ty = TypeRef::named_nn_list(EVENT);
+        for (name, parameters, about) in EVENT_LISTS {
+            let is_taken = |argument: &Argument| parameters.contains(&argument.parameter());
+            let arguments: Vec<Argument> = arguments::<Events>()
+                .into_iter()
+                .filter(is_taken)
+                .map(|argument| if argument.parameter() == "limit" { argument } else { argument.required() })
+                .collect();
+            let limit = arguments.iter().find(|argument| argument.parameter() == "limit");
+            self.limits.add_list(name, limit.and_then(Argument::default));
+            self.add(name, ty.clone(), arguments, about, |arguments, context| {
+                FieldFuture::new(async move {
+                    let list = answer::<Events>(&arguments, &context).await.map(|answer| match answer {
+                        Value::Object(mut answer) => answer.swap_remove(&Name::new("data")).unwrap_or_default(),
+                        _ => Value::Null,
+                    });
+                    Ok::<_, Error>(or_null(&context, list.map(output::entries)))
+                })
+            });
+        }
+    }
+
+    fn add<R>(&mut self, name: &str, ty: TypeRef, arguments: Vec<Argument>, about: &str, resolve: R)
+    where
+        R: for<'a> Fn(Arc<[Argument]>, ResolverContext<'a>) -> FieldFuture<'a> + Send + Sync + 'static,
+    {
+        let inputs: Vec<_> = arguments.iter().map(Argument::input).collect();
+        let arguments: Arc<[Argument]> = arguments.into();
+        let field = Field::new(name, ty, move |context| resolve(arguments.clone(), context)).description(about);
+        let field = inputs.into_iter().fold(field, Field::argument);
+        self.query = std::mem::replace(&mut self.query, Object::new(QUERY)).field(field);
+    }
+}
+
+/// The arguments of a question. What is a part of its path must be sent.
+fn arguments<Q: Question>() -> Vec<Argument> {
+    // The zone changes nothing about which parameters there are.
+    let Ok(zone) = Zone::named("UTC".to_owned()) else { return Vec::new() };
+    let parameters = Parameters::describe(|parameters| Q::take(parameters, &zone));
+    let is_in_path = |name: &str| Q::PATH.contains(&format!("{{{name}}}"));
+    parameters
+        .iter()
+        .map(|described| Argument::of(described, described.is_required || is_in_path(described.param.name())))
+        .collect()
+}
+
+async fn answer<Q: Question>(arguments: &[Argument], context: &ResolverContext<'_>) -> Result<Value, ApiError> {
+    let caller = context.data::<Caller>().map_err(|error| ApiError::internal(error.message))?;
+    let parameters = Parameters::of_pairs(pairs(arguments, &context.args));
+    let answer = question::answer::<Q>(caller.answering.clone(), caller.project.clone(), parameters).await?;
+    async_graphql::to_value(&answer).map_err(ApiError::internal)
+}
+
+/// The value of a field, or nothing and an error: the answers to other questions of the request stay.
+/// async-graphql would leave the field out, and its path out of the error.
+fn or_null<'a>(context: &ResolverContext<'a>, value: Result<FieldValue<'a>, ApiError>) -> Option<FieldValue<'a>> {
+    let report = |error| {
+        let error = error::of_field(error).into_server_error(context.ctx.item.pos);
+        context.ctx.add_error(context.ctx.set_error_path(error));
+    };
+    value.map_err(report).ok()
+}
