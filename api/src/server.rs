@@ -115,7 +115,7 @@ impl Server {
         let connection = Arc::new(Connection::open(self.waiting.clone()));
         let (router, http, closing) = (TowerToHyperService::new(self.router.clone()), self.http.clone(), self.closing.clone());
         async move {
-            let place = ConnectionPlace(Arc::new(place));
+            let place = ConnectionPlace::new(place);
             let state = connection.clone();
             let service = service_fn(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(place.clone());

@@ -11,4 +11,12 @@ pub(crate) struct UnderWay;
 
 /// The place of the connection that a request came on. Who takes the connection over, for a WebSocket, keeps it.
 #[derive(Clone)]
-pub(crate) struct ConnectionPlace(pub(crate) Arc<OwnedSemaphorePermit>);
+pub(crate) struct ConnectionPlace {
+    _place: Arc<OwnedSemaphorePermit>,
+}
+
+impl ConnectionPlace {
+    pub(crate) fn new(place: OwnedSemaphorePermit) -> Self {
+        Self { _place: Arc::new(place) }
+    }
+}
