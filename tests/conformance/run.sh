@@ -32,7 +32,7 @@ PYTHONPATH="$work/client" "$python/bin/python" "$here/client.py" "$url" docs/ope
 echo "conformance: the SDK of the Model Context Protocol calls every tool"
 "$python/bin/python" "$here/mcp_tools.py" "$url" "$API_KEY"
 echo "conformance: gql sends every GraphQL query and subscribes"
-"$python/bin/python" "$here/graphql.py" "$url" "$API_KEY"
+"$python/bin/python" "$here/graphql_client.py" "$url" "$API_KEY"
 
 echo "conformance: schemathesis sends random requests"
 # Not every request that fits the schemas is right: no schema says that `from` comes before `to`, or that

@@ -1,6 +1,6 @@
 """Runs every GraphQL query and the subscription with gql, a client that nobody here wrote.
 
-Usage: graphql.py URL KEY. The service at URL must be empty or a test's own, because events are sent to it.
+Usage: graphql_client.py URL KEY. The service at URL must be empty or a test's own, because events are sent to it.
 gql checks each query against the schema that it asks for first, and so checks the schema too.
 """
 
@@ -89,7 +89,10 @@ async def ask_everything(url, key):
 
 async def subscribe(url, key):
     address = url.replace("http", "ws", 1) + "/graphql"
-    transport = WebsocketsTransport(url=address, init_payload={"X-API-Key": key})
+    # gql 4.4.0 finds the protocol in the answer only if the header is written Sec-WebSocket-Protocol, and assumes the older
+    # one otherwise; names of headers have no case. Offered one protocol only, it uses that.
+    protocols = [WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL]
+    transport = WebsocketsTransport(url=address, init_payload={"X-API-Key": key}, subprotocols=protocols)
     async with Client(transport=transport) as session:
         events = session.subscribe(gql("subscription { events(eventType: \"gql live\") { eventId payload missedBefore } }"))
         # The subscription begins some time after it was asked for, so events are sent until one comes.
