@@ -39,8 +39,10 @@ pub(crate) fn router(app: AppState) -> Router {
     let document = Document::of([described, described_alive, described_pages]);
     answering
         .merge(pages::router(pages, document).with_state(()))
-        // Its protocol describes itself.
+        // Not described: a protocol that describes itself, and the files of a page.
         .route("/mcp", post(mcp::endpoint))
+        .route("/graphql/page.js", get(graphql::page::script))
+        .route("/graphql/page.css", get(graphql::page::style))
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
         .fallback(async || ApiError::NotFound)
         .layer(from_fn_with_state(app.clone(), refuse_when_stopping))
@@ -61,8 +63,6 @@ fn answering() -> OpenApiRouter<AppState> {
     let ingest = OpenApiRouter::new().routes(routes!(ingest::endpoint::post_events)).layer(DefaultBodyLimit::disable());
     let graphql = OpenApiRouter::new()
         .routes(routes!(graphql::endpoint::graphql, graphql::endpoint::page_or_socket))
-        .route("/graphql/page.js", get(graphql::page::script))
-        .route("/graphql/page.css", get(graphql::page::style))
         .layer(DefaultBodyLimit::max(graphql::endpoint::MAX_BYTES));
     let admin = OpenApiRouter::new()
         .routes(routes!(dead_letters::list, dead_letters::purge))
