@@ -200,7 +200,7 @@ async fn an_answer_has_at_most_50_entries_unless_asked_and_100_kb() {
     let events: Vec<_> = (0..60)
         .map(|number| {
             let mut event = event(&format!("{number:02}"), "ada", "t", "2025-10-01T10:00:00Z");
-            event["properties"] = json!({"text": "x".repeat(1_800)});
+            event["properties"] = json!({"text": "x".repeat(1_700)});
             event
         })
         .collect();

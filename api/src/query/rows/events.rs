@@ -46,7 +46,7 @@ impl Question for UserEvents {
     const ABOUT: &'static str = ABOUT;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
-        Self(Selection::take(parameters, zone, Order::Desc), Paging::take(parameters))
+        Self(Selection::take_of_user(parameters, zone), Paging::take(parameters))
     }
 
     async fn answer(self, asker: &Asker) -> Result<EventsAnswer, ApiError> {
@@ -62,7 +62,7 @@ impl Question for SessionEvents {
     const ABOUT: &'static str = ABOUT;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
-        Self(Selection::take(parameters, zone, Order::Asc), Paging::take(parameters))
+        Self(Selection::take_of_session(parameters, zone), Paging::take(parameters))
     }
 
     async fn answer(self, asker: &Asker) -> Result<EventsAnswer, ApiError> {

@@ -46,6 +46,20 @@ impl Selection {
         }
     }
 
+    /// The events of one user, who must be named.
+    pub(crate) fn take_of_user(parameters: &mut Parameters, zone: &Zone) -> Self {
+        let selection = Self::take(parameters, zone, Order::Desc);
+        parameters.require(USER_ID, selection.user.is_some());
+        selection
+    }
+
+    /// The events of one session, which must be named, the earliest first.
+    pub(crate) fn take_of_session(parameters: &mut Parameters, zone: &Zone) -> Self {
+        let selection = Self::take(parameters, zone, Order::Asc);
+        parameters.require(SESSION_ID, selection.session.is_some());
+        selection
+    }
+
     /// All events of a type, the latest first.
     pub(crate) fn of_type(event_type: String) -> Self {
         Self {
