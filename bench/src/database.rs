@@ -22,8 +22,8 @@ const BYTES: &str = "select (pg_total_relation_size($1::regclass) + coalesce((
 ), 0))::bigint";
 
 /// Empties everything but the dictionaries, whose numbers a running worker remembers.
-const CLEAR: &str = "truncate event_ids, events, active_users, active_users_delta, event_counts, event_counts_delta, sessions, sessions_delta, \
-     user_activity, user_activity_delta";
+const CLEAR: &str = "truncate event_ids, events, active_users, active_users_delta, event_counts, event_counts_delta, event_hours, sessions, \
+     sessions_delta, user_activity, user_activity_delta";
 
 const HAS_DELTAS: &str = "select exists (select from active_users_delta)
     or exists (select from event_counts_delta)
@@ -100,6 +100,7 @@ impl Database {
             "active_users_delta",
             "event_counts",
             "event_counts_delta",
+            "event_hours",
             "sessions",
             "sessions_delta",
             "user_activity",

@@ -11,13 +11,14 @@ use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::batch::{LATE_DAYS, RECENT_DAYS};
 
-const KEEP: [&str; 8] = [
+const KEEP: [&str; 9] = [
     "drop schema if exists snapshot cascade",
     "create schema snapshot",
     "create table snapshot.event_ids as select * from event_ids where day >= '{since}'",
     "create table snapshot.events as select * from events where occurred_at >= '{since}'",
     "create table snapshot.active_users as table active_users",
     "create table snapshot.event_counts as table event_counts",
+    "create table snapshot.event_hours as table event_hours",
     "create table snapshot.sessions as table sessions",
     "create table snapshot.user_activity as table user_activity",
 ];
@@ -37,13 +38,14 @@ const REMOVE_LATE: &str = "with late as (
 delete from event_ids using late
 where (event_ids.project_id, event_ids.event_id, event_ids.day) = (late.project_id, late.event_id, late.day)";
 
-const PUT_BACK: [&str; 7] = [
-    "truncate active_users, active_users_delta, event_counts, event_counts_delta, sessions, sessions_delta, user_activity, \
-     user_activity_delta",
+const PUT_BACK: [&str; 8] = [
+    "truncate active_users, active_users_delta, event_counts, event_counts_delta, event_hours, sessions, \
+     sessions_delta, user_activity, user_activity_delta",
     "insert into event_ids select * from snapshot.event_ids order by project_id, day, event_id",
     "insert into events select * from snapshot.events order by project_id, user_ord, occurred_at",
     "insert into active_users table snapshot.active_users",
     "insert into event_counts table snapshot.event_counts",
+    "insert into event_hours table snapshot.event_hours",
     "insert into sessions table snapshot.sessions",
     "insert into user_activity table snapshot.user_activity",
 ];

@@ -12,6 +12,7 @@ use jiff::{Timestamp, ToSpan};
 
 /// Microseconds in a day without a clock change.
 pub const DAY_US: i64 = 86_400_000_000;
+const HOUR_US: i64 = 3_600_000_000;
 
 const EPOCH: Date = jiff::civil::date(1970, 1, 1);
 
@@ -36,6 +37,17 @@ impl Day {
     pub fn date(self) -> Date {
         EPOCH.saturating_add(self.0.days())
     }
+}
+
+/// An hour of a project's local clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hour {
+    pub day: Day,
+    /// From 0 to 23.
+    pub hour: i16,
+    /// How many seconds the local clock is ahead of UTC. Where clocks are put back, two hours of a day differ
+    /// in nothing else.
+    pub utc_offset_secs: i32,
 }
 
 impl From<Date> for Day {
@@ -77,6 +89,22 @@ impl Calendar {
         match Timestamp::from_microsecond(instant_us) {
             Ok(instant) => self.zone.to_datetime(instant).date().into(),
             Err(_) => Day::utc_of(instant_us),
+        }
+    }
+
+    /// The hour in which an instant, in microseconds, falls.
+    #[must_use]
+    pub fn hour_of(&self, instant_us: i64) -> Hour {
+        match Timestamp::from_microsecond(instant_us) {
+            Ok(instant) if !self.is_utc => {
+                let offset = self.zone.to_offset(instant);
+                let local = offset.to_datetime(instant);
+                Hour { day: local.date().into(), hour: local.hour().into(), utc_offset_secs: offset.seconds() }
+            }
+            _ => {
+                let hour = instant_us.rem_euclid(DAY_US) / HOUR_US;
+                Hour { day: Day::utc_of(instant_us), hour: i16::try_from(hour).unwrap_or_default(), utc_offset_secs: 0 }
+            }
         }
     }
 
@@ -124,6 +152,21 @@ mod tests {
         let berlin = Calendar::of_zone("Europe/Berlin").unwrap();
         assert_eq!(utc.day_of(instant_us).to_string(), "2025-10-01");
         assert_eq!(berlin.day_of(instant_us).to_string(), "2025-10-02");
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_has_two_offsets() {
+        let berlin = Calendar::of_zone("Europe/Berlin").unwrap();
+        let hour = |time: &str| {
+            let hour = berlin.hour_of(time.parse::<Timestamp>().unwrap().as_microsecond());
+            (hour.day.to_string(), hour.hour, hour.utc_offset_secs)
+        };
+        let day = || "2025-10-26".to_owned();
+        assert_eq!(hour("2025-10-26T00:59:59.999999Z"), (day(), 2, 7_200));
+        assert_eq!(hour("2025-10-26T01:00:00Z"), (day(), 2, 3_600));
+        let utc = Calendar::of_zone("UTC").unwrap();
+        let last = utc.hour_of(-1);
+        assert_eq!((last.day.to_string(), last.hour, last.utc_offset_secs), ("1969-12-31".to_owned(), 23, 0));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use rollcall_shared::database::MIGRATIONS;
-use rollcall_tests::{fresh_database, session_disagreements, user_disagreements};
+use rollcall_tests::{fresh_database, hour_disagreements, session_disagreements, user_disagreements};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
@@ -54,6 +54,7 @@ async fn sessions_and_users_of_events_that_are_there_are_added_up_and_older_work
     migrate(&pool, |version| version >= SESSIONS).await;
     assert_eq!(session_disagreements(&pool).await, [""; 0]);
     assert_eq!(user_disagreements(&pool).await, [""; 0]);
+    assert_eq!(hour_disagreements(&pool).await, [""; 0]);
     let events: Vec<(String, i64)> =
         sqlx::query_as("select session_id, events from sessions order by session_id").fetch_all(&pool).await.unwrap();
     assert_eq!(events, [("anonymous".to_owned(), 1), ("named".to_owned(), 4), ("nobody".to_owned(), 1)]);

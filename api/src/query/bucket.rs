@@ -116,6 +116,11 @@ impl Buckets {
         self.places.get(&(self.interval.first_day(day).at(0, 0, 0, 0), None)).copied()
     }
 
+    /// The bucket of an hour of the local clock, at an offset from UTC. Days are not made of hours here.
+    pub(super) fn of_hour(&self, day: Date, hour: i8, offset: Offset) -> Option<usize> {
+        self.places.get(&(day.at(hour, 0, 0, 0), Some(offset))).copied()
+    }
+
     fn place(&mut self, key: Key, label: impl FnOnce() -> String) -> usize {
         *self.places.entry(key).or_insert_with(|| {
             self.labels.push(label());

@@ -29,6 +29,9 @@ pub enum Check {
     /// The rollup of sessions says what the rows say.
     #[strum(serialize = "sessions equal the rows")]
     Sessions,
+    /// The rollup of hours says what the rows say.
+    #[strum(serialize = "hours equal the rows")]
+    Hours,
     /// The rollup of users says what the rows say.
     #[strum(serialize = "users equal the rows")]
     Users,

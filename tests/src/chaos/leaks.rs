@@ -9,7 +9,7 @@ use super::check::Check;
 use super::failure::Failure;
 use super::fleet::{Fleet, POOL_SIZE};
 use super::stream;
-use crate::{session_disagreements, user_disagreements};
+use crate::{hour_disagreements, session_disagreements, user_disagreements};
 
 /// Sessions of a dead service end, and deltas are folded, within this.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -108,6 +108,8 @@ pub(crate) async fn check(fleet: &Fleet, before: &Tables) -> Vec<Failure> {
     failures.extend(sessions.into_iter().map(|detail| Failure::new(Check::Sessions, detail)));
     let users = user_disagreements(&fleet.pool).await;
     failures.extend(users.into_iter().map(|detail| Failure::new(Check::Users, detail)));
+    let hours = hour_disagreements(&fleet.pool).await;
+    failures.extend(hours.into_iter().map(|detail| Failure::new(Check::Hours, detail)));
     failures
 }
 

@@ -1,5 +1,5 @@
--- Folds the first $2 deltas of a project into the base. There is no join, so every plan takes time in
--- proportion to the number of deltas.
+-- Folds the first $2 deltas of a project into the base, by day and by hour. There is no join, so every plan
+-- takes time in proportion to the number of deltas.
 with taken as (
     -- what is folded, by key through the index, and then by its place
     delete from event_counts_delta
@@ -10,7 +10,7 @@ with taken as (
         order by day
         limit $2
     ))
-    returning day, event_type_id, n
+    returning day, hour, utc_offset, event_type_id, n
 ),
 sums as (
     -- one row a key, so that the upsert meets each once
@@ -27,7 +27,23 @@ folded as (
     on conflict (project_id, day, event_type_id) do update
     set n = event_counts.n + excluded.n
     returning day
+),
+hour_sums as (
+    -- of each type, and of all together as number 0
+    select coalesce(event_type_id, 0) as event_type_id, day, hour, utc_offset, sum(n)::bigint as n
+    from taken
+    where hour is not null
+    group by grouping sets ((event_type_id, day, hour, utc_offset), (day, hour, utc_offset))
+),
+folded_hours as (
+    insert into event_hours (project_id, event_type_id, day, hour, utc_offset, n)
+    select $1, event_type_id, day, hour, utc_offset, n
+    from hour_sums
+    order by event_type_id, day, hour, utc_offset
+    on conflict (project_id, event_type_id, day, hour, utc_offset) do update
+    set n = event_hours.n + excluded.n
+    returning day
 )
 select
     (select count(*) from taken) as "deltas!",
-    (select count(*) from folded) as "keys!"
+    (select count(*) from folded) + (select count(*) from folded_hours) as "keys!"

@@ -1,6 +1,6 @@
 //! New events: the rows of a batch whose identities are new, with the numbers under which they are stored.
 
-use rollcall_shared::day::Day;
+use rollcall_shared::day::Hour;
 
 use crate::store::dictionary::Numbers;
 use crate::store::row::{Identity, Row};
@@ -11,8 +11,8 @@ pub(crate) struct NewEvent<'r, 'a> {
     pub(crate) row: &'r Row<'a>,
     pub(crate) event_type_id: i32,
     pub(crate) user_ord: i32,
-    /// The day in the project's time zone.
-    pub(crate) day: Day,
+    /// In the project's time zone.
+    pub(crate) hour: Hour,
 }
 
 /// The rows that are new, with their numbers, in the order of the table: a user's rows of one batch
@@ -29,7 +29,7 @@ pub(crate) fn new_events<'r, 'a>(rows: &'r [Row<'a>], claimed: &[Identity], numb
             row,
             event_type_id: numbers.event_types[&(project, row.event.event_type.0.as_ref())],
             user_ord: numbers.actors[&(project, row.event.actor())],
-            day: numbers.calendars[&project].day_of(row.event.occurred_at_us),
+            hour: numbers.calendars[&project].hour_of(row.event.occurred_at_us),
         });
     }
     new.sort_unstable_by_key(|event| (event.row.identity.project, event.user_ord, event.row.event.occurred_at_us));

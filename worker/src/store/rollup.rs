@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff_sqlx::{Date, ToSqlx};
 use roaring::RoaringBitmap;
-use rollcall_shared::day::Day;
+use rollcall_shared::day::{Day, Hour};
 use rollcall_shared::project::ProjectId;
 use sqlx::PgConnection;
 
@@ -19,7 +19,7 @@ pub(crate) const ALL_TYPES: i32 = 0;
 #[derive(Debug, Default)]
 pub(crate) struct Deltas {
     users: BTreeMap<(ProjectId, i32, Day), RoaringBitmap>,
-    counts: BTreeMap<(ProjectId, Day, i32), i64>,
+    counts: BTreeMap<(ProjectId, Hour, i32), i64>,
 }
 
 impl Deltas {
@@ -30,9 +30,9 @@ impl Deltas {
             // Numbers start at 0 and count up, so they are never negative.
             let ord = event.user_ord.cast_unsigned();
             for event_type_id in [ALL_TYPES, event.event_type_id] {
-                deltas.users.entry((project, event_type_id, event.day)).or_default().insert(ord);
+                deltas.users.entry((project, event_type_id, event.hour.day)).or_default().insert(ord);
             }
-            *deltas.counts.entry((project, event.day, event.event_type_id)).or_default() += 1;
+            *deltas.counts.entry((project, event.hour, event.event_type_id)).or_default() += 1;
         }
         deltas
     }
@@ -61,18 +61,31 @@ impl Deltas {
             .execute(&mut *connection)
             .await?;
         agree("deltas of active users", bitmap_keys, inserted.rows_affected())?;
-        let (mut projects, mut days, mut types, mut counts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for ((project, day, event_type_id), count) in self.counts {
-            projects.push(project.0);
-            days.push(sql_date(day));
-            types.push(event_type_id);
-            counts.push(count);
-        }
-        let inserted = sqlx::query_file!("sql/store/insert_event_counts_delta.sql", &projects, &days as _, &types, &counts)
-            .execute(&mut *connection)
-            .await?;
-        agree("deltas of event counts", count_keys, inserted.rows_affected())
+        let inserted = insert_counts(connection, self.counts).await?;
+        agree("deltas of event counts", count_keys, inserted)
     }
+}
+
+/// Appends counts; returns how many rows the server counted.
+async fn insert_counts(
+    connection: &mut PgConnection,
+    counts_by_key: BTreeMap<(ProjectId, Hour, i32), i64>,
+) -> Result<u64, sqlx::Error> {
+    let (mut projects, mut types, mut counts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut days, mut hours, mut offsets) = (Vec::new(), Vec::new(), Vec::new());
+    for ((project, hour, event_type_id), count) in counts_by_key {
+        projects.push(project.0);
+        days.push(sql_date(hour.day));
+        hours.push(hour.hour);
+        offsets.push(hour.utc_offset_secs);
+        types.push(event_type_id);
+        counts.push(count);
+    }
+    let inserted =
+        sqlx::query_file!("sql/store/insert_event_counts_delta.sql", &projects, &days as _, &hours, &offsets, &types, &counts)
+            .execute(connection)
+            .await?;
+    Ok(inserted.rows_affected())
 }
 
 /// A day as PostgreSQL takes it.

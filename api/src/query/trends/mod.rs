@@ -1,7 +1,8 @@
 //! Trends: how often something happened, or to how many people, hour by hour or month by month.
 //!
-//! Days, weeks and months without filter and breakdown come from the rollups. Everything else is
-//! counted from the rows, events by PostgreSQL and people here, and kept for a few seconds.
+//! Without filter and breakdown, events come from the rollups, and so do people in days, weeks and months.
+//! Everything else is counted from the rows, events by PostgreSQL and people here, and kept for a few
+//! seconds.
 
 mod rollups;
 mod rows;
@@ -127,7 +128,8 @@ impl Question for Trends {
     }
 
     async fn answer(self, asker: &Asker) -> Result<TrendsAnswer, ApiError> {
-        let is_in_rollups = self.filters.is_empty() && self.breakdown.is_none() && self.interval != Interval::Hour;
+        let has_rollup = self.metric == Metric::Events || self.interval != Interval::Hour;
+        let is_in_rollups = self.filters.is_empty() && self.breakdown.is_none() && has_rollup;
         match self.source {
             Source::Rollups if is_in_rollups => self.compute(asker, true).await,
             Source::Rollups => asker.answering.recent.trends.get(asker, self.compute(asker, false)).await,
@@ -147,6 +149,7 @@ impl Trends {
         let counting = Counting { project: asker.project.id, trends: self, types: &types, buckets: &buckets };
         let tally = match (from_rollups, self.metric) {
             _ if types.numbers().is_empty() => counting.nothing(),
+            (true, Metric::Events) if self.interval == Interval::Hour => rollups::count_hours(&mut connection, counting).await?,
             (true, Metric::Events) => rollups::count(&mut connection, counting).await?,
             (true, Metric::Users) => rollups::unite_users(&mut connection, counting).await?,
             (false, Metric::Events) => rows::count(&mut connection, counting).await?,
