@@ -17,7 +17,11 @@ mkfifo "$data/stdin"
 "${CARGO_TARGET_DIR:-target}"/debug/rollcall-stack "$data/servers" <"$data/stdin" >"$data/out" &
 # The servers stop when this end of the pipe is closed.
 exec 3>"$data/stdin"
-until grep -q READY "$data/out"; do sleep 0.1; done
+servers=$!
+until grep -q READY "$data/out"; do
+    kill -0 "$servers" # ends this script when the servers could not start
+    sleep 0.1
+done
 DATABASE_URL=$(sed -n 's/^DATABASE_URL=//p' "$data/out")
 export DATABASE_URL
 

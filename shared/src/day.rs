@@ -42,8 +42,9 @@ impl Day {
 /// An hour of a project's local clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hour {
+    /// The day that the local clock shows.
     pub day: Day,
-    /// From 0 to 23.
+    /// The hour that it shows, from 0 to 23.
     pub hour: i16,
     /// How many seconds the local clock is ahead of UTC. Where clocks are put back, two hours of a day differ
     /// in nothing else.
