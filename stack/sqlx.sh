@@ -1,6 +1,6 @@
 #!/bin/sh
 # Refreshes .sqlx: starts a private PostgreSQL, applies the migrations, and has the compiler check
-# every statement against it. The macros write what they learn into SQLX_OFFLINE_DIR.
+# every statement against it. The macros of sqlx write the results into SQLX_OFFLINE_DIR.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -15,7 +15,7 @@ trap cleanup EXIT
 SQLX_OFFLINE=true cargo build --quiet -p rollcall-stack
 mkfifo "$data/stdin"
 "${CARGO_TARGET_DIR:-target}"/debug/rollcall-stack "$data/servers" <"$data/stdin" >"$data/out" &
-# The servers stop when this end of the pipe is closed.
+# The servers stop when this script closes its end of the pipe.
 exec 3>"$data/stdin"
 servers=$!
 until grep -q READY "$data/out"; do

@@ -1,7 +1,7 @@
 //! The account that servers run as when this process is root.
 //!
-//! PostgreSQL refuses to run as root, and nothing that only serves tests should. An ordinary user's
-//! servers run as that user.
+//! PostgreSQL refuses to run as root. If this process runs as an ordinary user, the servers run as
+//! that user.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -11,7 +11,8 @@ use nix::unistd::{Uid, User};
 
 use crate::StackError;
 
-/// In this order: PostgreSQL's own account where its package made one, else the account of no rights.
+/// The accounts to try, in this order: the one that PostgreSQL's package creates, then the one that
+/// has no rights.
 const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
 
 /// An unprivileged account.
@@ -46,7 +47,8 @@ impl Account {
 
     /// True if this account can enter the folder, or run the program, at `path`.
     ///
-    /// It is tried and not computed from modes: access lists and mounts have a say too.
+    /// A shell tries it, because file modes alone do not decide: access lists and mount options
+    /// matter too.
     pub(crate) fn can_reach(&self, path: &Path) -> bool {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "test -x \"$1\"", "sh"]).arg(path).current_dir("/");

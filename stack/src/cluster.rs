@@ -1,4 +1,4 @@
-//! A PostgreSQL data directory: making one, and reading what is written in it.
+//! A PostgreSQL data directory: how to create one, and how to read its files.
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,23 +18,24 @@ pub(crate) const PASSWORD_FILE: &str = "password";
 
 /// The data directory within the data folder.
 const DATA: &str = "data";
-/// A data directory in the making, so that a half-made one is never taken for a whole one.
+/// Name of a data directory while it is being created. It is renamed at the end, so that an
+/// incomplete one is never used.
 const UNFINISHED: &str = "data.unfinished";
 
-/// Where the folder's data directory is, or would be.
+/// The path of the folder's data directory, whether it exists or not.
 pub(crate) fn path(folder: &Folder) -> PathBuf {
     folder.path().join(DATA)
 }
 
-/// The major version that the data directory was made by; none if there is no directory yet.
+/// The major version that created the data directory; none if there is no directory yet.
 pub(crate) fn major(folder: &Folder) -> Option<u32> {
     fs::read_to_string(path(folder).join("PG_VERSION")).ok()?.trim().parse().ok()
 }
 
-/// Makes the data directory with user and database `rollcall`.
+/// Creates the data directory with the user and the database `rollcall`.
 ///
 /// # Errors
-/// Only if `initdb` or `postgres` fails, or a folder cannot be made or renamed.
+/// Only if `initdb` or `postgres` fails, or a folder cannot be created or renamed.
 pub(crate) fn create(folder: &Folder, programs: &PostgresPrograms) -> Result<(), StackError> {
     let unfinished = folder.path().join(UNFINISHED);
     if unfinished.exists() {
@@ -51,13 +52,13 @@ pub(crate) fn create(folder: &Folder, programs: &PostgresPrograms) -> Result<(),
         with_path("--pgdata=", &unfinished),
     ];
     run(folder, &programs.initdb(), &arguments, "")?;
-    // A server of one process and no port: nobody can connect before the database is whole.
+    // Single-user mode listens on no port, so nobody can connect before the database is complete.
     let arguments = ["--single".into(), "-D".into(), unfinished.clone().into(), "postgres".into()];
     run(folder, &programs.postgres(), &arguments, &format!("create database {NAME}\n"))?;
     fs::rename(&unfinished, path(folder)).map_err(StackError::file("rename", &unfinished))
 }
 
-/// Makes a data directory that is there already the server account's own.
+/// Gives an existing data directory to the account that the server runs as.
 ///
 /// # Errors
 /// Only if its owner cannot be changed.
@@ -65,7 +66,7 @@ pub(crate) fn take_over(folder: &Folder) -> Result<(), StackError> {
     folder.server_folder(DATA).map(|_| ())
 }
 
-/// True if the postmaster `pid` says that it takes connections.
+/// True if the postmaster `pid` says that it accepts connections.
 pub(crate) fn is_ready(folder: &Folder, pid: u32) -> bool {
     // postmaster.pid has the process id in its first line and its status in its eighth.
     let text = fs::read_to_string(path(folder).join("postmaster.pid")).unwrap_or_default();
@@ -73,9 +74,9 @@ pub(crate) fn is_ready(folder: &Folder, pid: u32) -> bool {
     lines.next() == Some(&pid.to_string()) && lines.nth(6) == Some("ready")
 }
 
-/// Removes a `postmaster.pid` that names a living process which is no server of this folder: the
-/// number was given to a stranger, and PostgreSQL would refuse to start for its sake. Any other is
-/// left, since PostgreSQL reads in it whether children of a killed postmaster still run.
+/// Removes a `postmaster.pid` whose process id now belongs to an unrelated process, because
+/// PostgreSQL would refuse to start. Any other `postmaster.pid` stays: PostgreSQL uses it to find
+/// out whether children of a killed postmaster still run.
 ///
 /// # Errors
 /// Only if the file cannot be removed.
@@ -106,7 +107,7 @@ fn run(folder: &Folder, program: &Path, arguments: &[OsString], input: &str) -> 
     }
     let mut child = command.spawn().map_err(failed)?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A program that ended early has a better explanation in its output.
+        // If the program ended early, its output explains why better than this error does.
         let _ = stdin.write_all(input.as_bytes());
     }
     let output = child.wait_with_output().map_err(failed)?;

@@ -1,6 +1,6 @@
-//! What can go wrong while servers are found, started and stopped.
+//! Errors of finding, starting and stopping servers.
 //!
-//! The messages are read by a developer at a terminal, so each says what to do where that is known.
+//! A developer reads the messages at a terminal, so each says what to do if that is known.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,49 +11,50 @@ pub enum StackError {
     /// No folder that was searched holds the server programs of PostgreSQL 15 or newer.
     #[error("found no server programs of PostgreSQL 15 or newer; run `make prepare`, which installs them")]
     PostgresMissing,
-    /// The folder's database was made by a PostgreSQL that is not installed any more.
+    /// A version of PostgreSQL that is no longer installed created the folder's database.
     #[error(
-        "the database in {} was made by PostgreSQL {major}, whose programs are not installed; \
-         install them, or move the folder away to begin with an empty database",
+        "PostgreSQL {major} created the database in {}, and its programs are not installed; \
+         install them, or move the folder away to start with an empty database",
         data.display()
     )]
     PostgresMajorMissing {
         /// The folder of the database.
         data: PathBuf,
-        /// The major version that made it.
+        /// The major version that created it.
         major: u32,
     },
-    /// No nats-server in any place that was searched.
+    /// No place that was searched has a nats-server.
     #[error("found no nats-server; run `make prepare`, which installs it, or name one in NATS_SERVER")]
     NatsMissing,
     /// The nats-server that was found would lose acknowledged events.
     #[error(
-        "{} is nats-server {version}; 2.10 is the oldest that can be used, because older ones have \
-         no sync_interval and acknowledge messages that are not on disk yet. Run `make prepare`, \
+        "{} is nats-server {version}, and Rollcall needs 2.10 or newer, because older versions have \
+         no `sync_interval: always` and acknowledge messages that are not on disk yet. Run `make prepare`, \
          which installs a newer one",
         program.display()
     )]
     NatsTooOld {
         /// The program that was found.
         program: PathBuf,
-        /// What it says its version is.
+        /// The version that it reports.
         version: String,
     },
     /// Another process has the data folder open.
-    #[error("{} is in use by another run (process {holder}); stop that one first, or take another folder", folder.display())]
+    #[error("{} is in use by another run (process {holder}); stop that run first, or use another folder", folder.display())]
     FolderInUse {
         /// The folder.
         folder: PathBuf,
-        /// The process id that the holder wrote down.
+        /// The process id of the other run.
         holder: String,
     },
-    /// A folder in /var/tmp that was to replace an unreachable one belongs to somebody else.
-    #[error("{} exists and is not a private folder of root; remove it, or take another data folder", folder.display())]
+    /// The folder in /var/tmp that would replace an unreachable data folder belongs to somebody
+    /// else.
+    #[error("{} exists and is not a private folder of root; remove it, or use another data folder", folder.display())]
     FolderNotOurs {
         /// The folder.
         folder: PathBuf,
     },
-    /// Root must not run the servers and there is no other account to run them as.
+    /// This process is root, and the system has no other account that could run the servers.
     #[error("PostgreSQL refuses to run as root, and neither of the accounts postgres and nobody exists")]
     NoAccount,
     /// A file or folder could not be used.
@@ -67,7 +68,7 @@ pub enum StackError {
         #[source]
         source: io::Error,
     },
-    /// A program could not be run at all.
+    /// A program could not be started.
     #[error("cannot run {}", program.display())]
     Program {
         /// The program.
@@ -76,7 +77,7 @@ pub enum StackError {
         #[source]
         source: io::Error,
     },
-    /// A new database could not be made.
+    /// A new database could not be created.
     #[error("{} failed:\n{output}", program.display())]
     Initialise {
         /// `initdb` or `postgres`.
@@ -84,7 +85,7 @@ pub enum StackError {
         /// What it printed.
         output: String,
     },
-    /// A server ended while it was being started.
+    /// A server ended while it was starting.
     #[error("{server} ended while it was starting; the end of {}:\n{tail}", log.display())]
     Exited {
         /// Which server.
@@ -99,31 +100,32 @@ pub enum StackError {
     NotReady {
         /// Which server.
         server: &'static str,
-        /// How long it was waited for.
+        /// The timeout in seconds.
         waited_secs: u64,
         /// Its log.
         log: PathBuf,
         /// The log's last lines.
         tail: String,
     },
-    /// Every port that was tried belongs to another process.
+    /// Other processes use every port that was tried.
     #[error("found no free port on 127.0.0.1")]
     NoFreePort,
 }
 
 impl StackError {
-    /// For `map_err`: a failed use of a file.
+    /// For `map_err`: wraps an error that occurred while a file or folder was used.
     pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { action, path, source }
     }
 
-    /// True when the server ended because another process took its port: worth another port.
+    /// True if the server ended because another process took its port. The caller then tries
+    /// another port.
     pub(crate) fn is_port_taken(&self) -> bool {
         matches!(self, Self::Exited { tail, .. } if tail.to_lowercase().contains("address already in use"))
     }
 
-    /// True when a killed postmaster's children are still leaving: worth another try at once.
+    /// True if children of a killed postmaster are still running. The caller then tries again.
     pub(crate) fn is_predecessor_leaving(&self) -> bool {
         matches!(self, Self::Exited { tail, .. } if tail.contains("pre-existing shared memory block"))
     }

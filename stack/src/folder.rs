@@ -1,8 +1,9 @@
 //! The data folder of one server: locked, private, and reachable for the account that the server
 //! runs as.
 //!
-//! When this process is root, the folder itself stays root's and only what the server must write is
-//! given to the server's account. So a server that was taken over cannot make root follow a link.
+//! When this process is root, root keeps the folder itself, and the server's account gets only what
+//! the server must write. So an attacker who controls the server cannot make root follow a symbolic
+//! link.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,10 +14,12 @@ use std::path::{Path, PathBuf};
 use crate::account::Account;
 use crate::{StackError, secret};
 
-/// For the owner everything; for others only the way through to what belongs to them.
+/// The owner may do everything; others may only pass through to the sub-folders that belong to
+/// them.
 const PASSABLE: u32 = 0o711;
 
-/// Where a folder moves that the servers' account cannot reach: on disk, and kept over a restart.
+/// Where the data goes if the servers' account cannot reach the wanted folder: /var/tmp is on disk
+/// and survives a restart.
 const REACHABLE_BASE: &str = "/var/tmp";
 
 /// An open data folder. The lock ends with this value, or with the process.
@@ -28,11 +31,11 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder if there is none, and locks it.
+    /// Creates the folder if it does not exist, and locks it.
     ///
     /// # Errors
     /// [`StackError::FolderInUse`] if another process has it open; otherwise only if the folder
-    /// cannot be made or used.
+    /// cannot be created or used.
     pub(crate) fn open(wanted: &Path) -> Result<Self, StackError> {
         let account = Account::for_servers()?;
         let path = make(wanted)?;
@@ -48,15 +51,17 @@ impl Folder {
         &self.path
     }
 
-    /// The account that the server in this folder runs as; none for this process's own.
+    /// The account that the server in this folder runs as; none if it is this process's own
+    /// account.
     pub(crate) fn account(&self) -> Option<&Account> {
         self.account.as_ref()
     }
 
-    /// Makes the sub-folder `name`, for the server's eyes only, or takes over the one there.
+    /// Creates the sub-folder `name`, which only the server may read, or gives an existing one to
+    /// the server's account.
     ///
     /// # Errors
-    /// Only if the sub-folder cannot be made or given to the server's account.
+    /// Only if the sub-folder cannot be created or given to the server's account.
     pub(crate) fn server_folder(&self, name: &str) -> Result<PathBuf, StackError> {
         let path = self.path.join(name);
         match DirBuilder::new().mode(0o700).create(&path) {
@@ -71,7 +76,7 @@ impl Folder {
         Ok(path)
     }
 
-    /// Reads the secret in the file `name`, or makes one up and keeps it there.
+    /// Reads the password in the file `name`, or generates one and writes it there.
     ///
     /// # Errors
     /// Only if the file cannot be read or written.
@@ -96,8 +101,8 @@ impl Folder {
     }
 }
 
-/// Makes the folder and lets the servers' account pass through it. The result is absolute and has
-/// no links in it, so that two names of one folder find the same lock.
+/// Creates the folder and lets the servers' account pass through it. The result is absolute and
+/// contains no symbolic links, so two paths to one folder use the same lock.
 pub(crate) fn make(wanted: &Path) -> Result<PathBuf, StackError> {
     fs::create_dir_all(wanted).map_err(StackError::file("create", wanted))?;
     let path = wanted.canonicalize().map_err(StackError::file("find", wanted))?;
@@ -110,8 +115,8 @@ pub(crate) fn make(wanted: &Path) -> Result<PathBuf, StackError> {
     Ok(path)
 }
 
-/// The folder itself if `account` can enter it, else a private one of root in its stead, always the
-/// same for the same folder.
+/// The folder itself if `account` can enter it, or else a private folder of root, which is always
+/// the same one for the same folder.
 fn reachable(path: PathBuf, account: &Account) -> Result<PathBuf, StackError> {
     if account.can_reach(&path) {
         return Ok(path);
@@ -125,8 +130,9 @@ fn reachable(path: PathBuf, account: &Account) -> Result<PathBuf, StackError> {
         }
         _ => {}
     }
-    // Anybody can make a folder of this name first. Only one that is root's, no link, and not for
-    // others to write in is safe; /var/tmp's sticky bit then keeps it in its place.
+    // Anybody could have created this folder before. It is safe only if root owns it, it is not a
+    // link, and others cannot write to it; the sticky bit of /var/tmp then prevents others from
+    // replacing it.
     let found = fs::symlink_metadata(&instead).map_err(StackError::file("look at", &instead))?;
     if !found.is_dir() || found.uid() != 0 || found.mode() & 0o022 != 0 {
         return Err(StackError::FolderNotOurs { folder: instead });
@@ -162,8 +168,8 @@ fn lock(folder: &Path) -> Result<File, StackError> {
     Ok(file)
 }
 
-/// Gives a folder and all in it to `account`, unless it has it: earlier runs may have been another
-/// user's. Links are not followed.
+/// Gives a folder and its content to `account`, because another user may have started earlier runs.
+/// It does not follow links.
 fn give(path: &Path, account: &Account) -> io::Result<()> {
     if fs::symlink_metadata(path)?.uid() == account.uid {
         return Ok(());

@@ -1,8 +1,8 @@
-//! The guardian: a small shell process for each server, which stops the server when this process
-//! dies without having done so, by `kill -9` or by lack of memory.
+//! The guardian: a small shell process for each server. It stops the server if this process dies
+//! without having done so, for example by `kill -9` or for lack of memory.
 //!
-//! It is told of that death by the end of a pipe, which the kernel closes whatever happens. It does
-//! not restart anything, and it does nothing while this process lives.
+//! It notices the death by the end of a pipe, which the kernel closes in any case. It restarts
+//! nothing, and it does nothing while this process lives.
 
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
@@ -30,8 +30,9 @@ impl Guardian {
             let signal = step.signal.as_str().trim_start_matches("SIG");
             command.args([signal, &step.timeout.as_secs().to_string()]);
         }
-        // A group of its own, so that a terminal's Ctrl-C does not reach it; "/", so that it keeps no
-        // folder from being removed; no output, so that nobody waits for the end of it.
+        // A separate process group, so that Ctrl-C in a terminal does not reach it; the folder "/",
+        // so that other folders can be removed; no output, so that nobody who reads this process's
+        // output waits for the guardian.
         command.process_group(0).current_dir("/").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         if let Some(account) = account {
             account.apply(&mut command);
@@ -39,11 +40,11 @@ impl Guardian {
         Ok(Self { shell: command.spawn()? })
     }
 
-    /// Ends the guardian; the server is not touched. Called as soon as the server's end was seen, so
-    /// that its process id cannot have been given to another process.
+    /// Ends the guardian without touching the server. The caller does this as soon as the server has
+    /// ended, before the system can give the server's process id to another process.
     pub(crate) fn dismiss(&mut self) {
         if let Some(mut pipe) = self.shell.stdin.take() {
-            // If this fails the guardian is gone already.
+            // This fails only if the guardian has already ended.
             let _ = pipe.write_all(b"dismissed\n");
         }
         let _ = self.shell.wait();

@@ -1,12 +1,15 @@
-# Stops a server when the process that started it is gone, however it went: by kill -9 too.
+# Stops a server when the process that started it is gone, even if kill -9 ended
+# that process.
 #
 #   sh -c "$(cat guardian.sh)" rollcall-guardian PID SIGNAL SECONDS [SIGNAL SECONDS]...
 #
-# Standard input is a pipe whose other end only the starting process has. A line means that the
-# server was stopped in order, and there is nothing left to do. The end of the pipe without a line
-# means that the process died: the server gets each SIGNAL in turn, with SECONDS to end after each.
+# Standard input is a pipe whose other end only the starting process holds. A line on it means that
+# the starting process has stopped the server, so nothing is left to do. If the pipe ends without a
+# line, the process has died: this script sends the server each SIGNAL in turn and waits up to
+# SECONDS after each.
 
-# What is sent to a terminal's programs is not for the guardian: it must outlive them.
+# The guardian ignores the signals that a terminal sends, because it must outlive the programs of
+# the terminal.
 trap '' HUP INT TERM
 
 read -r _ && exit 0
@@ -16,8 +19,9 @@ shift
 
 is_running() {
     kill -0 "$pid" 2>/dev/null || return 1
-    # One that has ended and that nobody waits for is still listed, in a container without an init
-    # for ever; Linux says so with a Z behind the name. Elsewhere there is no such file.
+    # A process that has ended stays listed as a zombie until its parent waits for it, which in a
+    # container without an init is for ever. On Linux, /proc shows the state Z after the name; other
+    # systems have no such file.
     read -r stat <"/proc/$pid/stat" || return 0
     case $stat in *") Z "*) return 1 ;; esac
 }

@@ -1,18 +1,20 @@
 //! Private PostgreSQL and nats-server processes in a data folder, for `rollcall dev`, tests and
-//! benchmarks: real servers, on free ports of 127.0.0.1, with passwords of their own, that never
-//! outlive the process that started them.
+//! benchmarks. The servers listen on free ports of 127.0.0.1, have random passwords, and end with
+//! the process that started them.
 //!
-//! It knows nothing of Rollcall's tables and streams, and it is not for production: there the
-//! servers belong to an operator. Everything blocks; from async code call it on a blocking thread.
+//! The crate knows nothing of Rollcall's tables and streams. It is not for production, where an
+//! operator provides the servers. All functions block; async code must call them on a blocking
+//! thread.
 //!
-//! - [`Stack`] is both servers in one folder; [`Postgres`] and [`NatsServer`] are each alone.
-//! - [`Search`] says where their programs are looked for.
-//! - `folder` locks a data folder and makes it reachable, `account` drops root, `orphan` ends what
-//!   a killed run left behind.
+//! - [`Stack`] runs both servers in one folder; [`Postgres`] and [`NatsServer`] run one each.
+//! - [`Search`] lists the places where the programs may be.
+//! - `folder` locks a data folder and makes it reachable, `account` chooses the account of the
+//!   servers, `orphan` stops servers that a killed run left behind.
 //! - `process` runs one server under its `guardian`, the shell that stops the server when this
 //!   process is killed; `plan` is how a server is told to stop.
-//! - `scratch` is the folder of an ephemeral stack.
-//! - `log`, `port`, `secret` and `wait` are what their names say.
+//! - `scratch` is the temporary folder of an ephemeral stack.
+//! - `log` reads a server's log, `port` finds free ports, `secret` generates passwords, and `wait`
+//!   polls a condition.
 
 mod account;
 mod cluster;

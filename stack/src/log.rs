@@ -1,4 +1,4 @@
-//! A server's log: the file that its output goes to, and what the latest run wrote there.
+//! A server's log file, and the part of it that the latest run wrote.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use crate::StackError;
 
-/// A log beyond this is set aside when a server starts: a year of development fits in two of them.
+/// A log larger than this is renamed when the server starts, so a folder keeps at most two of about
+/// this size.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// The lines that go into an error message: a server that cannot start says why in fewer.
+/// Number of lines in an error message. A server that cannot start gives the reason in fewer.
 const TAIL_LINES: usize = 15;
 
 /// The log file of one server.
@@ -22,7 +23,7 @@ pub(crate) struct ServerLog {
 }
 
 impl ServerLog {
-    /// Names the log; the file is made by [`ServerLog::begin_run`].
+    /// The log at this path. [`ServerLog::begin_run`] creates the file.
     pub(crate) fn at(path: PathBuf) -> Self {
         Self { path, begin: 0 }
     }
@@ -31,10 +32,10 @@ impl ServerLog {
         &self.path
     }
 
-    /// Opens the file for the output of a new run, readable for its owner only.
+    /// Opens the file for the output of a new run. Only its owner may read it.
     ///
     /// # Errors
-    /// Only if the file cannot be opened or the old one not renamed.
+    /// Only if the file cannot be opened or the old file cannot be renamed.
     pub(crate) fn begin_run(&mut self) -> Result<File, StackError> {
         self.begin = fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
         if self.begin > MAX_BYTES {

@@ -1,4 +1,4 @@
-//! A private nats-server with JetStream, set up by the `nats-server.conf` of the repository.
+//! A private nats-server with JetStream, configured by the repository's `nats-server.conf`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -12,28 +12,29 @@ use crate::log::ServerLog;
 use crate::process::{Launch, ServerProcess};
 use crate::{Search, StackError, nats_program, orphan, plan, port};
 
-/// The same file that production uses; what differs comes from the environment.
+/// The file that production uses too; values that differ come from the environment.
 const CONFIGURATION: &str = include_str!("../../nats-server.conf");
 const CONFIGURATION_FILE: &str = "nats-server.conf";
 
-/// Recovering a large stream reads its files.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+/// Timeout of a start. The server reads the files of its streams before it is ready, which takes
+/// seconds for large ones.
+const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A probe of 127.0.0.1 that takes longer found a server that hangs.
+/// Timeout of one health check. A server on 127.0.0.1 that needs longer hangs.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The most that all streams together may reserve. It is a bound and not an allocation; a full disk
-/// comes first on most machines.
+/// Limit for the size of all streams together. The server reserves nothing, and most disks are full
+/// before the limit is reached.
 const MAX_FILE_STORE: &str = "64GB";
 
-/// Whom to connect as; what each may do is in `nats-server.conf`.
+/// The user of a connection. `nats-server.conf` says what each user may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NatsUser {
     /// The API: publishes events. Its inboxes begin with `_INBOX_api`.
     Api,
     /// The worker: consumes events and publishes dead letters. Its inboxes begin with `_INBOX_worker`.
     Worker,
-    /// Makes streams and looks after them. Its inboxes begin with `_INBOX_admin`.
+    /// Creates and changes streams. Its inboxes begin with `_INBOX_admin`.
     Admin,
 }
 
@@ -57,7 +58,7 @@ struct Passwords {
     admin: String,
 }
 
-/// A running nats-server on 127.0.0.1 only. Dropping it stops it.
+/// A running nats-server that listens only on 127.0.0.1. Dropping it stops the server.
 #[derive(Debug)]
 pub struct NatsServer {
     // Declared before the folder, so that the server stops before the lock ends.
@@ -68,7 +69,7 @@ pub struct NatsServer {
     folder: Folder,
 }
 
-/// What stays the same over restarts, but for the ports.
+/// What a restart needs, except for the ports.
 #[derive(Debug)]
 struct Setup {
     program: PathBuf,
@@ -77,11 +78,11 @@ struct Setup {
 }
 
 impl NatsServer {
-    /// Starts the server whose streams are in `dir`, after making the folder if it is not there, and
-    /// waits until it takes connections and JetStream is ready.
+    /// Starts a server that keeps its streams in `dir`, and waits until it accepts connections and
+    /// JetStream is ready. It creates the folder if necessary.
     ///
-    /// If this process is root the server runs as `postgres` or `nobody`; if that account cannot
-    /// enter `dir`, a folder in `/var/tmp` is used in its stead.
+    /// If this process is root, the server runs as `postgres` or `nobody`. If that account cannot
+    /// enter `dir`, the data is in a folder in `/var/tmp` instead.
     ///
     /// # Errors
     /// If no nats-server of 2.10 or newer is found, if another process uses the folder, if the folder
@@ -90,7 +91,7 @@ impl NatsServer {
         Self::start_with(dir, &Search::from_env())
     }
 
-    /// Like [`NatsServer::start`], with the program looked for where `search` says.
+    /// Like [`NatsServer::start`], but looks for the program in the places of `search`.
     ///
     /// # Errors
     /// As [`NatsServer::start`].
@@ -149,7 +150,7 @@ impl NatsServer {
         self.log.path()
     }
 
-    /// The process id of the latest server, also when it has ended.
+    /// The process id of the latest server, even if it has ended.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid()
@@ -191,8 +192,9 @@ impl Setup {
             plan: plan::NATS,
         };
         let mut process = ServerProcess::start(&launch, folder, log)?;
-        // The log is this server's own, so a stranger on one of the ports cannot pass for it.
-        process.wait_until_ready(READY_WITHIN, log, || log.of_this_run().contains("Server is ready") && is_healthy(ports[1]))?;
+        // Only this server writes to the log, so an unrelated server on one of the ports is not
+        // mistaken for it.
+        process.wait_until_ready(READY_TIMEOUT, log, || log.of_this_run().contains("Server is ready") && is_healthy(ports[1]))?;
         Ok(process)
     }
 
@@ -210,7 +212,7 @@ impl Setup {
     }
 }
 
-/// A path as the configuration's language writes text: it may have spaces or begin with a digit.
+/// A path in quotation marks, because it may contain spaces or begin with a digit.
 fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"");
     format!("\"{text}\"")

@@ -1,4 +1,4 @@
-//! The nats-server program, and the version that it must have.
+//! How to find the nats-server program and check its version.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,20 +7,21 @@ use std::process::Command;
 use crate::folder::Folder;
 use crate::{Search, StackError};
 
-/// The first with `sync_interval`, without which an acknowledged event may be lost.
+/// The first version with `sync_interval: always`, without which an acknowledged event can be lost.
 const OLDEST: (u32, u32) = (2, 10);
 
 /// Finds the best nats-server.
 ///
 /// # Errors
 /// [`StackError::NatsMissing`] if there is none, [`StackError::NatsTooOld`] if all are too old,
-/// [`StackError::Program`] if the one that was named cannot be run.
+/// [`StackError::Program`] if a program that was found cannot be run.
 pub(crate) fn find(search: &Search) -> Result<PathBuf, StackError> {
     let mut refused = StackError::NatsMissing;
     for program in search.nats_servers() {
         match check(&program) {
             Ok(()) => return Ok(program),
-            // The best of the unusable ones is what the developer should hear about.
+            // The error is about the first program that was found, because the developer most likely
+            // means that one.
             Err(error) if matches!(refused, StackError::NatsMissing) => refused = error,
             Err(_) => {}
         }
@@ -28,8 +29,8 @@ pub(crate) fn find(search: &Search) -> Result<PathBuf, StackError> {
     Err(refused)
 }
 
-/// The program itself, or a copy in the data folder if the server's account cannot run it: it may
-/// lie in a checkout in root's home.
+/// The program itself, or a copy in the data folder if the server's account cannot run it, for
+/// example because it is in a checkout in root's home.
 ///
 /// # Errors
 /// Only if it cannot be copied.
@@ -39,8 +40,9 @@ pub(crate) fn reachable(program: PathBuf, folder: &Folder) -> Result<PathBuf, St
         return Ok(program);
     }
     let copy = folder.path().join("nats-server");
-    // Not by fs::copy: a child that another thread starts meanwhile would hold the new file open for
-    // writing until it becomes its program, and what is open for writing cannot be run.
+    // This does not use fs::copy: a child process that another thread forks at this moment would
+    // inherit the file while it is open for writing, and Linux does not run a program that somebody
+    // has open for writing.
     let copied = Command::new("cp")
         .arg("-f")
         .arg(&program)
@@ -61,7 +63,7 @@ fn check(program: &Path) -> Result<(), StackError> {
     }
 }
 
-/// Reads major and minor of `v2.15.1` or `v2.12.0-RC.1`.
+/// Parses the major and minor version of `v2.15.1` or `v2.12.0-RC.1`.
 fn parse(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.trim_start_matches('v').split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))

@@ -1,10 +1,10 @@
-//! How a server is told to stop: signals, each with the time it is given before the next.
+//! How a server is stopped: a list of signals, each with a timeout after which the next one follows.
 
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-/// One step: a signal and how long to wait for the server's end after it.
+/// One step: a signal, and how long to wait for the server to end.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     pub(crate) signal: Signal,
@@ -17,12 +17,12 @@ impl Step {
     }
 }
 
-/// PostgreSQL: fast shutdown (sessions are ended, a checkpoint is written), then immediate (no
-/// checkpoint; the next start recovers from the log, and nothing is lost), then by force. A checkpoint
-/// of everything that `shared_buffers` holds takes seconds on a slow disk; who pressed Ctrl-C waits for
-/// it no longer than this.
+/// PostgreSQL gets a fast shutdown (it ends sessions and writes a checkpoint), then an immediate one
+/// (no checkpoint; the next start recovers from the log, and nothing is lost), then SIGKILL. On a slow
+/// disk, a checkpoint of `shared_buffers` takes seconds; the first timeout limits how long Ctrl-C waits
+/// for it.
 pub(crate) const POSTGRES: &[Step] =
     &[Step::new(Signal::SIGINT, 6), Step::new(Signal::SIGQUIT, 2), Step::new(Signal::SIGKILL, 1)];
 
-/// nats-server: an orderly shutdown takes milliseconds and loses nothing when it is cut short.
+/// nats-server shuts down within milliseconds, and loses nothing if the shutdown is interrupted.
 pub(crate) const NATS: &[Step] = &[Step::new(Signal::SIGTERM, 6), Step::new(Signal::SIGKILL, 2)];

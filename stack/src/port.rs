@@ -1,7 +1,7 @@
 //! Free ports for the servers.
 //!
-//! A port that is free now may be taken before the server listens on it, so whoever asks for one
-//! tries again with another when the server finds it taken.
+//! Another process may take a free port before the server listens on it. The caller then tries again
+//! with another port.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -9,19 +9,20 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use crate::StackError;
 
-/// Below the range that systems give to outgoing connections (32768 and up on Linux, 49152 on
-/// macOS). A client that reconnects while its server restarts could otherwise be given the very port
-/// that the server is about to listen on again.
+/// The first port of a range below the ports that systems use for outgoing connections (from 32768
+/// on Linux, from 49152 on macOS). In that range, a client that reconnects while its server restarts
+/// could get the port on which the server is about to listen again.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 
-/// This many ports in a row are never all taken. More attempts would only hide another fault.
+/// Number of attempts. If all of them fail, the cause is not that ports are in use, so more attempts
+/// would not help.
 const TRIES: usize = 50;
 
-/// Starts something on free ports, again with others each time `start` finds one taken.
+/// Calls `start` with free ports, and again with others if another process has taken one of them.
 ///
 /// # Errors
-/// What `start` returned, unless that was a taken port; [`StackError::NoFreePort`] if all were.
+/// Any error of `start` except a port in use; [`StackError::NoFreePort`] after the last attempt.
 pub(crate) fn with_free_ports<const N: usize, T>(
     mut start: impl FnMut([u16; N]) -> Result<T, StackError>,
 ) -> Result<T, StackError> {
@@ -37,7 +38,7 @@ pub(crate) fn with_free_ports<const N: usize, T>(
 }
 
 fn free_ports<const N: usize>() -> Result<[u16; N], StackError> {
-    // All stay bound until the last is chosen, so no two are the same.
+    // All ports stay bound until the last one is chosen, so that they differ.
     let mut held = Vec::with_capacity(N);
     for _ in 0..TRIES + N {
         let port = FIRST + random_below(COUNT);
@@ -52,7 +53,7 @@ fn free_ports<const N: usize>() -> Result<[u16; N], StackError> {
 }
 
 fn random_below(limit: u16) -> u16 {
-    // The standard library's only source of randomness; a port is no secret.
+    // This is the only source of randomness in the standard library. A port is not a secret.
     let random = RandomState::new().build_hasher().finish();
     u16::try_from(random % u64::from(limit)).unwrap_or(0)
 }

@@ -11,34 +11,36 @@ use crate::process::{Launch, ServerProcess};
 use crate::wait::wait_for;
 use crate::{Search, StackError, cluster, orphan, plan, port};
 
-/// Recovery after a kill reads at most `max_wal_size` again; more than this is a fault.
-const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Timeout of a start. After a kill, the server recovers at most `max_wal_size` of log, which takes
+/// less.
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long the children of a killed postmaster may take to notice and leave.
-const PREDECESSOR_LEAVES_WITHIN: Duration = Duration::from_secs(10);
+/// How long the start waits for the children of a killed postmaster to end.
+const PREDECESSOR_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Settings for a developer's machine. `fsync` and `synchronous_commit` keep their defaults, on:
-/// what is measured and tested here must cost what it costs in production.
+/// Settings for a developer's machine. `fsync` and `synchronous_commit` stay on, as by default, so
+/// that tests and measurements have the cost of production.
 const SETTINGS: [(&str, &str); 11] = [
     ("listen_addresses", "127.0.0.1"),
-    // A socket's path may have 107 bytes at most, and data folders may be deeper.
+    // The path of a Unix socket has at most 107 bytes, and the path of a data folder may be longer.
     ("unix_socket_directories", ""),
-    // Tests run in parallel, each with pools of its own.
+    // Tests run in parallel, and each has its own connection pools.
     ("max_connections", "200"),
     ("shared_buffers", "256MB"),
-    // Room for bulk loads without a checkpoint every few seconds.
+    // A bulk load would otherwise cause a checkpoint every few seconds.
     ("max_wal_size", "4GB"),
     ("checkpoint_timeout", "15min"),
-    // The planner's figures for solid-state disks.
+    // Costs of solid-state disks, for the query planner.
     ("random_page_cost", "1.1"),
     ("effective_io_concurrency", "100"),
-    // Dates mean the same on every machine.
+    // Dates have the same meaning on every machine.
     ("timezone", "UTC"),
     ("log_timezone", "UTC"),
     ("log_line_prefix", "%m [%p] %q%d "),
 ];
 
-/// A running PostgreSQL with user and database `rollcall`, on 127.0.0.1 only. Dropping it stops it.
+/// A running PostgreSQL with the user and the database `rollcall`, which listens only on 127.0.0.1.
+/// Dropping it stops the server.
 #[derive(Debug)]
 pub struct Postgres {
     // Declared before the folder, so that the server stops before the lock ends.
@@ -51,20 +53,21 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts the server whose data is in `dir`, after making the folder and the database if they
-    /// are not there, and waits until it takes connections.
+    /// Starts a server that keeps its data in `dir`, and waits until it accepts connections. It
+    /// creates the folder and the database if necessary.
     ///
-    /// If this process is root the server runs as `postgres` or `nobody`; if that account cannot
-    /// enter `dir`, a folder in `/var/tmp` is used in its stead. Data of a killed run is recovered.
+    /// If this process is root, the server runs as `postgres` or `nobody`. If that account cannot
+    /// enter `dir`, the data is in a folder in `/var/tmp` instead. After a killed run, the server
+    /// recovers its data.
     ///
     /// # Errors
-    /// If no PostgreSQL of 15 or newer is installed, if another process uses the folder, if the
-    /// folder cannot be used, or if the server does not start; the last lines of its log say why.
+    /// If no PostgreSQL 15 or newer is installed, if another process uses the folder, if the folder
+    /// cannot be used, or if the server does not start; the last lines of its log say why.
     pub fn start(dir: &Path) -> Result<Self, StackError> {
         Self::start_with(dir, &Search::from_env())
     }
 
-    /// Like [`Postgres::start`], with the programs looked for where `search` says.
+    /// Like [`Postgres::start`], but looks for the programs in the places of `search`.
     ///
     /// # Errors
     /// As [`Postgres::start`].
@@ -78,7 +81,7 @@ impl Postgres {
         })?;
         let password = folder.password(cluster::PASSWORD_FILE)?;
         if made_by.is_some() {
-            // The folder may have been another user's until now.
+            // The folder may have belonged to another user until now.
             cluster::take_over(&folder)?;
         } else {
             cluster::create(&folder, &programs)?;
@@ -106,7 +109,7 @@ impl Postgres {
         self.log.path()
     }
 
-    /// The process id of the latest postmaster, also when it has ended.
+    /// The process id of the latest postmaster, even if it has ended.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.process.pid()
@@ -117,7 +120,7 @@ impl Postgres {
         !self.process.has_ended()
     }
 
-    /// Kills the postmaster as a crash would (SIGKILL); its children leave by themselves.
+    /// Kills the postmaster as a crash would (SIGKILL). Its children end by themselves.
     pub fn kill(&mut self) {
         self.process.kill();
     }
@@ -132,8 +135,9 @@ impl Postgres {
         Ok(())
     }
 
-    /// Stops the server: its sessions are ended and a checkpoint is written. If it does not stop in
-    /// 6 s it is made to, and the next start recovers. Does nothing if it has ended.
+    /// Stops the server, which ends its sessions and writes a checkpoint. If that takes more than 6
+    /// s, the server stops without a checkpoint and the next start recovers. Does nothing if it has
+    /// ended.
     pub fn stop(&mut self) {
         self.process.stop();
     }
@@ -145,7 +149,8 @@ fn launch(programs: &PostgresPrograms, folder: &Folder, log: &mut ServerLog, por
     for (name, value) in SETTINGS {
         arguments.extend(["-c".into(), format!("{name}={value}").into()]);
     }
-    // Less to write and sync for the full pages after a checkpoint.
+    // After a checkpoint, PostgreSQL logs whole pages; compressed, they take less time to write and
+    // sync.
     let wal_compression = programs.wal_compression(&cluster::path(folder));
     for (name, value) in [("wal_compression", wal_compression), ("port", &port.to_string())] {
         arguments.extend(["-c".into(), format!("{name}={value}").into()]);
@@ -158,7 +163,7 @@ fn launch(programs: &PostgresPrograms, folder: &Folder, log: &mut ServerLog, por
         environment: vec![("LC_ALL", "C".into())],
         plan: plan::POSTGRES,
     };
-    let outcome = wait_for(PREDECESSOR_LEAVES_WITHIN, || match start(&launch, folder, log) {
+    let outcome = wait_for(PREDECESSOR_TIMEOUT, || match start(&launch, folder, log) {
         Err(error) if error.is_predecessor_leaving() => None,
         other => Some(other),
     });
@@ -168,6 +173,6 @@ fn launch(programs: &PostgresPrograms, folder: &Folder, log: &mut ServerLog, por
 fn start(launch: &Launch<'_>, folder: &Folder, log: &mut ServerLog) -> Result<ServerProcess, StackError> {
     let mut process = ServerProcess::start(launch, folder, log)?;
     let pid = process.pid();
-    process.wait_until_ready(READY_WITHIN, log, || cluster::is_ready(folder, pid))?;
+    process.wait_until_ready(READY_TIMEOUT, log, || cluster::is_ready(folder, pid))?;
     Ok(process)
 }

@@ -5,18 +5,18 @@ use std::process::Command;
 
 use crate::{Search, StackError};
 
-/// What Debian 12 has, and the oldest that Rollcall's statements are written for.
+/// The oldest version that runs all statements of Rollcall. Debian 12 ships it.
 const OLDEST_MAJOR: u32 = 15;
 
-/// A folder with `postgres` and `initdb` of a PostgreSQL that is new enough.
+/// A folder with the programs `postgres` and `initdb` of a supported version.
 #[derive(Debug)]
 pub(crate) struct PostgresPrograms {
     folder: PathBuf,
 }
 
 impl PostgresPrograms {
-    /// Finds the best installed PostgreSQL, or exactly major version `wanted` where a database of
-    /// that version is there already.
+    /// Finds the first supported PostgreSQL in the order of the search, or the major version
+    /// `wanted`, because only the version that created a database can run it.
     ///
     /// # Errors
     /// [`StackError::PostgresMissing`] if none is new enough. Not finding `wanted` is `Ok(None)`.
@@ -36,10 +36,11 @@ impl PostgresPrograms {
         self.folder.join("postgres")
     }
 
-    /// The compression of full pages in the log: lz4 where this PostgreSQL was built with it, which
-    /// takes a fifth of the time of its own compressor, `on`.
+    /// The value of `wal_compression`: lz4 if this PostgreSQL was built with it, and otherwise
+    /// `on`, which takes five times as long.
     pub(crate) fn wal_compression(&self, data: &Path) -> &'static str {
-        // Prints the value if it is one. The option must come first, or root is refused.
+        // This prints the value if the server accepts it. The option must come first, because
+        // otherwise PostgreSQL refuses to run as root.
         let probe =
             Command::new(self.postgres()).args(["-C", "wal_compression", "-c", "wal_compression=lz4", "-D"]).arg(data).output();
         if probe.is_ok_and(|output| output.status.success()) { "lz4" } else { "on" }
@@ -55,7 +56,8 @@ fn major(program: &Path) -> Option<u32> {
     parse_major(&String::from_utf8_lossy(&output.stdout))
 }
 
-/// Reads `postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)`, and `18beta1` too.
+/// Parses the major version of `postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)` or `postgres
+/// (PostgreSQL) 18beta1`.
 fn parse_major(version: &str) -> Option<u32> {
     let number = version.split_once("(PostgreSQL) ")?.1;
     let end = number.find(|c: char| !c.is_ascii_digit()).unwrap_or(number.len());

@@ -1,8 +1,8 @@
 //! One running server: its process, its guardian, and its end.
 //!
-//! The server is in a process group of its own: Ctrl-C reaches this process alone, which then stops
-//! its servers in order. It begins as a shell that waits for a line before it becomes the server,
-//! so that there is no moment in which the server runs and its guardian does not.
+//! The server has its own process group, so Ctrl-C reaches only this process, which then stops its
+//! servers in order. The process begins as a shell that waits for a line before it becomes the
+//! server, so the server never runs without its guardian.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -21,23 +21,23 @@ use crate::plan::Step;
 use crate::wait::wait_for;
 use crate::{StackError, orphan};
 
-/// Waits for leave to begin, then becomes the server. If this process dies first, the wait ends
-/// without a line and the shell goes too.
+/// Waits for a line, then becomes the server. If this process dies first, the input ends without a
+/// line and the shell ends.
 const GATE: &str = "read -r _ && exec \"$@\" </dev/null";
 
-/// What is to be run.
+/// How to start a server.
 #[derive(Debug)]
 pub(crate) struct Launch<'a> {
     /// The server's name for messages.
     pub(crate) server: &'static str,
     pub(crate) program: &'a Path,
-    /// One of them names a path in the data folder; by it a later run knows the process.
+    /// One argument names a path in the data folder, by which a later run recognises the process.
     pub(crate) arguments: Vec<OsString>,
     pub(crate) environment: Vec<(&'static str, OsString)>,
     pub(crate) plan: &'static [Step],
 }
 
-/// A server that was started. Dropping it stops it.
+/// A started server. Dropping it stops the server.
 #[derive(Debug)]
 pub(crate) struct ServerProcess {
     server: &'static str,
@@ -48,10 +48,10 @@ pub(crate) struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// Starts the server; whether it is ready is the caller's to find out.
+    /// Starts the server without waiting until it is ready.
     ///
     /// # Errors
-    /// Only if a process cannot be started or its id not be written down.
+    /// Only if a process cannot be started or its id cannot be written to a file.
     pub(crate) fn start(launch: &Launch<'_>, folder: &Folder, log: &mut ServerLog) -> Result<Self, StackError> {
         let failed = |source| StackError::Program { program: launch.program.to_owned(), source };
         let mut child = gated(launch, folder, log)?.spawn().map_err(failed)?;
@@ -60,7 +60,7 @@ impl ServerProcess {
         let mut process = match guardian {
             Ok(guardian) => Self { server: launch.server, child, guardian, plan: launch.plan, has_ended: false },
             Err(error) => {
-                // The gate was not opened, so the shell behind it ends by itself.
+                // The shell has not received its line, so it ends without becoming the server.
                 drop(gate);
                 let _ = child.wait();
                 return Err(failed(error));
@@ -69,7 +69,7 @@ impl ServerProcess {
         orphan::write_pid(folder, process.pid())?;
         let opened = gate.map_or(Ok(()), |mut gate| gate.write_all(b"go\n"));
         match opened {
-            // The shell is gone already; the caller sees that the server has ended.
+            // The shell has already ended; the caller notices that the server has ended.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
                 process.stop();
                 Err(failed(error))
@@ -82,7 +82,7 @@ impl ServerProcess {
         self.child.id()
     }
 
-    /// True if the server has ended, by itself or by a call of this type's.
+    /// True if the server has ended, by itself or because this type stopped it.
     pub(crate) fn has_ended(&mut self) -> bool {
         if !self.has_ended && !matches!(self.child.try_wait(), Ok(None)) {
             self.has_ended = true;
@@ -91,30 +91,30 @@ impl ServerProcess {
         self.has_ended
     }
 
-    /// Waits until `is_ready` says so.
+    /// Waits until `is_ready` returns true.
     ///
     /// # Errors
-    /// [`StackError::Exited`] if the server ends first, [`StackError::NotReady`] at the deadline.
+    /// [`StackError::Exited`] if the server ends first, [`StackError::NotReady`] after the timeout.
     pub(crate) fn wait_until_ready(
         &mut self,
-        limit: Duration,
+        timeout: Duration,
         log: &ServerLog,
         mut is_ready: impl FnMut() -> bool,
     ) -> Result<(), StackError> {
         let server = self.server;
         let log_path = || -> PathBuf { log.path().to_owned() };
-        let outcome = wait_for(limit, || {
+        let outcome = wait_for(timeout, || {
             if self.has_ended() {
                 Some(Err(StackError::Exited { server, log: log_path(), tail: log.tail() }))
             } else {
                 is_ready().then_some(Ok(()))
             }
         });
-        let waited_secs = limit.as_secs();
+        let waited_secs = timeout.as_secs();
         outcome.unwrap_or_else(|| Err(StackError::NotReady { server, waited_secs, log: log_path(), tail: log.tail() }))
     }
 
-    /// Stops the server as its plan says and waits for its end.
+    /// Stops the server with the signals of its plan and waits until it has ended.
     pub(crate) fn stop(&mut self) {
         let plan = self.plan;
         for step in plan {
@@ -128,7 +128,7 @@ impl ServerProcess {
         }
     }
 
-    /// Ends the server at once, as a crash would, and waits for its end.
+    /// Kills the server, as a crash would, and waits until it has ended.
     pub(crate) fn kill(&mut self) {
         if !self.has_ended() {
             self.send(Signal::SIGKILL);
@@ -139,7 +139,7 @@ impl ServerProcess {
 
     fn send(&self, signal: Signal) {
         if let Ok(pid) = i32::try_from(self.pid()) {
-            // It fails only if the process is gone, which is what was wanted.
+            // This fails only if the process has already ended.
             let _ = signal::kill(Pid::from_raw(pid), signal);
         }
     }
@@ -151,13 +151,14 @@ impl Drop for ServerProcess {
     }
 }
 
-/// The command of the server behind its gate.
+/// The command that runs [`GATE`] with the server's command line as arguments.
 fn gated(launch: &Launch<'_>, folder: &Folder, log: &mut ServerLog) -> Result<Command, StackError> {
     let output = log.begin_run()?;
     let errors = output.try_clone().map_err(StackError::file("open", log.path()))?;
     let mut command = Command::new("/bin/sh");
     command.args(["-c", GATE, "rollcall-gate"]).arg(launch.program).args(&launch.arguments);
-    // Nothing of the caller's environment: PGOPTIONS, GOGC and their like would change the servers.
+    // The caller's environment is left out, because variables such as PGOPTIONS and GOGC would
+    // change the servers.
     command.env_clear().envs(launch.environment.iter().map(|(name, value)| (name, value)));
     command.process_group(0).current_dir(folder.path()).stdin(Stdio::piped()).stdout(output).stderr(errors);
     if let Some(account) = folder.account() {

@@ -1,8 +1,9 @@
-//! The temporary folder of an ephemeral stack, gone with the stack, or with the next one.
+//! The temporary folder of an ephemeral stack. It is removed with the stack.
 //!
-//! A killed process cannot remove its folder. So each holds a lock in it, which ends with the process,
-//! and whoever makes the next folder removes those whose locks are free. Nothing else is touched: only
-//! folders of this name, of this user, with a lock in them.
+//! A killed process cannot remove its folder. Therefore each process holds a lock in its folder, which
+//! the kernel releases when the process ends, and a process that creates a folder first removes those
+//! whose locks are free. It removes only folders of this name that belong to this user and contain a
+//! lock.
 
 use std::env;
 use std::fs::{self, File, Permissions};
@@ -19,7 +20,7 @@ use crate::{StackError, orphan, plan};
 const PREFIX: &str = "rollcall-ephemeral-";
 const LOCK: &str = "ephemeral.lock";
 
-/// A temporary folder. Dropping it removes the folder and all in it.
+/// A temporary folder. Dropping it removes the folder and its content.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     // Declared before the lock, which must hold until the folder is gone.
@@ -28,10 +29,10 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes a folder, after removing those that killed runs left behind.
+    /// Creates a folder, after removing those that killed runs left behind.
     ///
     /// # Errors
-    /// Only if no folder can be made. One that cannot be removed is none.
+    /// Only if no folder can be created. It logs folders that it cannot remove.
     pub(crate) fn make() -> Result<Self, StackError> {
         let base = base()?;
         remove_abandoned(&base);
@@ -70,13 +71,13 @@ fn remove_abandoned(base: &Path) {
     }
 }
 
-/// True if the folder was a killed run's and is gone.
+/// True if the folder belonged to a killed run and was removed.
 fn remove_if_abandoned(folder: &Path) -> io::Result<bool> {
     let found = fs::symlink_metadata(folder)?;
     if !found.is_dir() || found.uid() != nix::unistd::geteuid().as_raw() {
         return Ok(false);
     }
-    // A folder without a lock has just been made, and its owner is about to lock it.
+    // A folder without a lock is new, and its owner is about to lock it.
     let lock = match File::open(folder.join(LOCK)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         opened => opened?,
@@ -86,7 +87,7 @@ fn remove_if_abandoned(folder: &Path) -> io::Result<bool> {
     }
     for (name, plan) in [("postgres", plan::POSTGRES), ("nats", plan::NATS)] {
         let path = folder.join(name);
-        // The guardians may still be at work, or have been killed too.
+        // The guardians may not have finished, or may have been killed too.
         if path.is_dir() {
             let server = Folder::open(&path).map_err(io::Error::other)?;
             orphan::stop(&server, plan);

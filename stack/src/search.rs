@@ -1,4 +1,5 @@
-//! Where the servers' programs are looked for. Nothing is run or judged here.
+//! The places where the servers' programs may be. This module only lists candidates; it does not
+//! run or check them.
 
 use std::env;
 use std::fs;
@@ -8,19 +9,20 @@ use std::process::Command;
 /// The folder that `make prepare` installs into, below the checkout.
 const TOOLS: &str = ".tools/bin";
 
-/// Folders whose sub-folders each hold one PostgreSQL, and where its programs are within: Debian,
-/// the PostgreSQL project's packages for Red Hat, Homebrew on Apple silicon and on Intel.
+/// Folders whose sub-folders each hold one version of PostgreSQL, and the path of the programs
+/// within a sub-folder: Debian, the PostgreSQL project's packages for Red Hat, Homebrew on Apple
+/// silicon and on Intel.
 const POSTGRES_HOMES: [(&str, &str); 4] =
     [("/usr/lib/postgresql", "bin"), ("/usr", "bin"), ("/opt/homebrew/opt", "bin"), ("/usr/local/opt", "bin")];
 
-/// The places to look in. Tests make their own instead of changing the environment.
+/// The places to search. Tests create their own instead of changing the environment.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
-    /// The nats-server to use, whatever else is installed.
+    /// If set, the only nats-server that may be used.
     pub nats_server: Option<PathBuf>,
-    /// Folders of programs, the first being the best.
+    /// Folders of programs, in order of preference.
     pub path: Vec<PathBuf>,
-    /// From this folder upward a `.tools/bin` is looked for.
+    /// The search for `.tools/bin` begins in this folder and continues in those above it.
     pub tools_from: PathBuf,
 }
 
@@ -35,7 +37,7 @@ impl Search {
         }
     }
 
-    /// Programs that may be nats-server, the first being the best.
+    /// Programs that may be nats-server, in order of preference.
     pub(crate) fn nats_servers(&self) -> Vec<PathBuf> {
         if let Some(named) = &self.nats_server {
             return vec![named.clone()];
@@ -45,11 +47,12 @@ impl Search {
         folders.map(|folder| folder.join("nats-server")).filter(|program| program.is_file()).collect()
     }
 
-    /// Folders that hold both `postgres` and `initdb`, the first being the best.
+    /// Folders that hold both `postgres` and `initdb`, in order of preference.
     pub(crate) fn postgres_folders(&self) -> Vec<PathBuf> {
         let mut found: Vec<PathBuf> = Vec::new();
         for folder in self.path.iter().cloned().chain(packaged_postgres()).chain(self.configured_postgres()) {
-            // A link to one program is followed to its kin: distributions link some and not others.
+            // A distribution may link only some of the programs into PATH, so this follows the link
+            // to the folder that has all of them.
             let Ok(program) = folder.join("postgres").canonicalize() else { continue };
             let Some(home) = program.parent() else { continue };
             if home.join("initdb").is_file() && !found.iter().any(|known| known == home) {
@@ -59,7 +62,7 @@ impl Search {
         found
     }
 
-    /// What `pg_config` says, for a PostgreSQL in a place that nobody else knows.
+    /// The folder that `pg_config` names, for a PostgreSQL in an unusual place.
     fn configured_postgres(&self) -> Option<PathBuf> {
         let program = self.path.iter().map(|folder| folder.join("pg_config")).find(|program| program.is_file())?;
         let output = Command::new(program).arg("--bindir").output().ok()?;

@@ -1,12 +1,12 @@
-//! Passwords that nobody has to think up.
+//! Random passwords for the private servers.
 
 use std::fs::File;
 use std::io::{self, Read};
 
-/// Makes a password of 128 random bits.
+/// Generates a password of 128 random bits.
 ///
-/// It is a letter and 32 hexadecimal digits, so it needs no escaping in a URL and nats-server, which
-/// reads `12345` as a number, always takes it for text.
+/// It consists of a letter and 32 hexadecimal digits. So it needs no escaping in a URL, and
+/// nats-server, which would read `12345` as a number, reads it as text.
 ///
 /// # Errors
 /// Only if the system has no `/dev/urandom`.

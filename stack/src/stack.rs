@@ -15,36 +15,39 @@ pub struct Stack {
     /// The message server.
     pub nats: NatsServer,
     folder: PathBuf,
-    /// The data folder, if it goes with this value; declared last, to be removed last.
+    /// The temporary data folder of an ephemeral stack. It is declared last, so that it is removed
+    /// after the servers have stopped.
     _scratch: Option<Scratch>,
 }
 
 impl Stack {
-    /// Starts both servers with their data below `data`.
+    /// Starts both servers with their data in `data`.
     ///
     /// # Errors
-    /// As [`Postgres::start`] and [`NatsServer::start`]. What was started is stopped again.
+    /// As [`Postgres::start`] and [`NatsServer::start`]. If one server fails to start, the other is
+    /// stopped.
     pub fn start(data: &Path) -> Result<Self, StackError> {
         Self::start_with(data, &Search::from_env())
     }
 
-    /// Like [`Stack::start`], with the programs looked for where `search` says.
+    /// Like [`Stack::start`], but looks for the programs in the places of `search`.
     ///
     /// # Errors
     /// As [`Stack::start`].
     pub fn start_with(data: &Path, search: &Search) -> Result<Self, StackError> {
         let data = folder::make(data)?;
-        // The quicker one first: if it cannot start, nobody waits for a database to be made.
+        // nats-server starts first because it is quicker: if it cannot start, nobody waits until a
+        // database is created.
         let nats = NatsServer::start_with(&data.join("nats"), search)?;
         let postgres = Postgres::start_with(&data.join("postgres"), search)?;
         Ok(Self { postgres, nats, folder: data, _scratch: None })
     }
 
-    /// Starts both servers in a temporary folder that is removed when they have stopped. Those of runs
-    /// that were killed are removed first.
+    /// Starts both servers in a temporary folder, which is removed when they have stopped. It first
+    /// removes the folders of killed runs.
     ///
     /// # Errors
-    /// As [`Stack::start`], and if no temporary folder can be made.
+    /// As [`Stack::start`], and if no temporary folder can be created.
     pub fn ephemeral() -> Result<Self, StackError> {
         let scratch = Scratch::make()?;
         let mut stack = Self::start(scratch.path())?;
@@ -52,14 +55,13 @@ impl Stack {
         Ok(stack)
     }
 
-    /// The data folder, absolute. Further servers may have folders of their own below it.
+    /// The absolute path of the data folder. Further servers may have their folders in it.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Stops both servers at the same time: neither needs the other, and whoever waits for the end
-    /// waits for the slower one only.
+    /// Stops both servers at the same time, which takes only as long as the slower one needs.
     pub fn stop(self) {
         drop(self);
     }

@@ -1,15 +1,17 @@
-//! Waiting for a condition with a timeout, for what offers nothing to block on: files, ports and
-//! the end of a process.
+//! Polls a condition until it holds or a timeout ends, for conditions on which a thread cannot block:
+//! files, ports and the end of a process.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// The first check comes at once and the next after this; the interval doubles up to [`MAX_INTERVAL`].
+/// Interval between the first check and the second. It doubles with each check, up to
+/// [`MAX_INTERVAL`].
 const FIRST_INTERVAL: Duration = Duration::from_millis(1);
-/// A tenth of what a person notices, and nothing to a processor.
+/// A person does not notice a delay of this length, and a hundred checks per second cost almost no
+/// processor time.
 const MAX_INTERVAL: Duration = Duration::from_millis(10);
 
-/// Checks again and again until the result is `Some`; `None` after the timeout.
+/// Calls `check` until it returns `Some`. Returns `None` after the timeout.
 pub(crate) fn wait_for<T>(timeout: Duration, mut check: impl FnMut() -> Option<T>) -> Option<T> {
     let deadline = Instant::now() + timeout;
     let mut interval = FIRST_INTERVAL;

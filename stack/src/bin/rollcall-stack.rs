@@ -1,7 +1,7 @@
-//! Runs a private PostgreSQL and nats-server in a folder until standard input ends:
-//! `rollcall-stack FOLDER`. For scripts and tests that want the servers and no Rust.
+//! Runs a private PostgreSQL and nats-server in a folder until standard input ends: `rollcall-stack
+//! FOLDER`. It is for scripts and tests that need the servers without using this crate.
 //!
-//! When both are ready it prints where they are, one `NAME=value` a line, then `READY`.
+//! When both servers are ready, it prints their addresses as lines `NAME=value`, and then `READY`.
 
 use std::error::Error;
 use std::io::{self, Read, Write};

@@ -1,4 +1,4 @@
-//! Who the servers run as: never root, and an ordinary user's as that user.
+//! The account that the servers run as: never root; for an ordinary user, that user.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -42,7 +42,7 @@ fn an_ordinary_user_runs_the_servers_as_itself() {
         user = nobody.uid.as_raw();
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("the folder is ours");
         chown(&data, Some(user), Some(nobody.gid.as_raw())).expect("root may");
-        // The programs may lie where only root can go.
+        // The programs may be in a folder that only root can enter.
         let program = copy_of(Path::new(command.get_program()), folder.path());
         let nats = NatsServer::start(&folder.path().join("nats")).expect("nats-server starts");
         let nats_server = copy_of(nats.program(), folder.path());
@@ -58,8 +58,8 @@ fn an_ordinary_user_runs_the_servers_as_itself() {
     owner.stop();
 }
 
-/// As root: the servers' account cannot run the program where it is, so a copy is run. As an ordinary
-/// user: the program itself is.
+/// As root, the servers' account cannot run the program in its folder, so the stack runs a copy. As
+/// an ordinary user, it runs the program itself.
 #[test]
 fn a_nats_server_that_only_root_can_reach_is_run_from_a_copy() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -74,16 +74,16 @@ fn a_nats_server_that_only_root_can_reach_is_run_from_a_copy() {
     assert_eq!(search.nats_server.as_deref() != Some(nats.program()), geteuid().is_root());
 }
 
-/// Copies a program by `cp`: a file that this process wrote could still be open in a child that
-/// another test starts, and then not be run.
+/// Copies a program with `cp`. If this process wrote the file, a child process that another test
+/// forks could still have it open for writing, and the program could then not be run.
 fn copy_of(program: &Path, folder: &Path) -> PathBuf {
     let copy = folder.join(program.file_name().expect("a program has a name"));
     assert!(Command::new("cp").arg(program).arg(&copy).status().expect("cp runs").success());
     copy
 }
 
-/// As root: the servers' account cannot enter, so a folder in /var/tmp is used, each time the same.
-/// As an ordinary user: the folder itself is.
+/// As root, the servers' account cannot enter the folder, so the stack uses a folder in /var/tmp,
+/// always the same one. As an ordinary user, it uses the folder itself.
 #[test]
 fn a_folder_that_the_servers_cannot_enter_is_replaced_by_one_they_can() {
     let folder = tempfile::tempdir().expect("a temporary folder");

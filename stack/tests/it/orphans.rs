@@ -34,7 +34,7 @@ fn a_start_takes_over_from_guardians_that_are_still_at_work() {
     assert!(wire::postgres_asks_for_a_scram_password(stack.postgres.port()));
 }
 
-/// Needs `/proc` to tell a guardian from other processes.
+/// This test needs `/proc` to recognise a guardian among other processes.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_start_stops_the_orphans_of_a_run_whose_guardians_were_killed_too() {
@@ -61,7 +61,7 @@ fn a_start_stops_the_orphans_of_a_run_whose_guardians_were_killed_too() {
 fn a_pid_file_that_names_a_stranger_neither_harms_it_nor_hinders_the_start() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     Postgres::start(folder.path()).expect("PostgreSQL starts").stop();
-    // This process lives and is no server: its id stands for one that was given away again.
+    // The id of this process stands for one that the system gave to an unrelated process.
     let stranger = std::process::id();
     fs::write(folder.path().join("pid"), format!("{stranger}\n")).expect("the folder is ours");
     let postmaster_pid = format!("{stranger}\n{}\n0\n1\n\n127.0.0.1\n0 0\nready\n", folder.path().join("data").display());

@@ -1,4 +1,4 @@
-//! The `rollcall-stack` program as a process of its own, which tests can kill.
+//! The program `rollcall-stack` as a separate process, which tests can kill.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
@@ -16,7 +16,7 @@ impl Owner {
         Command::new(env!("CARGO_BIN_EXE_rollcall-stack"))
     }
 
-    /// Runs the command and waits until it says that both servers are ready.
+    /// Runs the command and waits until it prints that both servers are ready.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the program runs");
         let output = BufReader::new(child.stdout.take().expect("the output is a pipe"));
@@ -50,7 +50,7 @@ impl Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        // A test that failed must not leave it behind; the guardians then stop the servers.
+        // A failed test must not leave the process behind. The guardians then stop the servers.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! Looking at processes, and waiting for what they do.
+//! Helpers that inspect processes and wait for conditions.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use nix::sys::signal;
 use nix::unistd::Pid;
 
-/// Far more than anything here takes on a busy machine.
+/// Timeout of every wait, far longer than a busy machine needs.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Waits for a condition; fails the test with `what` if it does not come.
+/// Waits for a condition, and fails the test with `what` after the timeout.
 pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + DEADLINE;
     while !is_so() {
@@ -18,7 +18,8 @@ pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// True if the process runs; one that has ended and whose parent has not noticed does not.
+/// True if the process runs. A zombie, which has ended and whose parent has not waited for it, does
+/// not run.
 pub(crate) fn is_running(pid: u32) -> bool {
     if cfg!(target_os = "linux") {
         return std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty());

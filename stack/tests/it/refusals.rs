@@ -1,4 +1,4 @@
-//! What must not start, and what the developer is told.
+//! What must not start, and which error the developer sees.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,8 +29,9 @@ fn a_postgres_folder_in_use_is_refused() {
     Postgres::start(folder.path()).expect("the folder is free again");
 }
 
-/// Has a shell write a program that answers every call with one line: a file that this process
-/// wrote could still be open in a child that another test starts, and then not be run.
+/// Has a shell write a program that prints one line. If this process wrote the file, a child
+/// process that another test forks could still have it open for writing, and the program could then
+/// not be run.
 fn program_that_says(folder: &Path, line: &str) -> PathBuf {
     let program = folder.join("nats-server");
     let write = "printf '#!/bin/sh\\necho \"%s\"\\n' \"$2\" >\"$1\" && chmod +x \"$1\"";

@@ -1,4 +1,4 @@
-//! Just enough of the servers' protocols to know that they answer.
+//! The parts of the servers' protocols that show whether a server answers.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -17,8 +17,8 @@ pub(crate) fn is_closed(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()
 }
 
-/// Connects as `rollcall` to a database; the server's answer is its demand for a SCRAM password,
-/// which it makes only of users and in databases that may be.
+/// True if the server requests a SCRAM password when `rollcall` connects, as it does once it
+/// accepts connections.
 pub(crate) fn postgres_asks_for_a_scram_password(port: u16) -> bool {
     let mut stream = connect(port);
     let parameters = b"user\0rollcall\0database\0rollcall\0\0";
@@ -49,7 +49,8 @@ pub(crate) fn nats_with_password(server: &NatsServer, user: NatsUser, password: 
     write!(stream, "{hello}{commands}PING\r\n").expect("the server reads");
     let mut answers = String::new();
     for line in BufReader::new(stream).lines() {
-        // After an error that ends the connection there is nothing more to read.
+        // The server closes the connection after some errors, and then there is nothing more to
+        // read.
         let Ok(line) = line else { break };
         answers.push_str(&line);
         answers.push('\n');
@@ -60,7 +61,7 @@ pub(crate) fn nats_with_password(server: &NatsServer, user: NatsUser, password: 
     answers
 }
 
-/// The body of a page of the monitoring port.
+/// The body of a response of the monitoring port.
 pub(crate) fn monitor(server: &NatsServer, path: &str) -> String {
     let url = server.monitor_url();
     let port = url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("the URL has a port");
