@@ -1,10 +1,10 @@
-"""The plain way: an event service as somebody writes it in an afternoon, to measure Rollcall against.
+"""A plain event service, as somebody writes it in an afternoon. Rollcall is measured against it.
 
-FastAPI checks a batch and hands it to NATS as one message. A worker takes the message, looks up the
-id of each event, adds a row where there is none, and commits once. Nothing keeps the message on
-disk, and nothing is summed up ahead.
+FastAPI checks a batch and publishes it to NATS as one message. A worker takes the message, looks up
+the id of each event, adds a row if there is none, and commits once. The message is never on disk,
+and the service has no rollups.
 
-`rollcall-bench` starts it by itself. By hand, with a nats-server that has nats-server.conf:
+`rollcall-bench` starts it. To start it by hand, with a nats-server that uses nats-server.conf:
 
     pip install -r requirements.txt
     export DATABASE_URL=postgresql+psycopg2://user:password@host/database NATS_URL=nats://127.0.0.1:4222

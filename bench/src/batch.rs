@@ -1,7 +1,7 @@
-//! A batch: the events of one request, in every form that a row or a yardstick takes them.
+//! A batch: the events of one request, in each form that a measurement or a yardstick needs.
 //!
-//! Traffic as it comes: nearly all of it from yesterday and today, two in a hundred late by up to four
-//! weeks. Half of the ids are random (version 4), half begin with the time (version 7).
+//! The batch resembles real traffic: nearly all events are from yesterday and today, and two in a hundred are
+//! up to four weeks late. Half of the ids are random (version 4), and half begin with the time (version 7).
 
 use std::borrow::Cow;
 
@@ -12,19 +12,19 @@ use uuid::Uuid;
 
 use rollcall_example::{Config, Properties, SampleEvent, events};
 
-/// Events of the request that the targets speak of.
+/// Number of events in the request for which the targets are defined.
 pub(crate) const REQUEST_EVENTS: u64 = 100_000;
-/// Events that a worker stores in one transaction by default.
+/// Number of events that a worker stores in one transaction by default.
 pub(crate) const TRANSACTION_EVENTS: usize = 20_000;
 
-/// One event in this many is late.
-const LATE_SHARE: u64 = 50;
-/// Days, today the last, that all others are spread over.
+/// One event in this number is late.
+const LATE_ONE_IN: u64 = 50;
+/// Number of days, up to today, over which all other events are spread.
 pub(crate) const RECENT_DAYS: u32 = 2;
-/// Days that late events are spread over.
+/// Number of days over which late events are spread.
 pub(crate) const LATE_DAYS: u32 = 28;
 
-/// Events that were never sent before.
+/// Events that were not sent before.
 pub(crate) struct Batch {
     pub(crate) events: u64,
     /// The body of a request to any of the services.
@@ -35,7 +35,7 @@ pub(crate) struct Batch {
     pub(crate) last_id: Uuid,
 }
 
-/// An event as every service of the comparison understands it.
+/// An event in the form that every compared service accepts.
 #[derive(Serialize)]
 struct SentEvent<'a> {
     event_id: Uuid,
@@ -49,14 +49,14 @@ struct SentEvent<'a> {
 }
 
 impl Batch {
-    /// Makes a batch. Equal seeds make equal batches.
+    /// Generates a batch. The same seed gives the same batch.
     pub(crate) fn new(count: u64, users: u32, seed: u64) -> anyhow::Result<Self> {
         let config = |events, days, seed| {
             let mut config = Config::recent(events, days);
             (config.users, config.seed) = (users, seed);
             config
         };
-        let late = count / LATE_SHARE;
+        let late = count / LATE_ONE_IN;
         let recent = events(config(count - late, RECENT_DAYS, seed));
         let late = events(config(late, LATE_DAYS, !seed));
         let mut batch = Self { events: count, json: b"{\"events\":[".to_vec(), lines: Vec::new(), last_id: Uuid::nil() };
@@ -77,7 +77,7 @@ impl Batch {
     }
 }
 
-/// Events as the lines of a chunk.
+/// Events in the form of the lines of a chunk.
 #[derive(Default)]
 pub(crate) struct Lines {
     pub(crate) bytes: Vec<u8>,
@@ -85,7 +85,7 @@ pub(crate) struct Lines {
 }
 
 impl Lines {
-    /// Adds the line that the API would make of the event.
+    /// Adds the line that the API would write for the event.
     pub(crate) fn push(&mut self, event: &SampleEvent) -> anyhow::Result<()> {
         let (id, user) = (id(event).to_string(), event.user.to_string());
         let properties = serde_json::value::to_raw_value(&event.properties)?;
@@ -112,7 +112,7 @@ fn sent(event: &SampleEvent) -> SentEvent<'_> {
     SentEvent {
         event_id: id(event),
         occurred_at: event.occurred_at,
-        // A number: the plain service takes nothing else.
+        // A number, because the plain Python service accepts nothing else.
         user_id: event.user,
         event_type: event.event_type,
         session_id: &event.session_id,
@@ -121,7 +121,7 @@ fn sent(event: &SampleEvent) -> SentEvent<'_> {
     }
 }
 
-/// The event's random id, or for every other event one that begins with its time.
+/// The event's own random id, or, for every other event, an id that begins with its time.
 fn id(event: &SampleEvent) -> Uuid {
     let random = event.event_id.as_bytes();
     if random[15].is_multiple_of(2) {

@@ -1,7 +1,7 @@
-//! The HTTP client: one kept-alive connection, requests prepared as bytes.
+//! The HTTP client: one persistent connection, on which it sends prepared requests.
 //!
-//! It shares the machine with what it measures, so it does as little as it can: no headers are
-//! built and none read but the length. It speaks to servers that send a `Content-Length`.
+//! The client runs on the machine that it measures, so it does as little work as possible: it builds no
+//! headers and reads only the length. It works only with servers that send a `Content-Length`.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use memchr::memmem;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The key that every service of the benchmark is started with.
+/// The API key of every service in the benchmark.
 pub(crate) const KEY: &str = "bench-key";
 
 /// A connection to a server.
@@ -19,7 +19,7 @@ pub(crate) struct Connection {
     received: Vec<u8>,
 }
 
-/// What came back.
+/// The status and the body of a response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -27,14 +27,13 @@ pub(crate) struct Answer {
 }
 
 impl Connection {
-    /// Connects.
     pub(crate) async fn open(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await.with_context(|| format!("{address} takes no connection"))?;
         stream.set_nodelay(true)?;
         Ok(Self { stream, received: Vec::with_capacity(4096) })
     }
 
-    /// Sends a request and reads the answer to its end.
+    /// Sends a request and reads the whole response.
     pub(crate) async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Answer> {
         self.stream.write_all(request).await?;
         self.received.clear();
@@ -51,7 +50,7 @@ impl Connection {
         Ok(Answer { status, body: self.received[head..].to_vec() })
     }
 
-    /// The same, for a request that must be answered with this status.
+    /// Like [`Connection::exchange`], and fails if the response has another status.
     pub(crate) async fn expect(&mut self, status: u16, request: &[u8]) -> anyhow::Result<Vec<u8>> {
         let answer = self.exchange(request).await?;
         ensure!(answer.status == status, "status {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
@@ -80,7 +79,7 @@ pub(crate) fn post(path: &str, body: &[u8]) -> Vec<u8> {
     request
 }
 
-/// The status and the length of the body.
+/// Parses the status and the length of the body.
 fn read_head(head: &[u8]) -> anyhow::Result<(u16, usize)> {
     let head = std::str::from_utf8(head).context("the head of the answer is not text")?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("the answer has no status")?;

@@ -1,4 +1,4 @@
-//! Databases of the benchmark, all in one PostgreSQL: made, measured, filled.
+//! The databases of the benchmark, which are all in one PostgreSQL server.
 
 use std::time::Duration;
 
@@ -7,21 +7,22 @@ use rollcall_shared::database::{self, DatabaseSettings};
 use rollcall_stack::Postgres;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
-/// Events in the rollups: base and deltas in one statement, so it is right at every moment.
+/// Number of events in the rollups. It reads base and deltas in one statement, so it is right even during a
+/// fold.
 const COUNTED: &str = "select coalesce(sum(n), 0)::bigint from (
     select n from event_counts
     union all
     select n from event_counts_delta
 ) counted";
 
-/// Bytes of a table, all its partitions and all their indexes.
+/// Size in bytes of a table with its partitions and indexes.
 const BYTES: &str = "select (pg_total_relation_size($1::regclass) + coalesce((
     select sum(pg_total_relation_size(relid))
     from pg_partition_tree($1::regclass)
     where isleaf
 ), 0))::bigint";
 
-/// Empties everything but the dictionaries, whose numbers a running worker remembers.
+/// Empties all tables except the dictionaries, because a running worker caches their numbers.
 const CLEAR: &str = "truncate event_ids, events, active_users, active_users_delta, event_counts, event_counts_delta, event_hours, sessions, \
      sessions_delta, user_activity, user_activity_delta";
 
@@ -30,7 +31,7 @@ const HAS_DELTAS: &str = "select exists (select from active_users_delta)
     or exists (select from sessions_delta)
     or exists (select from user_activity_delta)";
 
-/// A database of its own.
+/// One database.
 #[derive(Debug, Clone)]
 pub(crate) struct Database {
     pub(crate) name: String,
@@ -38,7 +39,7 @@ pub(crate) struct Database {
     pub(crate) pool: PgPool,
 }
 
-/// Bytes on disk, indexes included.
+/// Sizes in bytes on disk, including indexes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Bytes {
     pub(crate) ledger: f64,
@@ -54,10 +55,10 @@ impl Bytes {
 }
 
 impl Database {
-    /// Makes an empty database, in place of one of the same name.
+    /// Creates an empty database and drops an existing one of the same name.
     pub(crate) async fn create(postgres: &Postgres, name: &str) -> anyhow::Result<Self> {
         let mut connection = PgConnection::connect(&postgres.url("rollcall")).await?;
-        // The names are made in this crate.
+        // All names are constants of this crate or derived from numbers, so they are safe in a statement.
         for statement in [format!("drop database if exists {name} with (force)"), format!("create database {name}")] {
             sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await?;
         }
@@ -65,7 +66,7 @@ impl Database {
         Self::open(postgres, name)
     }
 
-    /// A database that may be there.
+    /// A connection pool for a database that may or may not exist.
     pub(crate) fn open(postgres: &Postgres, name: &str) -> anyhow::Result<Self> {
         let url = postgres.url(name);
         let settings = DatabaseSettings { max_connections: 8, ..DatabaseSettings::of_url(url.clone()) };
@@ -73,25 +74,25 @@ impl Database {
         Ok(Self { name: name.to_owned(), url, pool })
     }
 
-    /// Makes the tables of Rollcall, or brings them up to date.
+    /// Creates the tables of Rollcall, or brings them up to date.
     pub(crate) async fn migrate(&self) -> anyhow::Result<()> {
         database::migrate(&self.pool).await.context("the schema cannot be made")
     }
 
-    /// How many events the rollups count.
+    /// The number of events that the rollups count.
     pub(crate) async fn counted(&self) -> anyhow::Result<u64> {
         let counted: i64 = sqlx::query_scalar(COUNTED).fetch_one(&self.pool).await?;
         Ok(u64::try_from(counted)?)
     }
 
-    /// Bytes of write-ahead log since the server was made, of all its databases.
+    /// Bytes of write-ahead log that the server has written for all its databases since it was created.
     pub(crate) async fn wal_bytes(&self) -> anyhow::Result<f64> {
         let position: i64 =
             sqlx::query_scalar("select (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::bigint").fetch_one(&self.pool).await?;
         Ok(position as f64)
     }
 
-    /// What the tables take.
+    /// The sizes of the tables.
     pub(crate) async fn bytes(&self) -> anyhow::Result<Bytes> {
         let rest = [
             "users",
@@ -114,19 +115,20 @@ impl Database {
         Ok(bytes)
     }
 
-    /// Writes every changed page, so that the next change of each is logged in full.
+    /// Writes all changed pages to disk. PostgreSQL then logs each page completely when it changes for the
+    /// first time.
     pub(crate) async fn checkpoint(&self) -> anyhow::Result<()> {
         sqlx::query("checkpoint").execute(&self.pool).await?;
         Ok(())
     }
 
-    /// Takes all events away.
+    /// Removes all events.
     pub(crate) async fn clear(&self) -> anyhow::Result<()> {
         sqlx::query(CLEAR).execute(&self.pool).await?;
         Ok(())
     }
 
-    /// Whether a compactor has work to do.
+    /// True if there are deltas to fold.
     pub(crate) async fn has_deltas(&self) -> anyhow::Result<bool> {
         Ok(sqlx::query_scalar(HAS_DELTAS).fetch_one(&self.pool).await?)
     }

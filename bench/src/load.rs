@@ -1,4 +1,5 @@
-//! Load: a number of clients, each of which sends its next request when the last one is answered.
+//! Load: a number of clients, each of which sends its next request when it has the response to the previous
+//! one.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,24 +11,24 @@ use uuid::Uuid;
 use crate::client::{Connection, post};
 use crate::measurements::Measurements;
 
-/// What clients send.
+/// The request that clients send.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     bytes: Vec<u8>,
-    /// Where the ids stand in it, to be written anew for every request.
+    /// The offsets of the event ids, which are replaced for every request.
     ids: Vec<usize>,
 }
 
-/// What clients saw.
+/// The results of all clients.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Seen {
-    pub(crate) requests_a_second: f64,
+    pub(crate) requests_per_second: f64,
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
 }
 
 impl Request {
-    /// A request with this many events of different users.
+    /// A request with the given number of events, each of a different user.
     pub(crate) fn new(events: u32) -> Self {
         let now = Timestamp::now();
         let event = |n: u32| {
@@ -44,7 +45,7 @@ impl Request {
         Self { bytes, ids }
     }
 
-    /// Makes its events new ones.
+    /// Replaces the ids, so that the events are new.
     fn renew(&mut self) {
         for place in &self.ids {
             Uuid::new_v4().hyphenated().encode_lower(&mut self.bytes[*place..]);
@@ -52,7 +53,7 @@ impl Request {
     }
 }
 
-/// Keeps the clients sending for a while.
+/// Runs the clients for the given time.
 ///
 /// # Errors
 /// If a connection breaks or a request is not answered with 202.
@@ -71,7 +72,7 @@ pub(crate) async fn run(address: SocketAddr, clients: usize, request: &Request, 
         }
     }
     let secs = started.elapsed().as_secs_f64();
-    Ok(Seen { requests_a_second: latencies.len() as f64 / secs, p50_ms: latencies.median(), p99_ms: latencies.quantile(0.99) })
+    Ok(Seen { requests_per_second: latencies.len() as f64 / secs, p50_ms: latencies.median(), p99_ms: latencies.quantile(0.99) })
 }
 
 async fn send(mut connection: Connection, mut request: Request, end: Instant) -> anyhow::Result<Vec<f64>> {

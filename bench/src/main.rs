@@ -1,15 +1,14 @@
-//! `rollcall-bench`: what Rollcall costs, measured with every promise about speed and its yardsticks
-//! in one run.
+//! `rollcall-bench` measures the speed of Rollcall, its targets and its yardsticks in one run.
 //!
-//! A `topic` measures a group of rows: contenders take turns in each repetition, so that a busy
-//! neighbour disturbs all of them alike and ratios hold where absolute figures do not. The service
-//! under test runs as it does in production: `service` starts API and worker as processes of the
-//! `rollcall` program, with more or fewer rows in place (`stage`). `yardstick` holds what it is
-//! compared with. `report` writes the table.
+//! A `topic` measures a group of rows of the report. Rollcall and its yardsticks take turns in each
+//! repetition, so other load on the machine affects all of them alike, and ratios are meaningful even if
+//! absolute figures are not. The service under test runs as in production: `service` starts API and worker as
+//! processes of the program `rollcall`, on a database with a given number of rows (`stage`). The modules of
+//! `yardstick` are what it is compared with. `report` writes the table.
 //!
-//! It is not a load generator for other installations: it measures its own private servers only.
-//! It is a program of its own because it turns on the feature `bench` of API and worker, which the
-//! shipped programs must not have.
+//! The program is not a load generator for other installations: it measures only its own private servers. It
+//! is separate from `rollcall` because it turns on the feature `bench` of API and worker, which the shipped
+//! programs must not have.
 
 mod batch;
 mod client;
@@ -43,24 +42,25 @@ use self::report::machine::Machine;
 use self::stage::Stage;
 use self::topic::Topic;
 
-/// Rows of the stage between none and all, to which reads are compared.
+/// Number of rows of the stage in the middle, with which reads of the largest stage are compared.
 const MIDDLE_ROWS: u64 = 2_000_000;
-/// Rows a user, as in the sample events.
-const ROWS_A_USER: u64 = 40;
-/// The fewest users of a stage: enough for cohorts.
+/// Rows per user, as in the sample events.
+const ROWS_PER_USER: u64 = 40;
+/// Minimum number of users of a stage, so that cohorts are not empty.
 const MIN_USERS: u64 = 1_000;
 
-/// Measure what Rollcall costs against yardsticks, on private local servers.
+/// Measure the speed of Rollcall against yardsticks, on private local servers.
 #[derive(Debug, Parser)]
 #[command(name = "rollcall-bench", version, about)]
 struct Arguments {
-    /// Rows in place for the largest stage; 2,000,000 is also measured if this is more
+    /// Number of rows of the largest stage; if it is larger than 2,000,000, a stage with 2,000,000 rows is
+    /// measured too
     #[arg(long, default_value_t = MIDDLE_ROWS, value_name = "N")]
     rows: u64,
     /// Repetitions of every measurement
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     reps: u32,
-    /// Measure these only
+    /// Measure only these topics
     #[arg(long, value_enum, value_delimiter = ',', value_name = "TOPIC,..")]
     only: Vec<Topic>,
     /// Folder for bench.md and bench.json
@@ -78,28 +78,29 @@ struct Arguments {
     /// Seconds of load for each number of clients
     #[arg(long, default_value_t = 2.0, value_name = "SECS")]
     seconds: f64,
-    /// Be the API that answers without publishing
+    /// Run as the API that answers without publishing
     #[arg(long, hide = true)]
     serve_without_publishing: bool,
 }
 
-/// Everything that topics measure.
+/// The services and settings that topics use.
 struct Bench {
     arguments: Arguments,
-    // Declared before the servers, so that the services stop first.
+    // This field comes before the servers, so that the services stop first.
     stages: Vec<Stage>,
     stack: Stack,
-    /// Of the batches of this run.
+    /// The seed of the first batch of this run.
     first_seed: u64,
 }
 
 impl Bench {
-    /// The service without rows. Topics store some, and clear them away where it matters.
+    /// The stage without rows. Topics store some rows there, and a topic that needs an empty database clears
+    /// it.
     fn empty(&self) -> &Stage {
         &self.stages[0]
     }
 
-    /// The service with the most rows.
+    /// The stage with the most rows.
     fn full(&self) -> &Stage {
         &self.stages[self.stages.len() - 1]
     }
@@ -122,17 +123,19 @@ async fn main() -> anyhow::Result<()> {
     run(arguments).await
 }
 
-/// Measures, prints the table and writes it.
+/// Runs the topics, prints the table and writes the report.
 ///
 /// # Errors
-/// If something does not start, an answer is wrong or takes too long, or the result cannot be written.
+/// If a server or service does not start, a response is wrong or takes too long, or the report cannot be
+/// written.
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     ensure!(arguments.seconds > 0.0, "--seconds must be more than 0");
     progress::say("starting PostgreSQL and nats-server");
     let data = arguments.data.clone();
     let stack = tokio::task::spawn_blocking(move || data.map_or_else(Stack::ephemeral, |data| Stack::start(&data))).await??;
     let mut machine = Machine::look(&stack).await?;
-    // Milliseconds: runs that follow each other have room for all their batches in between.
+    // The clock in milliseconds: seeds of one run do not reach those of the next, because a run has fewer
+    // batches than milliseconds.
     let first_seed = jiff::Timestamp::now().as_millisecond().unsigned_abs();
     let mut bench = Bench { stages: Vec::new(), stack, arguments, first_seed };
     let outcome = measure(&mut bench).await;
@@ -161,6 +164,6 @@ async fn measure(bench: &mut Bench) -> anyhow::Result<Outcome> {
 }
 
 fn prefill(rows: u64) -> Prefill {
-    let users = (rows / ROWS_A_USER).max(MIN_USERS);
+    let users = (rows / ROWS_PER_USER).max(MIN_USERS);
     Prefill { rows, users: u32::try_from(users).unwrap_or(u32::MAX), seed: rows }
 }

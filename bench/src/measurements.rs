@@ -1,8 +1,8 @@
-//! Measurements: what several repetitions of one measurement gave, and their statistics.
+//! The values of the repetitions of one measurement, and their statistics.
 
 use serde::{Serialize, Serializer};
 
-/// The values of one measurement, one a repetition, in order.
+/// The values of one measurement, one per repetition, in order.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Measurements(Vec<f64>);
 
@@ -12,32 +12,32 @@ impl Measurements {
         self.0.push(value);
     }
 
-    /// Whether nothing was measured.
+    /// True if nothing was measured.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// How many values.
+    /// The number of values.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// The smallest; not a number if there is none.
+    /// The smallest value; NaN if there is none.
     pub(crate) fn min(&self) -> f64 {
         self.quantile(0.0)
     }
 
-    /// Half of the values are at most this; not a number if there is none.
+    /// The median; NaN if there is no value.
     pub(crate) fn median(&self) -> f64 {
         self.quantile(0.5)
     }
 
-    /// The largest; not a number if there is none.
+    /// The largest value; NaN if there is none.
     pub(crate) fn max(&self) -> f64 {
         self.quantile(1.0)
     }
 
-    /// The value below which this share of the values lies, between neighbours in proportion.
+    /// The quantile of the given share, interpolated between neighbouring values.
     pub(crate) fn quantile(&self, share: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
@@ -47,7 +47,7 @@ impl Measurements {
         below + (above - below) * place.fract()
     }
 
-    /// Each value divided by the one that another measurement gave in the same repetition.
+    /// Each value divided by the value of another measurement in the same repetition.
     pub(crate) fn divided_by(&self, other: &Self) -> Self {
         self.0.iter().zip(&other.0).map(|(ours, theirs)| ours / theirs).collect()
     }

@@ -1,6 +1,6 @@
-//! Numbers as people read them.
+//! Formats numbers for people.
 
-/// A whole number with commas: 20,000,000.
+/// Formats a whole number with commas: 20,000,000.
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
@@ -13,7 +13,7 @@ pub(crate) fn grouped(number: u64) -> String {
     grouped
 }
 
-/// A measured value with three digits that mean something.
+/// Formats a measured value with three significant digits.
 pub(crate) fn rounded(value: f64) -> String {
     match value.abs() {
         _ if value.is_nan() => "n/a".to_owned(),

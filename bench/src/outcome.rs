@@ -1,8 +1,8 @@
-//! What a run found out.
+//! The result of a run.
 
 use crate::row::Row;
 
-/// The rows in order, and what must be known to read them.
+/// The rows of the report in order, and remarks about them.
 #[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) rows: Vec<Row>,
@@ -10,7 +10,7 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Adds a remark, unless it was made before.
+    /// Adds a remark, unless it is there already.
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         let note = note.into();
         if !self.notes.contains(&note) {

@@ -1,7 +1,7 @@
-//! Prefill: many events into the tables, by the code that stores and sums them in a worker.
+//! Fills the tables with many events, using the worker's own code.
 //!
-//! Day after day, as they would have come: events of one day go to one partition of the ledger,
-//! which stays in memory while it is filled. The users of a day are those who have joined by then.
+//! It stores one day after the other, as in production: the events of one day go to one partition of the
+//! ledger, which stays in memory while it is filled. The number of users grows from day to day.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -18,15 +18,16 @@ use crate::batch::{Lines, TRANSACTION_EVENTS};
 use crate::progress;
 use rollcall_example::{Config, events};
 
-/// Days up to yesterday over which events are spread: eight weekly cohorts followed through eight
-/// windows, and a week more.
+/// Number of days, up to yesterday, over which events are spread. Eight weekly cohorts with eight windows
+/// need 16 weeks; this is one week more.
 pub(crate) const DAYS: u32 = 120;
-/// Days filled at the same time: PostgreSQL works for one while the other is generated.
-const LANES: u32 = 2;
-/// Share of the users who are there on the first day; the others join evenly over the days.
+/// Number of days filled at the same time. PostgreSQL stores events of one day while events of the other are
+/// generated.
+const CONCURRENT_DAYS: u32 = 2;
+/// Share of the users who exist on the first day. The others join evenly over the days.
 const USERS_AT_FIRST: f64 = 0.2;
 
-/// What to store.
+/// The events to store.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Prefill {
     pub(crate) rows: u64,
@@ -35,8 +36,8 @@ pub(crate) struct Prefill {
 }
 
 impl Prefill {
-    /// Stores it as if a worker had run all those days, folds the rollups, and leaves everything
-    /// vacuumed and on disk.
+    /// Stores the events, folds the rollups, builds the indexes of past days, and then vacuums and writes a
+    /// checkpoint.
     pub(crate) async fn run(self, pool: &PgPool) -> anyhow::Result<()> {
         let loader = Loader::new(pool.clone());
         if self.rows == 0 {
@@ -45,7 +46,7 @@ impl Prefill {
         let bar = progress::bar(&format!("storing {} rows", self.rows), self.rows);
         let (next_day, today) = (AtomicU32::new(0), Timestamp::now().to_zoned(TimeZone::UTC).date());
         loader.lay_out(today.saturating_sub(i64::from(DAYS).days())).await?;
-        let lane = async || {
+        let fill_days = async || {
             loop {
                 let number = next_day.fetch_add(1, Ordering::Relaxed);
                 if number >= DAYS {
@@ -56,7 +57,7 @@ impl Prefill {
                 loader.compact().await?;
             }
         };
-        futures::future::try_join_all((0..LANES).map(|_| lane())).await?;
+        futures::future::try_join_all((0..CONCURRENT_DAYS).map(|_| fill_days())).await?;
         loader.compact().await?;
         bar.finish_and_clear();
         progress::say("indexes of past days, vacuum and checkpoint");
@@ -74,7 +75,7 @@ impl Prefill {
         let mut left = config.events;
         let mut source = events(config);
         while left > 0 {
-            // Making events keeps a core busy, so it happens where that disturbs nobody.
+            // Generating events takes much processor time, so it runs on a blocking thread.
             let made = tokio::task::spawn_blocking(move || {
                 let mut lines = Lines::default();
                 for event in source.by_ref().take(TRANSACTION_EVENTS) {
@@ -99,7 +100,7 @@ impl Prefill {
     }
 }
 
-/// Does what workers do as days pass.
+/// Does the daily work of workers: creates partitions and builds the indexes of past days.
 pub(crate) async fn bring_up_to_date(pool: &PgPool) -> anyhow::Result<()> {
     rollcall_worker::make_partitions(pool).await?;
     Loader::new(pool.clone()).seal().await

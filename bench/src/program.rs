@@ -1,4 +1,4 @@
-//! Programs under test: real processes that end with this one, and what memory they took.
+//! Programs under test: separate processes that end with this one, and their peak memory.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -9,25 +9,25 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::Context;
 
-/// Starts the program in the background, tells its process id, and stops it when standard input
-/// ends: when this process drops it or dies.
+/// Starts the program in the background, prints its process id, and stops it when standard input ends, which
+/// happens when this process closes the pipe or dies.
 const GUARD: &str = "log=$1; shift; \"$@\" >\"$log\" 2>&1 & echo $!; read -r _; kill $!; wait $!";
 
-/// Lines of a log that are shown when its program fails.
+/// Number of bytes at the end of a log that are shown if the program fails.
 const TAIL_BYTES: i64 = 2_000;
 
-/// What to run. Its environment is this process's own and what is added here.
+/// How to start a program. It gets the environment of this process and `variables`.
 #[derive(Debug)]
 pub(crate) struct Launch {
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<OsString>,
     pub(crate) variables: Vec<(&'static str, String)>,
-    /// Where it runs, so that a `.env` of the caller's folder is not read.
+    /// The working directory of the program, so that it does not read a `.env` of the caller's folder.
     pub(crate) folder: PathBuf,
     pub(crate) log: PathBuf,
 }
 
-/// A running program. Dropping it stops it and waits for its end.
+/// A running program. Dropping it stops the program and waits until it has ended.
 #[derive(Debug)]
 pub(crate) struct Program {
     guard: Child,
@@ -36,7 +36,7 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts it; whether it is ready is the caller's to find out.
+    /// Starts the program without waiting until it is ready.
     pub(crate) fn start(launch: Launch) -> anyhow::Result<Self> {
         let Launch { program, arguments, variables, folder, log } = launch;
         let mut guard = Command::new("/bin/sh")
@@ -46,11 +46,11 @@ impl Program {
             .args(arguments)
             .envs(variables)
             .current_dir(folder)
-            // Ctrl-C reaches this process alone, which then stops its programs.
+            // Ctrl-C then reaches only this process, which stops its programs.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // The shell would tell of the end that it brought about itself.
+            // The shell would print a message about the program that it has ended itself.
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("{} cannot be started", program.display()))?;
@@ -61,7 +61,7 @@ impl Program {
         Ok(Self { guard, pid, log })
     }
 
-    /// The most memory it ever held (resident), in MiB.
+    /// The peak resident memory in MiB.
     pub(crate) fn peak_mib(&self) -> anyhow::Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))
             .with_context(|| format!("a program has ended; its log says:\n{}", self.log_tail()))?;
@@ -70,7 +70,7 @@ impl Program {
         Ok(kib / 1024.0)
     }
 
-    /// The end of its log.
+    /// The end of the program's log.
     pub(crate) fn log_tail(&self) -> String {
         tail(&self.log).unwrap_or_default()
     }

@@ -1,49 +1,49 @@
-//! A row of the result: what was measured, its yardsticks, and what must be reached.
+//! A row of the report: a measurement, its yardsticks and its targets.
 
 use serde::{Serialize, Serializer};
 
 use crate::measurements::Measurements;
 
-/// Which way is good.
+/// Whether lower or higher values are better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Better {
-    /// Times and sizes.
+    /// For times and sizes.
     Lower,
-    /// Rates.
+    /// For rates.
     Higher,
 }
 
-/// One measurement of ours.
+/// One measurement of Rollcall.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
-    /// What was measured.
+    /// The name of the measurement.
     pub(crate) name: String,
-    /// Of every value in it, also those of yardsticks.
+    /// The unit of all values in the row, including those of yardsticks.
     pub(crate) unit: &'static str,
-    /// Which way is good.
+    /// Whether lower or higher values are better.
     pub(crate) better: Better,
     /// One value a repetition.
     pub(crate) ours: Measurements,
-    /// The median must be below this (or above, where more is better), whatever the yardsticks say.
+    /// Absolute target: the median must be below it, or above it if higher is better.
     pub(crate) bound: Option<f64>,
-    /// What it is compared with.
+    /// The yardsticks with which Rollcall is compared.
     pub(crate) yardsticks: Vec<Yardstick>,
 }
 
-/// Another way to the same end, measured in the same repetitions.
+/// Another way to do the same work, measured in the same repetitions.
 #[derive(Debug, Clone)]
 pub(crate) struct Yardstick {
-    /// What it is.
+    /// The name of the yardstick.
     pub(crate) name: String,
-    /// One value a repetition; empty if it could not be measured.
+    /// One value per repetition; empty if it could not be measured.
     pub(crate) measurements: Measurements,
-    /// How many times as good as the yardstick ours must be, at least.
+    /// Target: the least ratio of Rollcall to the yardstick.
     pub(crate) at_least: Option<f64>,
 }
 
 impl Row {
-    /// A row in which less is better, without values yet.
+    /// A row without values, in which lower is better.
     pub(crate) fn lower(name: impl Into<String>, unit: &'static str) -> Self {
         Self {
             name: name.into(),
@@ -55,23 +55,23 @@ impl Row {
         }
     }
 
-    /// A row in which more is better, without values yet.
+    /// A row without values, in which higher is better.
     pub(crate) fn higher(name: impl Into<String>, unit: &'static str) -> Self {
         Self { better: Better::Higher, ..Self::lower(name, unit) }
     }
 
-    /// The same with a bound for the median of ours.
+    /// Sets the absolute target.
     pub(crate) fn bound(self, bound: f64) -> Self {
         Self { bound: Some(bound), ..self }
     }
 
-    /// The same with one yardstick more, without values yet.
+    /// Adds a yardstick without values.
     pub(crate) fn against(mut self, name: impl Into<String>, at_least: Option<f64>) -> Self {
         self.yardsticks.push(Yardstick { name: name.into(), measurements: Measurements::default(), at_least });
         self
     }
 
-    /// How many times as good as the yardstick ours is, in each repetition.
+    /// The ratio of Rollcall to the yardstick in each repetition. Above 1, Rollcall is better.
     pub(crate) fn ratio(&self, yardstick: &Yardstick) -> Measurements {
         match self.better {
             Better::Lower => yardstick.measurements.divided_by(&self.ours),
@@ -79,7 +79,7 @@ impl Row {
         }
     }
 
-    /// Whether the bound is kept; `None` where there is none or nothing was measured.
+    /// True if the absolute target is met; `None` if there is no target or nothing was measured.
     pub(crate) fn is_bound_kept(&self) -> Option<bool> {
         let bound = self.bound.filter(|_| !self.ours.is_empty())?;
         Some(match self.better {
@@ -88,7 +88,7 @@ impl Row {
         })
     }
 
-    /// Whether the yardstick's target is met; `None` where there is none or nothing was measured.
+    /// True if the yardstick's target is met; `None` if there is no target or nothing was measured.
     pub(crate) fn is_met(&self, yardstick: &Yardstick) -> Option<bool> {
         let ratio = self.ratio(yardstick);
         yardstick.at_least.filter(|_| !ratio.is_empty()).map(|at_least| ratio.median() >= at_least)

@@ -1,5 +1,4 @@
-//! The service under test: API and worker as processes of their own, with a queue and a database
-//! that nobody else uses.
+//! The service under test: API and worker as separate processes, with their own queue and database.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -17,19 +16,19 @@ use crate::database::Database;
 use crate::program::{Launch, Program};
 use crate::wait::wait_until;
 
-/// Longest wait for a service to be ready.
+/// Timeout of the start of a service.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest wait for a request's events to be stored: many times what the slowest machine takes.
+/// Timeout for storing the events of one request, many times what a slow machine needs.
 const STORE_TIMEOUT: Duration = Duration::from_secs(300);
-/// Pause between two looks at the worker's counter. Rendering its metrics takes it a fraction of a
-/// millisecond, so this disturbs it by about one per cent and is as exact.
+/// Interval between two requests for the worker's counter. Each takes the worker a fraction of a millisecond,
+/// so polling costs about one per cent of its time.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
-/// The SQL oracle may scan everything; the default would end it.
+/// Queries with `source=events` may scan all rows, which takes longer than the default timeout.
 const READ_TIMEOUT_MS: &str = "600000";
 
 /// A running service.
 pub(crate) struct Service {
-    // Declared before the queue, so that they stop before it.
+    // These fields come before the queue, so that the services stop first.
     api: Program,
     worker: Program,
     pub(crate) api_address: SocketAddr,
@@ -38,17 +37,17 @@ pub(crate) struct Service {
     pub(crate) nats: NatsServer,
 }
 
-/// Times of one request, in seconds.
+/// The durations of one request in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Timing {
-    /// From its first byte to the answer.
+    /// From the first byte of the request to the response.
     pub(crate) accepted_secs: f64,
-    /// From the answer until every event is stored.
+    /// From the response until every event is stored.
     pub(crate) stored_secs: f64,
 }
 
 impl Service {
-    /// Starts a service over a migrated database, with its queue and logs below `folder`.
+    /// Starts a service on a migrated database, with its queue and logs in `folder`.
     pub(crate) async fn start(folder: &Path, database: Database) -> anyhow::Result<Self> {
         let home = folder.join(format!("service-{}", database.name));
         let queue = home.join("nats");
@@ -78,12 +77,12 @@ impl Service {
         Ok(Self { api, worker, api_address, worker_address, database, nats })
     }
 
-    /// The environment of its API, for a program in its place.
+    /// The environment of the API, for the program that replaces it.
     pub(crate) fn api_variables(&self) -> Vec<(&'static str, String)> {
         variables(&self.database, self.nats.url(NatsUser::Api))
     }
 
-    /// Sends requests, each when the one before is answered, and waits until all events are stored.
+    /// Sends requests one after the other and waits until all their events are stored.
     pub(crate) async fn ingest_all(&self, bodies: &[&[u8]], events: u64) -> anyhow::Result<()> {
         let (mut api, mut worker) = (Connection::open(self.api_address).await?, Connection::open(self.worker_address).await?);
         let before = self.stored_total(&mut worker).await?;
@@ -125,33 +124,34 @@ impl Service {
         .await
     }
 
-    /// Waits until the queue is empty, and folds the rollups without waiting for a worker to do it.
+    /// Waits until the queue is empty and folds all deltas, instead of waiting for the worker's next
+    /// compaction.
     pub(crate) async fn quiet(&self) -> anyhow::Result<()> {
         self.wait_until_drained().await?;
         let loader = Loader::new(self.database.pool.clone());
         wait_until("folding the rollups", STORE_TIMEOUT, Duration::from_millis(50), async || {
-            // It does nothing while a worker is folding.
+            // This does nothing while the worker is folding, so it is repeated until no delta is left.
             loader.compact().await?;
             Ok((!self.database.has_deltas().await?).then_some(()))
         })
         .await
     }
 
-    /// The most memory that API and worker ever held, in MiB.
+    /// The peak memory of API and worker in MiB.
     pub(crate) fn peaks_mib(&self) -> anyhow::Result<(f64, f64)> {
         Ok((self.api.peak_mib()?, self.worker.peak_mib()?))
     }
 
-    /// How many events this worker has committed. Its counter moves right after the commit.
+    /// The number of events that the worker has committed. Its counter grows right after the commit.
     async fn stored_total(&self, worker: &mut Connection) -> anyhow::Result<u64> {
         let text = String::from_utf8(worker.expect(200, &get("/metrics")).await?)?;
         let line = text.lines().find_map(|line| line.strip_prefix("rollcall_events_stored_total "));
-        // The counter is not listed before its first change.
+        // The counter may be missing from the metrics as long as it is zero.
         Ok(line.map_or(Ok(0), str::parse)?)
     }
 }
 
-/// The `rollcall` program that was built beside this one: it runs the services as they are shipped.
+/// The program `rollcall` in the folder of this program. It contains the services as they are shipped.
 fn rollcall_program() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("the path of this program is unknown")?;
     let program = own.with_file_name("rollcall");
@@ -164,7 +164,7 @@ fn rollcall_program() -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
-/// Waits until a service of ours answers that it is ready.
+/// Waits until a service reports that it is ready.
 pub(crate) async fn wait_until_ready(program: &Program, address: SocketAddr) -> anyhow::Result<()> {
     wait_until("starting a service", READY_TIMEOUT, Duration::from_millis(50), async || {
         let Ok(mut connection) = Connection::open(address).await else { return Ok(None) };
@@ -175,7 +175,7 @@ pub(crate) async fn wait_until_ready(program: &Program, address: SocketAddr) -> 
     .with_context(|| format!("its log says:\n{}", program.log_tail()))
 }
 
-/// An address that nobody listens on at this moment.
+/// A free address of 127.0.0.1.
 pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }

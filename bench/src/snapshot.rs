@@ -1,8 +1,8 @@
-//! A snapshot: brings a database back to what it held, so that every repetition meets the same rows.
+//! A snapshot of a database, to which it can be restored, so that every repetition begins with the same rows.
 //!
-//! Loads write to yesterday and today, and a little to four weeks before. The rows of the two days and
-//! the rollups are kept aside; what came late is known by its time of receipt. Dictionaries stay as
-//! they are: a running worker remembers their numbers.
+//! The measured requests write mostly to yesterday and today, and a little to the four weeks before. The
+//! snapshot copies the rows of these two days and the rollups; it recognises late events by their time of
+//! receipt. Dictionaries stay as they are, because a running worker caches their numbers.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -23,7 +23,7 @@ const KEEP: [&str; 9] = [
     "create table snapshot.user_activity as table user_activity",
 ];
 
-/// The partitions of the days that loads write to: their names begin with their first day.
+/// The partitions of yesterday and today. Their names contain their first day.
 const RECENT: &str = "select string_agg(c.relname, ', ')
 from pg_inherits i
 join pg_class c on c.oid = i.inhrelid
@@ -50,16 +50,16 @@ const PUT_BACK: [&str; 8] = [
     "insert into user_activity table snapshot.user_activity",
 ];
 
-/// What a database held at a moment.
+/// The content of a database at one moment.
 pub(crate) struct Snapshot {
     pool: PgPool,
     taken_at: Timestamp,
-    /// The first of the days that loads write to.
+    /// The first day of the copied partitions.
     since: Date,
 }
 
 impl Snapshot {
-    /// Takes one. Nothing may be on its way into the database, and no delta left to fold.
+    /// Takes a snapshot. No event may be in the queue, and no delta may be left to fold.
     pub(crate) async fn take(pool: &PgPool) -> anyhow::Result<Self> {
         let taken_at = Timestamp::now();
         let today = taken_at.to_zoned(TimeZone::UTC).date();
@@ -71,7 +71,7 @@ impl Snapshot {
         Ok(snapshot)
     }
 
-    /// Brings the database back. Nothing may be on its way into it.
+    /// Restores the database. No event may be in the queue.
     pub(crate) async fn restore(&self) -> anyhow::Result<()> {
         let recent: String =
             sqlx::query_scalar(RECENT).bind(self.since.strftime("%Y%m%d").to_string()).fetch_one(&self.pool).await?;
@@ -84,13 +84,13 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Brings the database back and forgets what was kept aside.
+    /// Restores the database and drops the copies.
     pub(crate) async fn end(self) -> anyhow::Result<()> {
         self.restore().await?;
         self.execute("drop schema snapshot cascade".to_owned()).await
     }
 
-    /// Runs a statement made of the constants above, names of partitions and dates.
+    /// Runs a statement that consists of the constants above, names of partitions and dates, so it is safe.
     async fn execute(&self, statement: String) -> anyhow::Result<()> {
         sqlx::query(AssertSqlSafe(statement)).execute(&self.pool).await?;
         Ok(())

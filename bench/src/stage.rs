@@ -1,4 +1,4 @@
-//! A stage of growth: a service with a given number of rows in place.
+//! A stage: a service whose database holds a given number of rows.
 
 use rollcall_stack::Stack;
 
@@ -7,15 +7,14 @@ use crate::prefill::{self, Prefill};
 use crate::progress;
 use crate::service::Service;
 
-/// A running service and what was in its tables before the measurements.
+/// A running service, and the number of rows in its tables before the measurements.
 pub(crate) struct Stage {
     pub(crate) rows: u64,
     pub(crate) service: Service,
 }
 
 impl Stage {
-    /// Fills a database, unless an earlier run with the same data folder has, and starts a service
-    /// over it.
+    /// Fills a database, unless an earlier run with the same data folder did so, and starts a service on it.
     pub(crate) async fn open(stack: &Stack, prefill: Prefill) -> anyhow::Result<Self> {
         let rows = prefill.rows;
         let name = format!("rows_{rows}");
@@ -40,11 +39,12 @@ impl Stage {
     }
 }
 
-/// The database if it holds the rows already. An empty one is always made anew.
+/// The database of an earlier run if it holds the rows. A stage without rows always gets a new database.
 async fn filled(stack: &Stack, name: &str, rows: u64) -> Option<Database> {
     let database = Database::open(&stack.postgres, name).ok().filter(|_| rows > 0)?;
     let is_filled = database.counted().await.is_ok_and(|counted| counted >= rows) && database.migrate().await.is_ok();
-    // Days have passed meanwhile, and workers would build their indexes while they are measured.
+    // Since the earlier run, days may have passed. A worker would build their indexes during the
+    // measurements, so this does it before.
     let is_filled = is_filled && prefill::bring_up_to_date(&database.pool).await.is_ok();
     if is_filled {
         progress::say(&format!("{name} is there from an earlier run"));

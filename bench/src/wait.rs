@@ -1,4 +1,4 @@
-//! Waiting for a condition with a timeout, for what offers nothing to block on.
+//! Polls a condition until it holds or a timeout ends.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use anyhow::bail;
 /// Checks every `interval` until the result is `Some`. `what` names the condition in the error.
 ///
 /// # Errors
-/// Those of `check`, and if the result is not `Some` before the timeout.
+/// The errors of `check`, and an error after the timeout.
 pub(crate) async fn wait_until<T>(
     what: &str,
     timeout: Duration,

@@ -1,4 +1,4 @@
-//! The machine and the programs on it: without them no figure means anything.
+//! The machine and the versions of the programs, without which no figure can be judged.
 
 use std::fs;
 use std::process::Command;
@@ -10,12 +10,12 @@ use sqlx::{Connection, PgConnection};
 
 use super::markdown::mebibytes;
 
-/// What the private PostgreSQL was started with, and what matters of its defaults.
+/// The settings of the private PostgreSQL that matter for the figures.
 const POSTGRES_SETTINGS: &str = "select string_agg(name || '=' || current_setting(name), ', ' order by name) from pg_settings
 where name in ('fsync', 'synchronous_commit', 'full_page_writes', 'shared_buffers', 'max_wal_size', 'checkpoint_timeout',
     'wal_compression', 'autovacuum')";
 
-/// Where and when.
+/// The machine, the programs and the time of a run.
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
     pub(super) began_at: Timestamp,
@@ -24,7 +24,7 @@ pub(crate) struct Machine {
     processor: String,
     memory: String,
     kernel: String,
-    /// Runnable processes, averaged over a minute: before anything was measured, and after.
+    /// The load average over a minute, before the measurements.
     load_before: String,
     load_after: String,
     build: String,
@@ -34,7 +34,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Looks around before anything is measured.
+    /// Collects the facts before the measurements.
     pub(crate) async fn look(stack: &Stack) -> anyhow::Result<Self> {
         let mut connection = PgConnection::connect(&stack.postgres.url("rollcall")).await?;
         let postgres = sqlx::query_scalar("show server_version").fetch_one(&mut connection).await?;
@@ -59,12 +59,12 @@ impl Machine {
         })
     }
 
-    /// Looks again when everything is measured.
+    /// Adds the time and the load average after the measurements.
     pub(crate) fn note_end(&mut self) {
         (self.ended_at, self.load_after) = (Timestamp::now(), load());
     }
 
-    /// For a list.
+    /// Names and values for the report.
     pub(super) fn lines(&self) -> [(&'static str, String); 5] {
         let minutes = (self.ended_at - self.began_at).get_seconds() / 60;
         [
@@ -86,7 +86,8 @@ fn load() -> String {
     read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned()
 }
 
-/// A value from a file of lines `name: value`; empty where there is none, as on other systems.
+/// A value from a file with lines `name: value`; empty if the file does not exist, as on systems other than
+/// Linux.
 fn field(path: &str, name: &str) -> String {
     let text = fs::read_to_string(path).unwrap_or_default();
     let value = text.lines().filter_map(|line| line.split_once(':')).find(|(field, _)| field.trim() == name);

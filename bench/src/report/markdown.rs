@@ -1,4 +1,4 @@
-//! The report as Markdown: a line for each yardstick, and one for a bound.
+//! The report as Markdown, with one line for each yardstick and each absolute target.
 
 use std::fmt::Write;
 
@@ -14,8 +14,8 @@ const HEAD: &str = "| what | ours | yardstick | | ratio | target | met |\n|---|-
 /// The whole report.
 pub(super) fn report(settings: &Settings, machine: &Machine, outcome: &Outcome) -> String {
     let mut text = String::from("# Rollcall, measured\n\n");
-    let Settings { rows, reps, events_a_request, load_secs } = settings;
-    let command = format!("rollcall bench --rows {rows} --reps {reps} --events {events_a_request} --seconds {load_secs}");
+    let Settings { rows, reps, events_per_request, load_secs } = settings;
+    let command = format!("rollcall-bench --rows {rows} --reps {reps} --events {events_per_request} --seconds {load_secs}");
     line(&mut text, format_args!("`{command}`, {}\n", machine.began_at));
     for (name, value) in machine.lines() {
         line(&mut text, format_args!("- {name}: {value}"));
@@ -66,7 +66,7 @@ fn verdict(is_met: Option<bool>) -> &'static str {
     }
 }
 
-/// "1.52 s (1.48 to 1.60)"
+/// Formats a median with its spread: `1.52 s (1.48 to 1.60)`.
 fn with_spread(measurements: &Measurements, unit: &str) -> String {
     let mut text = rounded(measurements.median());
     if !unit.is_empty() {
@@ -83,7 +83,7 @@ fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
     let _ = writeln!(text, "{line}");
 }
 
-/// Bytes as people read them.
+/// Formats KiB as MiB.
 pub(super) fn mebibytes(kib: u64) -> String {
     format!("{} MiB", grouped(kib / 1024))
 }

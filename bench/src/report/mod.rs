@@ -1,4 +1,4 @@
-//! The report: a table to read, on the screen and as Markdown, and everything as JSON.
+//! The report: a table on the terminal and as Markdown, and all values as JSON.
 
 pub(crate) mod machine;
 mod markdown;
@@ -15,7 +15,7 @@ use crate::outcome::Outcome;
 use crate::progress;
 use crate::row::Row;
 
-/// Everything, for programs.
+/// The report as JSON.
 #[derive(Serialize)]
 struct Written<'a> {
     settings: Settings,
@@ -24,19 +24,23 @@ struct Written<'a> {
     notes: &'a [String],
 }
 
-/// What the run was asked for.
+/// The arguments of the run.
 #[derive(Debug, Serialize)]
 struct Settings {
     rows: u64,
     reps: u32,
-    events_a_request: u64,
+    events_per_request: u64,
     load_secs: f64,
 }
 
 /// Prints the table and writes both files.
 pub(crate) fn write(arguments: &Arguments, machine: &Machine, outcome: &Outcome) -> anyhow::Result<()> {
-    let settings =
-        Settings { rows: arguments.rows, reps: arguments.reps, events_a_request: arguments.events, load_secs: arguments.seconds };
+    let settings = Settings {
+        rows: arguments.rows,
+        reps: arguments.reps,
+        events_per_request: arguments.events,
+        load_secs: arguments.seconds,
+    };
     let table = markdown::report(&settings, machine, outcome);
     std::io::stdout().write_all(table.as_bytes())?;
     let out = &arguments.out;

@@ -1,4 +1,4 @@
-//! Analysis: trends and a funnel of the largest stage, against the SQL that one would write by hand.
+//! Analysis: trends and a funnel at the largest stage, compared with SQL as somebody would write it by hand.
 
 use std::time::{Duration, Instant};
 
@@ -12,18 +12,18 @@ use crate::outcome::Outcome;
 use crate::row::Row;
 use crate::service::Service;
 
-/// The API keeps what took long to compute for this long.
-const KEPT_FOR: Duration = Duration::from_secs(6);
-/// The SQL is ended after this time. One that a join explodes in may take hours.
+/// Pause after which the API computes the answer again. It caches answers for five seconds.
+const RECOMPUTE_AFTER: Duration = Duration::from_secs(6);
+/// Timeout of the SQL. A join with many intermediate rows could take hours.
 const SQL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A question, and the statement that answers it naively.
+/// A query of the API, the naive statement that gives the same answer, and the targets.
 struct Question {
     name: &'static str,
     path: String,
     sql: String,
     bound_ms: f64,
-    /// How many times as fast as the SQL.
+    /// Target: the least ratio to the SQL.
     at_least: Option<f64>,
 }
 
@@ -96,7 +96,7 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
 impl Case<'_> {
     async fn repeat(&mut self, outcome: &mut Outcome) -> anyhow::Result<()> {
         if let Some(asked_at) = self.asked_at {
-            tokio::time::sleep_until((asked_at + KEPT_FOR).into()).await;
+            tokio::time::sleep_until((asked_at + RECOMPUTE_AFTER).into()).await;
         }
         let mut api = Connection::open(self.service.api_address).await?;
         let request = get(&self.question.path);
@@ -111,7 +111,7 @@ impl Case<'_> {
         Ok(())
     }
 
-    /// Runs the SQL once more.
+    /// Runs the naive SQL once and returns how long it took.
     async fn sql_ms(&self, outcome: &mut Outcome) -> anyhow::Result<f64> {
         let mut transaction = self.service.database.pool.begin().await?;
         let timeout = format!("set local statement_timeout = {}", SQL_TIMEOUT.as_millis());

@@ -1,7 +1,8 @@
-//! Clients: small requests, each answered when its events are durable, from one client to many.
+//! Clients: small requests from a growing number of clients. The service answers each when its events are
+//! durable.
 //!
-//! The yardstick is our own API answering without publishing: what is between them is the price of
-//! a durable answer and of the worker, which stores at the same time on the same cores.
+//! The yardstick is Rollcall's API answering without publishing. The difference is the cost of durability and
+//! of the worker, which stores at the same time on the same cores.
 
 use crate::Bench;
 use crate::load::{self, Request, Seen};
@@ -10,13 +11,13 @@ use crate::row::Row;
 use crate::yardstick::unpublished::Unpublished;
 
 const CLIENTS: [usize; 4] = [1, 16, 64, 256];
-/// Events of a request.
+/// Numbers of events per request.
 const EVENTS: [u32; 2] = [1, 20];
-/// The number of clients that the target speaks of, with one event each.
+/// The case for which a target is defined: one event per request, 64 clients.
 const TARGET: (u32, usize) = (1, 64);
 const AT_LEAST: f64 = 0.5;
 
-/// One number of events and clients.
+/// The measurements of one number of events and one number of clients.
 struct Case {
     clients: usize,
     request: Request,
@@ -46,7 +47,7 @@ impl Case {
 
     fn note(&mut self, ours: Seen, theirs: Seen) {
         for (row, ours, theirs) in [
-            (&mut self.rate, ours.requests_a_second, theirs.requests_a_second),
+            (&mut self.rate, ours.requests_per_second, theirs.requests_per_second),
             (&mut self.p50, ours.p50_ms, theirs.p50_ms),
             (&mut self.p99, ours.p99_ms, theirs.p99_ms),
         ] {
@@ -65,9 +66,9 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
         for case in &mut cases {
             let theirs = load::run(unpublished.address, case.clients, &case.request, bench.load_time()).await?;
             let ours = load::run(service.api_address, case.clients, &case.request, bench.load_time()).await?;
-            // What is still to be stored would take the next one's time.
+            // The worker would otherwise store the remaining events while the next case is measured.
             service.wait_until_drained().await?;
-            // The first round warms up connections, caches and code.
+            // The first round only warms up connections and caches.
             if rep > 0 {
                 case.note(ours, theirs);
             }

@@ -1,4 +1,4 @@
-//! Delay: from the acceptance of one event until it is stored, on an idle service.
+//! Delay: the time from the 202 until one event is stored, on an idle service.
 
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,14 @@ use crate::row::Row;
 use crate::service::Service;
 use crate::wait::wait_until;
 
-/// Events of one repetition: enough for a 99th percentile over all of them.
+/// Number of events in one repetition. All repetitions together have enough for a 99th percentile.
 const EVENTS: u32 = 100;
 const BOUND_MS: f64 = 50.0;
-/// Pause between two looks at the table, which bounds the error of each value.
+/// Interval between two queries of the table. It limits the error of each value.
 const POLL_INTERVAL: Duration = Duration::from_micros(500);
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The partition of the day is named, or every day's would be looked into.
+/// Returns a row if an event is stored. The condition on the day limits the search to one partition.
 const IS_STORED: &str = "select 1 from event_ids where project_id = 1 and event_id = $1 and day = $2::date";
 
 pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
@@ -32,7 +32,7 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
     let mut stored_p99 = Row::lower(format!("one event, idle, 202 to stored, p99, {at}"), "ms").bound(BOUND_MS);
     let mut waited = Row::lower(format!("one event, idle, ?wait=stored to 200, p50, {at}"), "ms");
     let mut waited_p99 = Row::lower(format!("one event, idle, ?wait=stored to 200, p99, {at}"), "ms");
-    // The first of all finds caches and connections cold.
+    // The first event only warms up caches and connections.
     one(service).await?;
     for _ in 0..bench.reps() {
         let (mut to_202, mut to_stored, mut to_200) = (Measurements::default(), Measurements::default(), Measurements::default());
@@ -52,7 +52,7 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
     Ok(())
 }
 
-/// Milliseconds from request to 202, and from there until the row can be seen.
+/// Milliseconds from the request to the 202, and from the 202 until the row is visible.
 async fn one(service: &Service) -> anyhow::Result<(f64, f64)> {
     let (id, now) = (Uuid::new_v4(), Timestamp::now());
     let day = now.strftime("%F").to_string();
@@ -70,7 +70,7 @@ async fn one(service: &Service) -> anyhow::Result<(f64, f64)> {
     Ok(((accepted - started).as_secs_f64() * 1e3, stored_ms))
 }
 
-/// Milliseconds until the API says that the event is stored.
+/// Milliseconds until a request with `?wait=stored` is answered.
 async fn one_awaited(service: &Service) -> anyhow::Result<f64> {
     let request = post("/events?wait=stored", body(Uuid::new_v4(), Timestamp::now()).as_bytes());
     let mut api = Connection::open(service.api_address).await?;

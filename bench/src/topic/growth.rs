@@ -1,9 +1,8 @@
-//! Growth: what storing costs with more and more rows in place.
+//! Growth: the rate of storing events with different numbers of rows in place.
 //!
-//! At every stage the same three requests follow each other without a pause. The first three come
-//! right after a checkpoint, when PostgreSQL logs every page that they touch in full; the next ones
-//! find those pages logged. Then they are taken out again, or repetitions would measure each
-//! other: together they are many times what a day holds.
+//! At every stage, three requests follow each other without a pause. The first three come right after a
+//! checkpoint, when PostgreSQL logs every page completely at its first change; the next three find these
+//! pages logged. Then the stored events are removed, so that repetitions do not influence each other.
 
 use std::time::Instant;
 
@@ -14,12 +13,12 @@ use crate::row::Row;
 use crate::snapshot::Snapshot;
 use crate::stage::Stage;
 
-/// Requests that follow each other.
+/// Number of requests that follow each other.
 const REQUESTS: u64 = 3;
-/// Rate with all rows in place, against that with none.
+/// Target: the least ratio of the rate with all rows in place to the rate without rows.
 const AT_LEAST: f64 = 0.8;
 
-/// The figures of one stage.
+/// The measurements of one stage.
 struct Figures<'a> {
     stage: &'a Stage,
     snapshot: Snapshot,
@@ -31,7 +30,7 @@ impl<'a> Figures<'a> {
     async fn new(stage: &'a Stage) -> anyhow::Result<Self> {
         stage.service.quiet().await?;
         if stage.rows == 0 {
-            // Other topics have stored some there.
+            // Other topics may have stored events there.
             stage.service.database.clear().await?;
         }
         Ok(Self {
@@ -43,7 +42,7 @@ impl<'a> Figures<'a> {
     }
 }
 
-/// Rate and log of one load.
+/// Rate and log volume of one group of requests.
 struct Load {
     rate: Row,
     wal: Row,
@@ -66,7 +65,7 @@ impl Load {
         let bodies: Vec<&[u8]> = batches.iter().map(|batch| batch.json.as_slice()).collect();
         service.ingest_all(&bodies, events).await?;
         self.rate.ours.push(events as f64 / started.elapsed().as_secs_f64());
-        // Folding the rollups belongs to the cost.
+        // The cost includes folding the deltas.
         service.quiet().await?;
         self.wal.ours.push((database.wal_bytes().await? - log_before) / events as f64);
         Ok(())
@@ -99,22 +98,22 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
     Ok(())
 }
 
-/// Users that send: those of the largest stage, so that each stage meets as many in one load.
+/// Number of users in the requests: the same at each stage, as many as the largest stage has.
 fn users(bench: &Bench) -> u32 {
-    u32::try_from(bench.full().rows / crate::ROWS_A_USER).unwrap_or(u32::MAX).max(50_000)
+    u32::try_from(bench.full().rows / crate::ROWS_PER_USER).unwrap_or(u32::MAX).max(50_000)
 }
 
 fn batches(bench: &Bench, load: u64) -> anyhow::Result<Vec<Batch>> {
     (0..REQUESTS).map(|request| batch(bench, (load + 1) * REQUESTS + request)).collect()
 }
 
-/// A batch of events that no earlier run has left in the kept tables: those would be duplicates, and
-/// nothing would be stored.
+/// A batch of events that no earlier run has stored in a kept data folder, because duplicates would not be
+/// stored.
 fn batch(bench: &Bench, number: u64) -> anyhow::Result<Batch> {
     Batch::new(bench.arguments.events, users(bench), bench.first_seed.wrapping_add(number))
 }
 
-/// Lets every service meet most of the users.
+/// Stores some events at every stage, so that its worker has cached most of the users.
 async fn warm_up(bench: &Bench) -> anyhow::Result<()> {
     for stage in &bench.stages {
         for request in 0..REQUESTS {
@@ -126,7 +125,7 @@ async fn warm_up(bench: &Bench) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Bytes on disk, before anything else is stored there.
+/// Measures the size on disk before other events are stored.
 async fn weigh(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     for stage in bench.stages.iter().filter(|stage| stage.rows > 0) {
         let database = &stage.service.database;
@@ -145,18 +144,18 @@ async fn weigh(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Holds each stage against the one without rows.
+/// Adds the stage without rows as the yardstick of the others.
 fn compare(all: &mut [Figures<'_>]) {
     let Some((empty, others)) = all.split_first_mut() else { return };
     let last = others.len();
     for (place, figures) in others.iter_mut().enumerate() {
         let at_least = Some(AT_LEAST).filter(|_| place + 1 == last);
-        hold(&mut figures.after_that.rate, &empty.after_that.rate, at_least);
-        hold(&mut figures.after_checkpoint.rate, &empty.after_checkpoint.rate, None);
+        against_empty(&mut figures.after_that.rate, &empty.after_that.rate, at_least);
+        against_empty(&mut figures.after_checkpoint.rate, &empty.after_checkpoint.rate, None);
     }
 }
 
-fn hold(row: &mut Row, empty: &Row, at_least: Option<f64>) {
+fn against_empty(row: &mut Row, empty: &Row, at_least: Option<f64>) {
     *row = row.clone().against("the same with no rows", at_least);
     row.yardsticks[0].measurements = empty.ours.clone();
 }

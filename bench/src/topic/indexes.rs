@@ -1,11 +1,11 @@
-//! Indexes: what each costs when events are stored, and when their day is over.
+//! Indexes: the cost of each index when events are stored and when their day is over.
 //!
-//! Rows are copied into a table with one kind of index after the other. Filters are brought up to date
-//! at the end, as workers do every ten seconds. Then the transactions of a batch run with and without
-//! the deltas of its sessions, and all deltas are folded.
+//! The topic copies rows into a table with each kind of index in turn, and then updates the filters, as
+//! workers do every ten seconds. It then runs the transactions of a batch with and without the deltas of
+//! sessions, and folds all deltas.
 //!
-//! The B-trees of a day are dropped and built again, as for a day that has just passed. The figures
-//! of storing leave this out, since it happens later.
+//! Finally it drops and builds the B-trees of one day, as a worker does when a day is over. The figures of
+//! storing do not include this, because it happens later.
 
 use std::time::Instant;
 
@@ -20,10 +20,10 @@ use crate::outcome::Outcome;
 use crate::row::Row;
 use crate::yardstick::{payload, statements};
 
-/// Users that send the events, as in the large request.
+/// Number of users in the events, as in the topic `request`.
 const USERS: u32 = 50_000;
 
-/// Kinds of index on the table `indexed_events`, which is like `events`.
+/// The kinds of index on the table `indexed_events`, which has the columns of `events`.
 const INDEXES: [(&str, &str); 5] = [
     (
         "filters by time, project, user and session",
@@ -66,10 +66,10 @@ join pg_class c on c.oid = i.indexrelid
 join pg_am on pg_am.oid = c.relam and pg_am.amname = 'brin'
 where i.indrelid = 'indexed_events'::regclass";
 
-/// B-trees of a day that is over.
+/// Name suffixes of the B-trees of a day that is over.
 const BTREES: [&str; 3] = ["_by_user", "_by_session", "_by_type"];
 
-/// The last partition with rows and B-trees.
+/// The latest daily partition with rows and with the given B-tree.
 const LAST_SEALED: &str = "select max(c.relname)::text
 from pg_inherits i
 join pg_class c on c.oid = i.inhrelid
@@ -94,7 +94,7 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
     Ok(())
 }
 
-/// Rows copied in with each kind of index, against none.
+/// Copies rows with each kind of index, compared with no index.
 async fn copy_with_each(bench: &Bench, pool: &PgPool, outcome: &mut Outcome) -> anyhow::Result<()> {
     let without = "without an index";
     let mut rows = INDEXES.map(|(name, _)| Row::lower(format!("rows copied, with {name}"), "µs/event").against(without, None));
@@ -103,7 +103,7 @@ async fn copy_with_each(bench: &Bench, pool: &PgPool, outcome: &mut Outcome) -> 
         let bare = copy(bench, pool, None, payload::bodies(&prepared)).await?;
         for (row, (_, index)) in rows.iter_mut().zip(INDEXES) {
             let indexed = copy(bench, pool, Some(index), payload::bodies(&prepared)).await?;
-            // The first round warms up.
+            // The first round only warms up.
             if rep > 0 {
                 row.ours.push(indexed);
                 row.yardsticks[0].measurements.push(bare);
@@ -114,7 +114,7 @@ async fn copy_with_each(bench: &Bench, pool: &PgPool, outcome: &mut Outcome) -> 
     Ok(())
 }
 
-/// Microseconds an event to copy rows into a new table and bring its filters up to date.
+/// Copies rows into a new table and updates its filters. Returns microseconds per event.
 async fn copy(bench: &Bench, pool: &PgPool, index: Option<&'static str>, bodies: Vec<Vec<u8>>) -> anyhow::Result<f64> {
     for statement in ["drop table if exists indexed_events", "create table indexed_events (like events)"].into_iter().chain(index)
     {
@@ -124,10 +124,10 @@ async fn copy(bench: &Bench, pool: &PgPool, index: Option<&'static str>, bodies:
     let started = Instant::now();
     payload::copy(&mut connection, "copy indexed_events from stdin (format binary)", bodies).await?;
     sqlx::query(SUMMARIZE).execute(&mut *connection).await?;
-    Ok(micros_an_event(bench, started))
+    Ok(micros_per_event(bench, started))
 }
 
-/// The transactions of a batch with the deltas of its sessions, against those without; and the folds.
+/// Runs the transactions of a batch with and without the deltas of sessions, and folds the deltas.
 async fn store_with_sessions(bench: &Bench, database: &Database, outcome: &mut Outcome) -> anyhow::Result<()> {
     let pool = &database.pool;
     let mut stored = Row::lower("our transactions, with the deltas of sessions", "µs/event").against("without them", None);
@@ -143,7 +143,7 @@ async fn store_with_sessions(bench: &Bench, database: &Database, outcome: &mut O
                 statements::run(pool, prepared).await? * 1e6 / bench.arguments.events as f64;
             let started = Instant::now();
             Loader::new(pool.clone()).compact().await?;
-            folded_micros[usize::from(with_sessions)] = micros_an_event(bench, started);
+            folded_micros[usize::from(with_sessions)] = micros_per_event(bench, started);
         }
         if rep > 0 {
             for (row, [without, with]) in [(&mut stored, stored_micros), (&mut folded, folded_micros)] {
@@ -160,11 +160,12 @@ fn batch(bench: &Bench, rep: u64) -> anyhow::Result<Batch> {
     Batch::new(bench.arguments.events, USERS, bench.first_seed.wrapping_add(rep))
 }
 
-fn micros_an_event(bench: &Bench, started: Instant) -> f64 {
+fn micros_per_event(bench: &Bench, started: Instant) -> f64 {
     started.elapsed().as_secs_f64() * 1e6 / bench.arguments.events as f64
 }
 
-/// Drops a B-tree of the last day that has it and builds it again; microseconds for each event of the day.
+/// Drops a B-tree of the latest day that has it and builds it again. Returns microseconds per event of the
+/// day.
 async fn build(pool: &PgPool, suffix: &str) -> anyhow::Result<f64> {
     let last = async || sqlx::query_scalar(LAST_SEALED).bind(suffix).fetch_one(pool).await;
     let day: Option<String> = last().await?;
@@ -174,6 +175,6 @@ async fn build(pool: &PgPool, suffix: &str) -> anyhow::Result<f64> {
     let started = Instant::now();
     Loader::new(pool.clone()).seal().await?;
     let is_built = last().await?.is_some_and(|last: String| last == day);
-    ensure!(is_built, "the index {day}{suffix} was not built: a worker was about to");
+    ensure!(is_built, "the index {day}{suffix} was not built, because a worker was building it");
     Ok(started.elapsed().as_secs_f64() * 1e6 / events as f64)
 }

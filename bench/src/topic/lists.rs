@@ -1,4 +1,4 @@
-//! Lists: pages of events, timelines, sessions and what else is read from rows, at the largest stage.
+//! Lists: pages of events, timelines, sessions, users, accounts and event types, at the largest stage.
 
 use std::time::Instant;
 
@@ -13,23 +13,23 @@ use crate::measurements::Measurements;
 use crate::outcome::Outcome;
 use crate::row::Row;
 
-/// Requests of one repetition.
+/// Number of requests in one repetition.
 const REQUESTS: u32 = 50;
-/// Events of the user whose timeline is read.
+/// Approximate number of events of the user whose timeline is read.
 const TIMELINE_EVENTS: i64 = 1_000;
 
-/// A question, and what its answer must reach.
+/// A query of the API and its target.
 struct Question {
     name: &'static str,
     path: String,
     bound_ms: f64,
 }
 
-/// What the questions are about, chosen from the rows.
+/// The ids that appear in the queries, chosen from the rows.
 struct Subjects {
     /// A user with about a thousand events.
     user: String,
-    /// The user who was active longest ago.
+    /// The user whose latest event is the oldest.
     old_user: String,
     rarest_type: String,
     session: String,
@@ -66,7 +66,7 @@ impl Subjects {
 
     fn questions(&self) -> Vec<Question> {
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        // The rows end with yesterday.
+        // The latest rows are of yesterday.
         let (yesterday, month) = (today.saturating_sub(1.day()), today.saturating_sub(30.days()));
         let beginning = &self.user[..self.user.len().min(2)];
         let question = |name, path, bound_ms| Question { name, path, bound_ms };

@@ -1,4 +1,4 @@
-//! Memory: the most that API and worker held, each by itself, at any stage and in any topic.
+//! Memory: the peak memory of API and worker, each on its own, over all stages and topics.
 
 use crate::Bench;
 use crate::outcome::Outcome;

@@ -1,14 +1,17 @@
-//! Topics: groups of rows that are measured together.
+//! Topics: groups of rows of the report that are measured together.
 //!
-//! - `request` sends one large request and waits until it is stored; everybody begins without rows.
-//! - `growth` stores the same at every stage, also right after a checkpoint, and weighs it.
-//! - `indexes` tells what each index and the sessions cost, when events are stored and when their day is over.
-//! - `reads` asks what is asked every day, at every stage, and the same of the SQL over the rows.
-//! - `lists` reads pages of events, timelines, sessions, users and accounts.
-//! - `analysis` asks for trends and a funnel at the largest stage.
-//! - `clients` loads the API with small requests from many clients.
-//! - `delay` times single events on an idle service.
-//! - `memory` comes last and tells what API and worker held at the most, through all of it.
+//! - `request` sends one large request and waits until it is stored, with empty tables at the beginning.
+//! - `growth` stores the same events at every stage, also right after a checkpoint, and measures the size on
+//!   disk.
+//! - `indexes` measures the cost of each index and of sessions when events are stored and when their day is
+//!   over.
+//! - `reads` sends the frequent queries at every stage, and compares them with SQL over the rows.
+//! - `lists` reads pages of events, timelines, sessions, users, accounts and event types at the largest
+//!   stage.
+//! - `analysis` queries trends and a funnel at the largest stage.
+//! - `clients` sends small requests from many clients.
+//! - `delay` measures single events on an idle service.
+//! - `memory` comes last and reports the peak memory of API and worker over all topics.
 
 mod analysis;
 mod clients;
@@ -26,7 +29,7 @@ use strum::Display;
 use crate::Bench;
 use crate::outcome::Outcome;
 
-/// A group of rows, by its name on the command line.
+/// A topic, with its name on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Display)]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum Topic {
@@ -42,7 +45,7 @@ pub(crate) enum Topic {
 }
 
 impl Topic {
-    /// Those that were asked for, in the order of the report; all if none was.
+    /// The topics of `only` in the order of the report; all topics if `only` is empty.
     pub(crate) fn chosen(only: &[Self]) -> impl Iterator<Item = Self> {
         Self::value_variants().iter().copied().filter(|topic| only.is_empty() || only.contains(topic))
     }

@@ -1,4 +1,4 @@
-//! Reads: the questions of every day, answered from the rollups and by SQL over the rows.
+//! Reads: frequent queries, answered from the rollups and by SQL over the rows.
 
 use std::time::Instant;
 
@@ -15,24 +15,24 @@ use crate::outcome::Outcome;
 use crate::row::Row;
 use crate::service::Service;
 
-/// Requests of one repetition.
+/// Number of requests in one repetition.
 const REQUESTS: u32 = 200;
-/// Two figures that differ by less than this are equal: it is what repetitions differ by.
-const AS_FAST: f64 = 0.9;
+/// The least ratio at which a query counts as no slower, because repetitions differ by this much.
+const NO_SLOWER: f64 = 0.9;
 
-/// A question, and what its answer must reach.
+/// A query of the API and its targets.
 struct Question {
     name: &'static str,
     path: String,
     bound_ms: Option<f64>,
-    /// How many times as fast as SQL over the rows.
+    /// Target: the least ratio to SQL over the rows.
     at_least: Option<f64>,
-    /// How many times as fast as with a tenth of the rows. Stored numbers are as fast as before;
-    /// unions of bitmaps grow with the users.
+    /// Target: the least ratio to the same query at the next smaller stage. Only stored numbers have one,
+    /// because unions of bitmaps grow with the users.
     growth: Option<f64>,
 }
 
-/// A question at one stage.
+/// The measurements of a query at one stage.
 struct Case<'a> {
     question: &'a Question,
     service: &'a Service,
@@ -44,11 +44,11 @@ struct Case<'a> {
 fn questions() -> Vec<Question> {
     let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let days_ago = |days: i64| -> Date { today.saturating_sub(days.days()) };
-    // The last of sixteen weeks is over: eight cohorts are followed through eight windows.
+    // Eight weekly cohorts with eight windows each need sixteen complete weeks.
     let monday = days_ago(i64::from(today.weekday().to_monday_zero_offset()) + 16 * 7);
     let question = |name, path, bound_ms, at_least, growth| Question { name, path, bound_ms, at_least, growth };
     vec![
-        question("/stats/dau, 30 days", format!("/stats/dau?from={}&to={today}", days_ago(29)), Some(5.0), None, Some(AS_FAST)),
+        question("/stats/dau, 30 days", format!("/stats/dau?from={}&to={today}", days_ago(29)), Some(5.0), None, Some(NO_SLOWER)),
         question(
             "/stats/dau by week, 12 weeks",
             format!("/stats/dau?from={}&to={today}&granularity=week", days_ago(83)),
@@ -61,7 +61,7 @@ fn questions() -> Vec<Question> {
             format!("/stats/top-events?from={}&to={today}", days_ago(29)),
             Some(5.0),
             None,
-            Some(AS_FAST),
+            Some(NO_SLOWER),
         ),
         question(
             "/stats/retention, 8 weekly cohorts by 8 windows",
@@ -75,7 +75,7 @@ fn questions() -> Vec<Question> {
 
 pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
     let questions = questions();
-    // Other topics have stored some there.
+    // Other topics may have stored events there.
     bench.empty().service.quiet().await?;
     bench.empty().service.database.clear().await?;
     let mut cases = Vec::new();
@@ -119,7 +119,7 @@ impl Case<'_> {
         let started = Instant::now();
         let by_sql = api.expect(200, &get(&format!("{}&source=events", self.question.path))).await?;
         self.p50.yardsticks[0].measurements.push(started.elapsed().as_secs_f64() * 1e3);
-        // Both answer the same, or there is nothing to compare.
+        // The comparison is valid only if both answers are equal.
         let answer = api.expect(200, &request).await?;
         ensure!(answer == by_sql, "{}: rollups and rows disagree", self.question.path);
         let mut latencies = Measurements::default();

@@ -1,7 +1,7 @@
-//! Request: a hundred thousand events at once, until they are durable and until they are stored.
+//! Request: one request of 100,000 events, until its events are durable and until they are stored.
 //!
-//! Everybody begins with empty tables and has stored one such request before the first measured
-//! one, so that nobody pays for cold caches. Who goes first changes from repetition to repetition.
+//! Every contender begins with empty tables and stores one request before the first measured one, so that
+//! caches are warm. The order of the contenders changes with each repetition.
 
 use crate::Bench;
 use crate::batch::Batch;
@@ -14,10 +14,10 @@ use crate::yardstick::bare_steps::BareSteps;
 use crate::yardstick::reference::Reference;
 use crate::yardstick::{bare_table, payload, statements, textbook};
 
-/// Users that send the events; after the first request most of them are known.
+/// Number of users in the events. After the first request, the dictionaries have most of them.
 const USERS: u32 = 50_000;
 
-/// Who takes part.
+/// Rollcall and the yardsticks of this topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Contender {
     Ours,
@@ -30,11 +30,11 @@ enum Contender {
 
 use Contender::{BareSteps as Steps, BareTable, Ours, Reference as Plain, Statements, Textbook};
 
-/// What one of them took, in seconds; not every one does everything.
+/// The durations of one contender in seconds. A contender that leaves a part out has none for it.
 #[derive(Debug, Clone, Copy, Default)]
 struct Took {
     accepted: Option<f64>,
-    /// The part of it that is the publishing.
+    /// The part of `accepted` that the publishes took.
     published: Option<f64>,
     stored: Option<f64>,
 }
@@ -49,7 +49,7 @@ struct Contest<'a> {
     bench: &'a Bench,
     reference: Option<Reference>,
     bare_steps: BareSteps,
-    /// The tables of all yardsticks that need no service.
+    /// The database of the yardsticks that need no service.
     tables: Database,
 }
 
@@ -77,7 +77,7 @@ impl<'a> Contest<'a> {
             Ours => {
                 let service = &self.bench.empty().service;
                 let timing = service.ingest(&batch.json, batch.events).await?;
-                // Folding what it added would take the next one's time.
+                // The worker would otherwise fold these deltas while the next contender is measured.
                 service.quiet().await?;
                 Took::whole(timing)
             }
@@ -124,7 +124,7 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
         let batch = Batch::new(events, USERS, 1_000 + rep)?;
         for contender in order {
             let took = contest.run(contender, &batch).await?;
-            // The first round warms up.
+            // The first round only warms up.
             if rep > 0 {
                 note(&mut [&mut accepted, &mut stored, &mut whole], contender, took);
             }
@@ -135,7 +135,7 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
     Ok(())
 }
 
-/// Puts what was taken where it belongs.
+/// Adds the durations of a contender to the rows of the report.
 fn note([accepted, stored, whole]: &mut [&mut Row; 3], contender: Contender, took: Took) {
     let total = took.accepted.zip(took.stored).map(|(accepted, stored)| accepted + stored);
     if contender == Ours {

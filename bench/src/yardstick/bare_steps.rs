@@ -1,8 +1,8 @@
-//! The bare steps of accepting a request: parse, compress, publish with sync always.
+//! The bare steps of accepting a request: parse, compress, and publish to a server that syncs every message.
 //!
-//! One pass of serde_json over the body, the chunk writer of the API over lines that are there
-//! already, and all chunks published at once to a stream like the API's, on the same server. No HTTP,
-//! no validation, no lines written.
+//! It parses the body with serde_json, compresses prepared lines with the API's chunk writer, and publishes
+//! all chunks at once to a stream like the API's on the same server. It has no HTTP and no validation, and it
+//! writes no lines.
 
 use std::time::Instant;
 
@@ -22,18 +22,18 @@ use crate::batch::Batch;
 
 const STREAM: &str = "BARE";
 const SUBJECT: &str = "events.bare";
-/// Lines handed to the compressor at a time: about as many bytes as the API hands it.
-const LINES_A_PUSH: usize = 200;
+/// Number of lines that the compressor gets at a time. They have about as many bytes as in the API.
+const LINES_PER_PUSH: usize = 200;
 
-/// Seconds that the steps took.
+/// The durations of the steps in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Steps {
     pub(crate) all: f64,
-    /// The last of them, the publishes, alone.
+    /// The duration of the publishes.
     pub(crate) publish: f64,
 }
 
-/// A stream of its own.
+/// A separate stream for this yardstick.
 pub(crate) struct BareSteps {
     context: Context,
 }
@@ -58,7 +58,7 @@ struct ParsedEvent<'a> {
 }
 
 impl BareSteps {
-    /// Makes the stream. Only the administrator may, and may publish to it.
+    /// Creates the stream. Only the user `admin` may create this stream and publish to it.
     pub(crate) async fn start(nats: &NatsServer) -> anyhow::Result<Self> {
         let client = connect::connect(&Secret::new(nats.url(NatsUser::Admin)), Role::Admin).await?;
         let context = jetstream::new(client);
@@ -73,7 +73,7 @@ impl BareSteps {
         Ok(Self { context })
     }
 
-    /// Takes the steps.
+    /// Runs the steps.
     pub(crate) async fn run(&self, batch: &Batch) -> anyhow::Result<Steps> {
         let groups: Vec<&[u8]> = batch.lines.iter().flat_map(|lines| groups(lines)).collect();
         let started = Instant::now();
@@ -96,7 +96,7 @@ impl BareSteps {
 fn compress(groups: &[&[u8]]) -> anyhow::Result<Vec<Chunk>> {
     let (mut chunks, mut writer) = (Vec::new(), ChunkWriter::new()?);
     for group in groups {
-        writer.push(group, LINES_A_PUSH as u32)?;
+        writer.push(group, LINES_PER_PUSH as u32)?;
         if writer.is_full() {
             chunks.push(writer.finish()?);
             writer = ChunkWriter::new()?;
@@ -108,12 +108,12 @@ fn compress(groups: &[&[u8]]) -> anyhow::Result<Vec<Chunk>> {
     Ok(chunks)
 }
 
-/// The lines in groups of this size.
+/// Splits the lines into groups of [`LINES_PER_PUSH`].
 fn groups(lines: &[u8]) -> Vec<&[u8]> {
     let mut groups = Vec::new();
     let mut begin = 0;
     for (number, end) in memchr::memchr_iter(b'\n', lines).enumerate() {
-        if (number + 1).is_multiple_of(LINES_A_PUSH) || end + 1 == lines.len() {
+        if (number + 1).is_multiple_of(LINES_PER_PUSH) || end + 1 == lines.len() {
             groups.push(&lines[begin..=end]);
             begin = end + 1;
         }

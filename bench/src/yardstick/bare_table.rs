@@ -1,4 +1,4 @@
-//! The ceiling: binary COPY into a table without index, key or partition.
+//! The upper limit: binary COPY into a table without indexes, keys or partitions.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use sqlx::{Connection, PgPool};
 
 use super::payload;
 
-/// Makes the table.
+/// Creates the table.
 pub(crate) async fn set_up(pool: &PgPool) -> anyhow::Result<()> {
     sqlx::query("create table bare_events (like events)").execute(pool).await?;
     Ok(())

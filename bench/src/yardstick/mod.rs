@@ -1,13 +1,13 @@
-//! Yardsticks: other ways to the same end, each as small as it can be.
+//! Yardsticks: other ways to do the same work, each as small as possible.
 //!
-//! - `reference` is the plain Python service: what somebody writes in an afternoon.
-//! - `textbook` stages rows and inserts them with `on conflict do nothing`: what a database course
-//!   teaches. `statements` is our own transaction without anything around it; `bare_table` is a COPY
-//!   into a table without any index, which nothing can beat.
+//! - `reference` is a plain Python service, as somebody writes it in an afternoon.
+//! - `textbook` copies rows into a staging table and inserts them with `on conflict do nothing`. `statements`
+//!   runs only the statements of Rollcall's own transaction. `bare_table` copies rows into a table without
+//!   any index, which is the upper limit.
 //! - `bare_steps` parses, compresses and publishes, and does nothing else.
-//! - `unpublished` is our own API, answering without the queue.
+//! - `unpublished` is Rollcall's API answering without publishing.
 //!
-//! The sixth, the SQL over the rows, is a parameter of the API (`source=events`).
+//! SQL over the rows, another yardstick, is a parameter of the API (`source=events`).
 
 pub(crate) mod bare_steps;
 pub(crate) mod bare_table;

@@ -1,4 +1,4 @@
-//! What the yardsticks in PostgreSQL send, encoded before their clocks start.
+//! Data for the yardsticks that use PostgreSQL, encoded before the measurement begins.
 
 use rollcall_shared::project::ProjectId;
 use rollcall_worker::bulk::{Lines, Loader, Prepared};
@@ -6,7 +6,7 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::batch::Batch;
 
-/// The lines of a batch, one item a transaction.
+/// The lines of a batch, one item per transaction.
 pub(crate) fn lines(batch: &Batch) -> Vec<Lines> {
     batch.lines.iter().map(|lines| Lines::new(ProjectId::DEFAULT, lines.clone())).collect()
 }
@@ -21,7 +21,7 @@ pub(crate) async fn prepare(pool: &PgPool, lines: &[Lines]) -> anyhow::Result<Ve
     Ok(prepared)
 }
 
-/// The rows of prepared transactions, as bodies of COPY.
+/// The rows of prepared transactions as the data of COPY.
 pub(crate) fn bodies(prepared: &[Prepared]) -> Vec<Vec<u8>> {
     prepared.iter().map(|transaction| transaction.copy_body().to_vec()).collect()
 }

@@ -1,4 +1,4 @@
-//! The plain Python service of `bench/reference`, with a queue and a database of its own.
+//! The plain Python service of `bench/reference`, with its own queue and database.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -19,14 +19,14 @@ const SERVICE: &str = include_str!("../../reference/service.py");
 const NATS_CONFIGURATION: &str = include_str!("../../reference/nats-server.conf");
 
 const READY_TIMEOUT: Duration = Duration::from_secs(60);
-/// It takes minutes on a slow machine.
+/// Timeout for storing one request, which takes this service minutes on a slow machine.
 const STORE_TIMEOUT: Duration = Duration::from_secs(1800);
-/// Looking up one id; a hundredth of a second is nothing against what is measured.
+/// Interval between two checks whether the last event is stored, much shorter than the measured times.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The running service.
 pub(crate) struct Reference {
-    // In the order in which they stop.
+    // The fields stop in this order.
     _api: Program,
     _worker: Program,
     _nats: Program,
@@ -35,7 +35,7 @@ pub(crate) struct Reference {
 }
 
 impl Reference {
-    /// Starts it with a Python that has the packages of `requirements.txt`.
+    /// Starts the service with a Python that has the packages of `requirements.txt`.
     pub(crate) async fn start(stack: &Stack, python: &Path) -> anyhow::Result<Self> {
         let python = std::path::absolute(python)?;
         let folder = stack.folder().join("reference");
@@ -69,7 +69,8 @@ impl Reference {
         Ok(this)
     }
 
-    /// Sends a request and waits until its last event is there: the worker commits them together.
+    /// Sends a request and waits until its last event is stored. The worker commits all events of a request
+    /// together.
     pub(crate) async fn ingest(&self, batch: &Batch) -> anyhow::Result<Timing> {
         let request = post("/events", &batch.json);
         let mut api = Connection::open(self.address).await?;
@@ -82,7 +83,8 @@ impl Reference {
         Ok(Timing { accepted_secs: (accepted - started).as_secs_f64(), stored_secs })
     }
 
-    /// The worker listens a moment after the API does; a message that nobody listens to is lost.
+    /// Sends events until the worker stores one. The worker subscribes a moment after the API starts, and
+    /// NATS drops messages that have no subscriber.
     async fn warm_up(&self) -> anyhow::Result<()> {
         let batch = Batch::new(100, 100, Uuid::now_v7().as_u64_pair().1)?;
         let request = post("/events", &batch.json);

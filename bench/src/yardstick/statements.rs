@@ -1,5 +1,5 @@
-//! The bare statements of our own transaction: identities, rows, deltas, commit, with everything
-//! encoded before the clock starts. What is left is PostgreSQL's part.
+//! The statements of Rollcall's own transaction (identities, rows, deltas, commit), with all data encoded
+//! before the measurement begins. So it measures only PostgreSQL's part.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use rollcall_shared::database::Lease;
 use rollcall_worker::bulk::Prepared;
 use sqlx::PgPool;
 
-/// Runs the transactions one after the other, as one worker does; returns the seconds they took.
+/// Runs the transactions one after the other and returns the seconds that they took.
 pub(crate) async fn run(pool: &PgPool, prepared: Vec<Prepared>) -> anyhow::Result<f64> {
     let mut connection = Lease::acquire(pool).await?;
     let started = Instant::now();

@@ -1,8 +1,8 @@
-//! The textbook way: COPY into a temporary table, then `insert … select … on conflict do nothing`
-//! into one table with a unique id and the secondary indexes of ours. No rollups.
+//! The textbook way: COPY into a temporary table, then `insert … select … on conflict do nothing` into one
+//! table with a unique id and Rollcall's secondary indexes, without rollups.
 //!
-//! It has everything in its favour: users and types are numbers already, the rows are encoded
-//! before the clock starts, and the whole request is one transaction.
+//! The conditions favour it: users and types are already numbers, the rows are encoded before the measurement
+//! begins, and the whole request is one transaction.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use sqlx::{AssertSqlSafe, Connection, PgPool};
 
 use super::payload;
 
-/// `including all` brings our indexes; on one table they do without partitions.
+/// `including all` copies Rollcall's indexes to the table, which has no partitions.
 const SET_UP: [&str; 2] = [
     "create table textbook_events (like events including all)",
     "alter table textbook_events add constraint textbook_events_once unique (project_id, event_id)",
@@ -20,7 +20,7 @@ const STAGE: &str = "create temporary table staged_events (like events) on commi
 const COPY: &str = "copy staged_events from stdin (format binary)";
 const INSERT: &str = "insert into textbook_events select * from staged_events on conflict do nothing";
 
-/// Makes the table.
+/// Creates the table.
 pub(crate) async fn set_up(pool: &PgPool) -> anyhow::Result<()> {
     for statement in SET_UP {
         sqlx::query(AssertSqlSafe(statement)).execute(pool).await?;

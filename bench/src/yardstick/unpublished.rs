@@ -1,7 +1,7 @@
-//! Our own API answering 202 without publishing: HTTP, keys and validation, and no queue.
+//! Rollcall's API answering 202 without publishing: it checks keys and validates events, but uses no queue.
 //!
-//! It is the same router in a process of its own: this program, started with a hidden option. The
-//! shipped programs are built without the code for it.
+//! It is the same router in a separate process: this program, started with a hidden option. The shipped
+//! programs do not contain the code for it.
 
 use std::net::SocketAddr;
 
@@ -21,7 +21,7 @@ pub(crate) struct Unpublished {
 }
 
 impl Unpublished {
-    /// Starts it with the settings of a service's API.
+    /// Starts the program with the settings of a service's API.
     pub(crate) async fn start(service: &Service, folder: &std::path::Path) -> anyhow::Result<Self> {
         let address = free_address()?;
         let mut variables = service.api_variables();
@@ -38,7 +38,7 @@ impl Unpublished {
     }
 }
 
-/// Serves as that program.
+/// Runs that API.
 pub(crate) async fn serve() -> anyhow::Result<()> {
     let mut environment = Environment::of_process();
     let logs = LogSettings::from_env(&mut environment);
