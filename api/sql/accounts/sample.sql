@@ -1,5 +1,5 @@
--- The first accounts, by id, among the events of a period. Each step is one look-up in the index by
--- account of each partition.
+-- The first accounts, by id, among the events of a period. Each step finds the next account with one look-up
+-- in the B-tree by account of each partition.
 with recursive found as (
     (
         select account_id, 1 as place

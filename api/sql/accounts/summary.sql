@@ -1,6 +1,6 @@
 -- What an account did in a period: how often each event type occurred, and its ten most active users.
 with of_account as (
-    -- its events, found by the index of accounts
+    -- the events of the account, found through the B-tree by account
     select event_type_id, coalesce(user_id, anonymous_id, session_id) collate "C" as actor
     from events
     where project_id = $1

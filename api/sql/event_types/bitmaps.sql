@@ -1,7 +1,7 @@
--- The users of each of these types on the days of a period, type by type.
+-- The users of some event types on the days of a period, ordered by type.
 select event_type_id as "event_type_id!", bitmap as "bitmap!"
 from (
-    -- base and deltas in one statement, so the union is right at every moment
+    -- base and deltas are read in one statement, so the union is right even during a fold
     select event_type_id, bitmap
     from active_users
     where project_id = $1

@@ -1,6 +1,6 @@
--- How many events each of these types has on the days of a period.
+-- How many events of each given type a period has.
 with counted as (
-    -- base and deltas in one statement, so the sum is right at every moment
+    -- base and deltas are read in one statement, so the sum is right even during a fold
     select event_type_id, n
     from event_counts
     where project_id = $1

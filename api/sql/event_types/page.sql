@@ -1,5 +1,5 @@
--- A page of event types by name: those that begin with $2, after $3. The first and the last day of each
--- are look-ups in the indexes of base and deltas.
+-- A page of event types by name: those that begin with $2, after $3. Look-ups in the indexes of base and
+-- deltas find the first and the last day of each type.
 select
     t.id as "id!",
     t.name as "name!",

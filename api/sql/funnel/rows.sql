@@ -1,8 +1,8 @@
--- The events of the steps of a funnel, in no order: of every $6th person, beginning with number $7. Of
--- events that may be entries, the value of a property too.
+-- The events of the steps of a funnel, in any order, for the people whose number modulo $6 is $7. Events of
+-- the first step also have the value of a property.
 --
--- As it stands, the statement reads no property. The program puts the property in place of the marked
--- null, and adds the filters where the other mark is.
+-- The API replaces the first mark and its null by the property, and the second mark by the filters. Without
+-- that, the statement is still valid: it reads no property and has no filters.
 select
     e.user_ord,
     e.event_type_id,

@@ -1,6 +1,6 @@
--- How many events of some types a range of days has, so that it is known before they are read.
+-- How many events of some types a range of days has. The API needs this number before it reads the events.
 with counted as (
-    -- base and deltas in one statement, so the sum is right at every moment
+    -- base and deltas are read in one statement, so the sum is right even during a fold
     select n
     from event_counts
     where project_id = $1

@@ -1,5 +1,5 @@
--- The days on which an event id was stored: one, but for ids that were used again with other times.
--- The first is the day that stands for no time, if the id was sent without one.
+-- The identity days of an event id. There are several if clients used the id again with times on other days.
+-- The undated day comes first if the id was sent without a time.
 select day as "day: jiff_sqlx::Date"
 from event_ids
 where project_id = $1

@@ -1,4 +1,4 @@
--- Workers whose last word is recent: they report every two seconds.
+-- Workers whose latest report is recent. They report every two seconds.
 select
     worker_id,
     started_at as "started_at: jiff_sqlx::Timestamp",

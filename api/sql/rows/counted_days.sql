@@ -1,6 +1,6 @@
--- How many events of each type a project has on the days of a period; of one type, if it is given.
+-- How many events of each type, or of one given type, a project has on each day of a period.
 with counted as (
-    -- base and deltas in one statement, so the sum is right at every moment
+    -- base and deltas are read in one statement, so the sum is right even during a fold
     select day, event_type_id, n
     from event_counts
     where project_id = $1

@@ -1,3 +1,3 @@
--- The key that signs cursors, the same for every replica.
+-- The key that signs cursors. All replicas use the same key.
 select key
 from cursor_keys

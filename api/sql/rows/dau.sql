@@ -1,12 +1,12 @@
--- The same answer as dau.sql from the rows themselves, without bitmaps or dictionary of users.
+-- The same answer as stats/dau.sql, computed from the rows without the bitmaps and the dictionary of users.
 with active as (
-    -- who was seen on which day of the project's calendar
+    -- the days of the project's time zone on which each actor was active
     select
         (e.occurred_at at time zone $5)::date as day,
         coalesce(e.user_id, e.anonymous_id, e.session_id) as actor
     from events e
     where e.project_id = $1
-      -- slack for the zone; in UTC, so that the planner leaves other days' partitions alone
+      -- two days of margin for the time zone; written in UTC, so that the planner skips other partitions
       and e.occurred_at >= ($2::date - interval '2 days') at time zone 'UTC'
       and e.occurred_at < ($3::date + interval '3 days') at time zone 'UTC'
       and ($4::text is null or e.event_type_id = (select id from event_types where project_id = $1 and name = $4))

@@ -1,9 +1,10 @@
--- The same counts as the bitmaps give, from the rows themselves.
+-- The same counts as stats/retention.sql, computed from the rows.
 --
--- Every large set is read once and only grouped, never joined with another: without statistics the
--- planner takes such joins for tiny and does them in loops.
+-- The statement only groups large sets and never joins two of them. The planner has no statistics about
+-- intermediate results, so it would expect few rows and join them with nested loops.
 with days as (
-    -- who did what was asked for on which day of the project's calendar; no type means any
+    -- the days of the project's time zone on which each actor had an event of the wanted types; no type means
+    -- any
     select
         coalesce(e.user_id, e.anonymous_id, e.session_id) as actor,
         (e.occurred_at at time zone $6)::date as day,
@@ -11,14 +12,14 @@ with days as (
         bool_or($8::text is null or e.event_type_id = (select id from event_types where project_id = $1 and name = $8)) as returns
     from events e
     where e.project_id = $1
-      -- only for new users does the time before the windows matter; slack for the zone; in UTC, so
-      -- that the planner leaves other days' partitions alone
+      -- events before the windows matter only for new users; two days of margin for the time zone; written in
+      -- UTC, so that the planner skips other partitions
       and ($9 or e.occurred_at >= (($2::date[])[1] - interval '2 days') at time zone 'UTC')
       and e.occurred_at < (($3::date[])[cardinality($3::date[])] + interval '3 days') at time zone 'UTC'
     group by 1, 2
 ),
 numbered as (
-    -- the windows follow each other without gaps, so the days they begin with are buckets
+    -- the windows follow each other without gaps, so width_bucket can find the window of a day
     select
         actor,
         day,
@@ -37,7 +38,8 @@ people as (
     group by actor
 ),
 members as (
-    -- the first $4 windows each begin a cohort; one of new users has those never seen before it
+    -- each of the first $4 windows has a cohort; a cohort of new users contains only those with no earlier
+    -- event
     select c.k, p.returns
     from people p
     cross join lateral unnest(p.cohorts) as c (k)

@@ -1,9 +1,9 @@
--- The same answer as top_events.sql from the rows themselves.
+-- The same answer as stats/top_events.sql, computed from the rows.
 with counted as (
     select e.event_type_id, count(*) as n
     from events e
     where e.project_id = $1
-      -- slack for the zone; in UTC, so that the planner leaves other days' partitions alone
+      -- two days of margin for the time zone; written in UTC, so that the planner skips other partitions
       and e.occurred_at >= ($2::date - interval '2 days') at time zone 'UTC'
       and e.occurred_at < ($3::date + interval '3 days') at time zone 'UTC'
       and (e.occurred_at at time zone $5)::date between $2 and $3

@@ -1,6 +1,6 @@
--- How many sessions are of a user ($2), as sessions.sql lists them.
+-- The number of sessions that sessions.sql lists for a user ($2).
 with waiting as (
-    -- what is not folded yet, one row for each session of a batch
+    -- deltas that are not folded yet, one row for each session of a batch
     select part.*
     from sessions_delta d
     cross join lateral unnest(d.session_ids, d.user_ids, d.user_ranks, d.user_ats, d.user_event_ids)
@@ -8,7 +8,7 @@ with waiting as (
     where d.project_id = $1
 ),
 touched as (
-    -- the sessions of these batches, with what is folded of them
+    -- these deltas and the base rows of the same sessions
     select * from waiting
     union all
     select session_id, user_id, user_rank, user_at, user_event_id
@@ -17,7 +17,7 @@ touched as (
       and session_id in (select session_id from waiting)
 ),
 merged as (
-    -- one row a session; the greatest state says who its user is
+    -- one row per session; the greatest (user_rank, user_at, user_event_id) decides who its user is
     select distinct on (session_id) session_id, user_id
     from touched
     order by session_id, user_rank desc, user_at desc nulls last, user_event_id desc nulls last

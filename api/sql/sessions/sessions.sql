@@ -1,7 +1,7 @@
--- A page of sessions, latest activity first: of a project, of one user ($2), or the one of this id ($3).
--- Base and deltas are read in one statement, so each session is right at every moment.
+-- A page of sessions, latest activity first: all sessions of a project, those of one user ($2), or one
+-- session ($3). Base and deltas are read in one statement, so each session is right even during a fold.
 with waiting as (
-    -- what is not folded yet, one row for each session of a batch
+    -- deltas that are not folded yet, one row for each session of a batch
     select part.*
     from sessions_delta d
     cross join lateral unnest(
@@ -12,7 +12,7 @@ with waiting as (
       and ($3::text is null or part.session_id = $3)
 ),
 touched as (
-    -- the sessions of these batches, with what is folded of them
+    -- these deltas and the base rows of the same sessions
     select * from waiting
     union all
     select session_id, user_id, user_rank, user_at, user_event_id, started_at, last_event_at, events
@@ -21,7 +21,7 @@ touched as (
       and session_id in (select session_id from waiting)
 ),
 merged as (
-    -- one row a session; the greatest state says who its user is
+    -- one row per session; the greatest (user_rank, user_at, user_event_id) decides who its user is
     select
         session_id,
         (array_agg(user_id order by user_rank desc, user_at desc nulls last, user_event_id desc nulls last))[1] as user_id,

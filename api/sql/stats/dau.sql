@@ -1,10 +1,11 @@
--- Who was active on the days of a period: a count where it is known, else bitmaps to unite.
+-- The active users on the days of a period: a stored count if the day has no deltas, and otherwise the
+-- bitmaps.
 with kind as (
-    -- number 0 stands for all event types; an unknown type has none
+    -- number 0 stands for all event types; an unknown type has no number
     select case when $4::text is null then 0 else (select id from event_types where project_id = $1 and name = $4) end as id
 ),
 pending as (
-    -- deltas not yet folded into the base
+    -- deltas that are not folded yet
     select d.day, d.bitmap
     from active_users_delta d
     where d.project_id = $1

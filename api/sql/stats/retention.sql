@@ -1,6 +1,6 @@
--- The bitmaps of several series: each an event type (none: all of them) and a range of days.
+-- The bitmaps of several series. A series has an event type, or none for all types, and a range of days.
 with wanted as (
-    -- the series with the numbers of their types; an unknown type has none
+    -- the series with the numbers of their types; an unknown type has no number
     select
         s.series,
         s.from_day,
@@ -15,7 +15,7 @@ select
     b.bitmap as "bitmap!"
 from wanted w
 cross join lateral (
-    -- base and deltas in one statement, so the union is right at every moment
+    -- base and deltas are read in one statement, so the union is right even during a fold
     select a.day, a.bitmap
     from active_users a
     where a.project_id = $1

@@ -1,6 +1,6 @@
 -- The most frequent event types of a period, from the counters.
 with counted as (
-    -- base and deltas in one statement, so the sum is right at every moment
+    -- base and deltas are read in one statement, so the sum is right even during a fold
     select event_type_id, n
     from event_counts
     where project_id = $1
@@ -12,8 +12,8 @@ with counted as (
       and day between $2 and $3
 ),
 top as (
-    -- added up by number first: only those that may be answered need their names, all of the last
-    -- rank among them, since names decide there
+    -- types are counted by number first, so that only the types of the answer need their names. Types that
+    -- tie for the last rank are kept, because their names decide which of them are in the answer
     select event_type_id, sum(n) as n
     from counted
     group by event_type_id

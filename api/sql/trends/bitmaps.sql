@@ -1,5 +1,5 @@
--- Who was active on the days of a period: bitmaps of some types, where number 0 stands for all together.
--- Base and deltas in one statement, so the union is right at every moment.
+-- The active users on the days of a period as bitmaps of some types; number 0 stands for all types together.
+-- Base and deltas are read in one statement, so the union is right even during a fold.
 select
     event_type_id as "event_type_id!",
     day as "day!: jiff_sqlx::Date",

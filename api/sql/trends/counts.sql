@@ -1,6 +1,7 @@
--- How many events each day of a period had: of some types, or (no types) of all together as number 0.
+-- How many events of each given type each day of a period had; without types, of all types together as number
+-- 0.
 with counted as (
-    -- base and deltas in one statement, so the sum is right at every moment
+    -- base and deltas are read in one statement, so the sum is right even during a fold
     select event_type_id, day, n
     from event_counts
     where project_id = $1

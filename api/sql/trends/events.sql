@@ -1,11 +1,10 @@
--- How many events each bucket of a period had, from the rows: by event type and by the value of a
--- property. Ranks 1 to 20 are the most frequent values of a type, 21 all the others together.
+-- How many events each bucket of a period had, computed from the rows, by event type and by the value of a
+-- property. Ranks 1 to 20 are the most frequent values of a type, and rank 21 is all other values together.
 --
--- As it stands, the statement takes all events and no property. The program puts the property in place
--- of the marked null, and adds the filters where the other mark is.
+-- The API replaces the first mark and its null by the property, and the second mark by the filters. Without
+-- that, the statement is still valid: it reads no property and has no filters.
 with counted as (
-    -- number 0 stands for all types together; the beginnings of buckets are compared as instants, so that
-    -- the time zone is nobody's business here
+    -- number 0 stands for all types together; buckets begin at instants, so this statement needs no time zone
     select
         case when $2::int[] is null then 0 else e.event_type_id end as event_type_id,
         /* property */ null::text as value,

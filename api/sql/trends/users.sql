@@ -1,11 +1,10 @@
--- Who had an event of which type, in which bucket, and with which value of a property: a row an event,
--- for the program to unite. Grouping so many different people here goes to disk.
+-- Each event of a period with its type, bucket, user and the value of a property. The API adds them to
+-- bitmaps, because PostgreSQL would write to disk to group this many people.
 --
--- As it stands, the statement takes all events and no property. The program puts the property in place
--- of the marked null, and adds the filters where the other mark is.
+-- The API replaces the first mark and its null by the property, and the second mark by the filters. Without
+-- that, the statement is still valid: it reads no property and has no filters.
 select
-    -- number 0 stands for all types together; the beginnings of buckets are compared as instants, so that
-    -- the time zone is nobody's business here
+    -- number 0 stands for all types together; buckets begin at instants, so this statement needs no time zone
     case when $2::int[] is null then 0 else e.event_type_id end as event_type_id,
     ($6::int[])[width_bucket(e.occurred_at, $5::timestamptz[])] as bucket,
     e.user_ord,

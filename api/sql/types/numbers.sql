@@ -1,4 +1,4 @@
--- The numbers of event types. A name that is not there has never been stored.
+-- The numbers of event types. A name without a number has no stored events.
 select id, name
 from event_types
 where project_id = $1

@@ -1,5 +1,5 @@
--- On how many days a user has events, from base and deltas in one statement. Of each bitmap, only the part is
--- read that may contain the user.
+-- The number of days on which a user has events. Base and deltas are read in one statement. Of each bitmap,
+-- PostgreSQL reads only the part that may contain the user.
 select count(distinct day) as "days!"
 from (
     select day

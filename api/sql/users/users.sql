@@ -1,5 +1,5 @@
--- A page of users by id: those from $2 on and before $3 but not $4, or the one of id $5. Each is looked up in
--- base and deltas, in this one statement, so the numbers are right at every moment.
+-- A page of users by id: ids from $2 on and before $3, except $4; or the one user $5. Base and deltas are
+-- read in one statement, so the numbers are right even during a fold.
 select
     u.ord,
     u.actor as user_id,

@@ -1,4 +1,4 @@
--- Reports of workers that are gone: they end with a clean stop, or a day after the last word.
+-- Removes the report of a worker that stops, and reports that are older than a day.
 delete from worker_reports
 where worker_id = $1
    or reported_at < now() - interval '1 day'

@@ -1,7 +1,7 @@
 -- Folds the first $2 deltas of a project into the base, by day and by hour. There is no join, so every plan
 -- takes time in proportion to the number of deltas.
 with taken as (
-    -- what is folded, by key through the index, and then by its place
+    -- the index gives the deltas in the order of keys, and ctid then finds each of them
     delete from event_counts_delta
     where ctid = any (array(
         select ctid
@@ -13,13 +13,13 @@ with taken as (
     returning day, hour, utc_offset, event_type_id, n
 ),
 sums as (
-    -- one row a key, so that the upsert meets each once
+    -- one row per key, so that the upsert changes each key once
     select day, event_type_id, sum(n)::bigint as n
     from taken
     group by day, event_type_id
 ),
 folded as (
-    -- in the order of keys, as everybody writes
+    -- in the order of keys, as all statements write, so that they cannot deadlock
     insert into event_counts (project_id, day, event_type_id, n)
     select $1, day, event_type_id, n
     from sums

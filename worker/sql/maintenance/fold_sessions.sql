@@ -1,8 +1,9 @@
--- Folds deltas of a project into the base: rows of at most $2 sessions in all, but at least one row. It
--- begins with the oldest and goes on in the order of keys, where the deltas of the same sessions lie side
--- by side. There is no join, so every plan takes time in proportion to the number of sessions.
+-- Folds deltas of a project into the base: at least one row of deltas, and no more rows than have $2 sessions
+-- together. It begins with the oldest row and continues in the order of keys, in which rows about the same
+-- sessions are neighbours. There is no join, so the time of every plan is proportional to the number of
+-- sessions.
 with waiting as (
-    -- by key through the index; every row holds a session at least
+    -- the index gives the rows in the order of keys; each row has at least one session, so $2 rows are enough
     select ctid, first_session_id, last_session_id, sessions
     from sessions_delta
     where project_id = $1
@@ -17,7 +18,7 @@ with waiting as (
     limit $2
 ),
 summed as (
-    -- how many sessions come before each
+    -- the number of sessions in the rows before each row
     select ctid, sum(sessions) over (order by first_session_id, last_session_id, ctid rows unbounded preceding) - sessions as before
     from waiting
 ),
@@ -31,7 +32,7 @@ taken as (
     returning session_ids, user_ids, user_ranks, user_ats, user_event_ids, started_ats, last_event_ats, events
 ),
 changes as (
-    -- a row for each session of each batch
+    -- one row for each session of each batch
     select
         changed.session_id,
         changed.user_id,
@@ -46,7 +47,8 @@ changes as (
         as changed (session_id, user_id, user_rank, user_at, user_event_id, started_at, last_event_at, events)
 ),
 merged as (
-    -- one row a session, so that the upsert meets each once; the first of each says who the user is
+    -- one row per session, so that the upsert changes each session once; the first row in this order decides
+    -- who the user is
     select distinct on (session_id)
         session_id,
         user_id,
@@ -61,7 +63,8 @@ merged as (
     order by session_id, user_rank desc, user_at desc, user_event_id desc
 ),
 folded as (
-    -- in the order of keys, as everybody writes; the greater of the two says who the user is
+    -- in the order of keys, as all statements write, so that they cannot deadlock; the greater of base and
+    -- delta decides who the user is
     insert into sessions as base (
         project_id, session_id, user_id, user_rank, user_at, user_event_id, started_at, last_event_at, events
     )

@@ -1,8 +1,8 @@
--- Folds deltas of a project into the base: rows of at most $2 users in all, but at least one row. It begins
--- with the oldest and goes on in the order of keys, where the deltas of the same users lie side by side.
--- There is no join, so every plan takes time in proportion to the number of users.
+-- Folds deltas of a project into the base: at least one row of deltas, and no more rows than have $2 users
+-- together. It begins with the oldest row and continues in the order of keys, in which rows about the same
+-- users are neighbours. There is no join, so the time of every plan is proportional to the number of users.
 with waiting as (
-    -- by key through the index; every row holds a user at least
+    -- the index gives the rows in the order of keys; each row has at least one user, so $2 rows are enough
     select ctid, first_ord, last_ord, users
     from user_activity_delta
     where project_id = $1
@@ -17,7 +17,7 @@ with waiting as (
     limit $2
 ),
 summed as (
-    -- how many users come before each
+    -- the number of users in the rows before each row
     select ctid, sum(users) over (order by first_ord, last_ord, ctid rows unbounded preceding) - users as before
     from waiting
 ),
@@ -31,19 +31,19 @@ taken as (
     returning ords, first_seens, last_seens, events
 ),
 changes as (
-    -- a row for each user of each batch
+    -- one row for each user of each batch
     select changed.ord, changed.first_seen, changed.last_seen, changed.events
     from taken
     cross join unnest(ords, first_seens, last_seens, taken.events) as changed (ord, first_seen, last_seen, events)
 ),
 merged as (
-    -- one row a user, so that the upsert meets each once
+    -- one row per user, so that the upsert changes each user once
     select ord, min(first_seen) as first_seen, max(last_seen) as last_seen, sum(events)::bigint as events
     from changes
     group by ord
 ),
 folded as (
-    -- in the order of keys, as everybody writes
+    -- in the order of keys, as all statements write, so that they cannot deadlock
     insert into user_activity as base (project_id, ord, first_seen, last_seen, events)
     select $1, ord, first_seen, last_seen, events
     from merged

@@ -1,4 +1,4 @@
--- The base that deltas of a project are folded into, looked up key by key; null where there is none.
+-- The base rows into which deltas of a project are folded, looked up key by key; null if there is none.
 select
     wanted.event_type_id as "event_type_id!",
     wanted.day as "day!: jiff_sqlx::Date",

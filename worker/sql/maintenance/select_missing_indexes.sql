@@ -1,8 +1,8 @@
--- The B-trees that are missing on partitions of rows whose upper bound is at most the given day, the
--- newest partitions first, since most queries read those. An interrupted build leaves an index that is
--- not valid.
+-- The missing B-trees of partitions whose upper bound is at most the given day. The newest partitions come
+-- first, because most queries read those. An interrupted build leaves an index that is not valid.
 with bounded as (
-    -- with their upper bounds; 0 instead of the oid, so that nothing waits for a locked partition
+    -- partitions with their upper bounds; with 0 instead of the oid, pg_get_expr does not wait for a locked
+    -- partition
     select
         partition.relname::text as name,
         substring(pg_get_expr(partition.relpartbound, 0) from 'TO \(''([0-9]{4}-[0-9]{2}-[0-9]{2})')::date as until

@@ -1,5 +1,6 @@
--- Settings of the current transaction. Attaching a partition gives up on a lock early, since others
--- queue behind it for the default partition; but it may move many rows out of the default partition.
+-- Settings of the current transaction. The lock timeout is short, because other sessions queue behind a
+-- statement that waits to lock the default partition. The statement timeout is long, because many rows may
+-- have to be moved out of the default partition.
 select
     set_config('lock_timeout', '2s', true) as lock_timeout,
     set_config('statement_timeout', '5min', true) as statement_timeout

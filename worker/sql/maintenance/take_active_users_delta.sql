@@ -1,8 +1,8 @@
--- Removes and returns the first deltas of a project, which are folded into the base in the same
--- transaction: at most $2 rows, and at most $3 bytes together with the base rows that they change, but
--- at least one row.
+-- Removes and returns the first deltas of a project, which the caller folds into the base in the same
+-- transaction: at most $2 rows, and at most $3 bytes together with the base rows that they change, but at
+-- least one row.
 with waiting as (
-    -- by key through the index; the sizes are known without reading the bitmaps
+    -- the index gives the deltas in the order of keys; octet_length does not read the bitmaps
     select ctid, event_type_id, day, octet_length(bitmap)::bigint as bytes
     from active_users_delta
     where project_id = $1
@@ -10,7 +10,7 @@ with waiting as (
     limit $2
 ),
 numbered as (
-    -- the first of each key stands for its base
+    -- the base row of each key is counted with the first delta of the key
     select
         ctid,
         event_type_id,
@@ -20,7 +20,7 @@ numbered as (
     from waiting
 ),
 sized as (
-    -- with the bytes of the base of each key, looked up one by one
+    -- the bytes of each delta, with those of the base row for the first delta of a key
     select
         ctid,
         event_type_id,
@@ -42,7 +42,7 @@ sized as (
     from numbered
 ),
 summed as (
-    -- how much is taken with each
+    -- the bytes of all deltas up to each of them
     select
         ctid,
         (sum(bytes) over preceding)::bigint as bytes,

@@ -1,3 +1,3 @@
--- Claims identities that are thought to be new; one that is not fails the statement. The columns are
--- written by copy.rs in this order.
+-- Claims identities that are assumed to be new. If one is not, the statement fails. copy.rs writes the
+-- columns in this order.
 copy event_ids (project_id, event_id, day) from stdin (format binary)

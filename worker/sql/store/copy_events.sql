@@ -1,4 +1,4 @@
--- The rows of a batch, in PostgreSQL's binary format; the columns are written by copy.rs in this order.
+-- The rows of a batch in PostgreSQL's binary format. copy.rs writes the columns in this order.
 copy events (
     project_id, event_type_id, user_ord, occurred_at, received_at, event_id,
     client_event_id, user_id, anonymous_id, session_id, account_id, properties

@@ -1,4 +1,4 @@
--- The rows of a small batch; large ones come by COPY.
+-- The rows of a small batch. A large batch is written by COPY.
 insert into events (
     project_id, event_type_id, user_ord, occurred_at, received_at, event_id,
     client_event_id, user_id, anonymous_id, session_id, account_id, properties
@@ -7,7 +7,7 @@ select
     project_id,
     event_type_id,
     user_ord,
-    -- microseconds since 1970, which a double holds exactly until the year 2255
+    -- microseconds since 1970; a double represents them exactly until the year 2255
     timestamptz 'epoch' + occurred_us * interval '1 microsecond',
     timestamptz 'epoch' + received_us * interval '1 microsecond',
     event_id,

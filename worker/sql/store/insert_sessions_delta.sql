@@ -1,4 +1,5 @@
--- The sessions of a small batch; those of large ones come by COPY. Each number in $1 becomes one row.
+-- The sessions of a small batch. Those of a large batch are written by COPY. Each number in $1 becomes one
+-- row.
 insert into sessions_delta (
     project_id, first_session_id, last_session_id, sessions, session_ids, user_ids, user_ranks,
     user_ats, user_event_ids, started_ats, last_event_ats, events
@@ -11,7 +12,7 @@ select
     array_agg(session_id),
     array_agg(user_id),
     array_agg(user_rank),
-    -- microseconds since 1970, which a double holds exactly until the year 2255
+    -- microseconds since 1970; a double represents them exactly until the year 2255
     array_agg(timestamptz 'epoch' + user_us * interval '1 microsecond'),
     array_agg(user_event_id),
     array_agg(timestamptz 'epoch' + started_us * interval '1 microsecond'),

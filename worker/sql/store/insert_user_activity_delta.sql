@@ -1,4 +1,4 @@
--- The users of a small batch; those of large ones come by COPY. Each number in $1 becomes one row.
+-- The users of a small batch. Those of a large batch are written by COPY. Each number in $1 becomes one row.
 insert into user_activity_delta (
     project_id, first_ord, last_ord, users, ords, first_seens, last_seens, events
 )
@@ -7,9 +7,9 @@ select
     min(ord),
     max(ord),
     count(*),
-    -- readers search for an ord, so the order matters
+    -- sorted, because readers use a binary search for an ord
     array_agg(ord order by ord),
-    -- microseconds since 1970, which a double holds exactly until the year 2255
+    -- microseconds since 1970; a double represents them exactly until the year 2255
     array_agg(timestamptz 'epoch' + first_us * interval '1 microsecond' order by ord),
     array_agg(timestamptz 'epoch' + last_us * interval '1 microsecond' order by ord),
     array_agg(events order by ord)

@@ -1,4 +1,4 @@
--- Takes a run of numbers for new event types; returns the first one after it.
+-- Reserves consecutive numbers for new event types; returns the first number after them.
 update projects
 set next_event_type_id = next_event_type_id + $2
 where id = $1

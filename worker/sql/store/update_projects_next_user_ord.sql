@@ -1,4 +1,4 @@
--- Takes a run of numbers for new actors; returns the first one after it.
+-- Reserves consecutive numbers for new actors; returns the first number after them.
 update projects
 set next_user_ord = next_user_ord + $2
 where id = $1
