@@ -1,4 +1,5 @@
-//! Migrations are embedded by a macro, which knows the files that it read, but not of new ones.
+//! A macro embeds the migrations. This script makes cargo compile the crate again when a file is added, which
+//! the macro alone does not notice.
 
 fn main() {
     println!("cargo::rerun-if-changed=migrations");

@@ -1,7 +1,8 @@
 //! The `rollcall` command: everything that people run.
 //!
-//! `dev` runs the whole service on private servers; `api` and `worker` are its two halves alone;
-//! `migrate`, `config`, `health` and `dead-letters` operate it; `openapi` describes it; `generate` and `import` bring events in.
+//! `dev` runs the whole service on private servers; `api` and `worker` run one of the two services; `migrate`,
+//! `config`, `health` and `dead-letters` are for operators; `openapi` prints the description of the API; `generate` and
+//! `import` send events.
 
 mod config;
 mod dead_letters;

@@ -49,7 +49,7 @@ pub(crate) struct Batch {
     pub(crate) number: u64,
     pub(crate) lines: Vec<u8>,
     pub(crate) idempotency_key: Option<String>,
-    /// Asks the service to leave invalid events out instead of refusing the batch.
+    /// Whether the service accepts the valid events of a batch that also has invalid ones.
     pub(crate) partial: bool,
     /// The line of the file that each event comes from; empty where there is no file.
     pub(crate) file_lines: Vec<u64>,
@@ -160,7 +160,7 @@ enum Failure {
 }
 
 impl Failure {
-    /// The delay that the service asked for.
+    /// The delay of the header `Retry-After`.
     fn retry_after(&self) -> Option<Duration> {
         let Self::Unavailable(response) = self else { return None };
         let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;

@@ -43,7 +43,7 @@ const DEVICES: [&str; 4] = ["Chrome on Windows", "Safari on iPhone", "Firefox on
 const HOURS: [f64; 24] =
     [0.2, 0.1, 0.1, 0.1, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0, 0.9, 0.8, 0.9, 1.0, 0.9, 0.8, 0.8, 0.9, 1.0, 0.9, 0.7, 0.5, 0.3];
 
-/// What events to make.
+/// Which events to generate.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Number of events.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub struct ProjectId(pub i32);
 
 impl ProjectId {
-    /// The project that the first migration makes, named `default`.
+    /// The project named `default`, which the first migration creates.
     pub const DEFAULT: Self = Self(1);
 }
 

@@ -202,17 +202,17 @@ impl Environment {
         &self.listed
     }
 
-    /// Ends the reading.
+    /// Reports all wrong settings.
     ///
     /// # Errors
-    /// Only if a variable is set to something it cannot be.
+    /// Only if a variable has an invalid value.
     pub fn finish(self) -> Result<(), SettingsError> {
         if self.problems.is_empty() { Ok(()) } else { Err(SettingsError(self.problems)) }
     }
 
     /// An empty variable counts as absent, because compose files pass `${NAME:-}` as an empty one.
     fn text(&mut self, name: &str) -> Option<String> {
-        // Removed, so that a variable of both services is named once.
+        // The name is removed, so that a variable that both services read is reported once.
         if self.not_text.remove(name) {
             self.problems.push(format!("{name}: is not UTF-8 text"));
         }

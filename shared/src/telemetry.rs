@@ -11,13 +11,13 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::settings::Environment;
 
-/// Bounds in seconds for latencies, from a cached answer to a request at its deadline.
+/// Histogram buckets for latencies in seconds, from a cached answer to a request at its deadline.
 const SECONDS: [f64; 14] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
-/// Bounds for counts of events in a batch, from one to the limit of a request.
+/// Histogram buckets for the number of events in a batch, from one to the limit of a request.
 const EVENTS: [f64; 11] = [1.0, 10.0, 50.0, 100.0, 500.0, 1e3, 5e3, 1e4, 2e4, 5e4, 1e5];
 
-/// Modules that would log every request, and at lower levels its content. A directive of LOG_LEVEL for the same
-/// module comes later and is the one that counts.
+/// Directives for modules that would log every request, and at lower levels its content. A directive of
+/// LOG_LEVEL for the same module comes after these and overrides them.
 const QUIET: &str = "rmcp=error";
 
 /// How log lines are written.
@@ -26,7 +26,7 @@ const QUIET: &str = "rmcp=error";
 pub enum LogFormat {
     /// For a terminal.
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -72,7 +72,7 @@ impl std::fmt::Display for LogFilter {
 pub struct LogSettings {
     /// Text or JSON.
     pub format: LogFormat,
-    /// Which lines are written: the least level, in all and by module.
+    /// The lowest level that is written, in general and by module.
     pub level: LogFilter,
 }
 

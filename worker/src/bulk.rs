@@ -37,7 +37,7 @@ pub struct Loader {
     dictionary: Dictionary,
 }
 
-/// The events of one batch: one [`Event`](rollcall_shared::event::Event) a line, as in a chunk.
+/// The events of one batch: one [`Event`](rollcall_shared::event::Event) per line, as in a chunk.
 pub struct Lines([Decoded; 1]);
 
 /// A batch whose payloads are encoded.
@@ -52,7 +52,7 @@ pub struct Prepared {
 }
 
 impl Lines {
-    /// Takes lines, each ended by a line feed.
+    /// Wraps lines, each of which ends with a line feed.
     #[must_use]
     pub fn new(project: ProjectId, lines: Vec<u8>) -> Self {
         Self([Decoded { project, lines }])
@@ -68,7 +68,7 @@ impl Lines {
 }
 
 impl Loader {
-    /// Stores into the database of the pool, whose schema must be up to date.
+    /// A loader for the database of the pool, whose schema must be up to date.
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
         let store = Store::new(pool.clone(), REPLY_TIMEOUT, Arc::new(Status::new()));
@@ -87,8 +87,8 @@ impl Loader {
         Ok(outcome.inserted.values().sum())
     }
 
-    /// Encodes everything that the transaction of this batch sends, for events that are all new.
-    /// Numbers for new actors and types are made here.
+    /// Encodes everything that the transaction of this batch sends, for events that are all new. It also
+    /// creates the numbers of new actors and types.
     ///
     /// # Errors
     /// Only if a line is not an event or PostgreSQL gives no numbers.
@@ -108,7 +108,7 @@ impl Loader {
         })
     }
 
-    /// Makes the partitions that a worker would have made if it had run from this day until today.
+    /// Creates the partitions that a worker would have created if it had run from this day until today.
     ///
     /// # Errors
     /// Only if PostgreSQL does not answer or the schema is missing.
@@ -148,7 +148,7 @@ impl Prepared {
         &self.copy_body
     }
 
-    /// The same without the deltas of sessions.
+    /// The same batch without the deltas of sessions.
     #[must_use]
     pub fn without_sessions(self) -> Self {
         Self { sessions_copy_body: None, ..self }

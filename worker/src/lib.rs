@@ -115,7 +115,7 @@ async fn prepare(settings: WorkerSettings, pool: sqlx::PgPool) -> anyhow::Result
     Ok(nats)
 }
 
-/// Makes the partitions of the coming days. Workers do it by themselves at start and every hour.
+/// Creates the partitions of the coming days. Workers do so themselves at start and every hour.
 ///
 /// # Errors
 /// Only if PostgreSQL does not answer or the schema is missing.

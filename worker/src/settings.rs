@@ -11,7 +11,7 @@ use rollcall_shared::settings::{Environment, ListenAddress};
 /// All settings of a worker.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
-    /// Where it serves health and metrics.
+    /// Address of health checks and metrics.
     pub listen: SocketAddr,
     /// Approximate number of events stored in one transaction: a message is never split.
     pub batch_max_events: usize,
@@ -35,7 +35,7 @@ impl WorkerSettings {
                 "BATCH_MAX_EVENTS",
                 MAX_EVENTS.into(),
                 1..=200_000,
-                "events stored in one transaction, about: a message is never split",
+                "approximate number of events stored in one transaction; a message is never split",
             ) as usize,
             compact_interval: Duration::from_millis(environment.read_in(
                 "COMPACT_INTERVAL_MS",

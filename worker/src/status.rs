@@ -32,7 +32,7 @@ pub(crate) struct Status {
     pub(crate) started_at: Timestamp,
     /// Events stored for the first time.
     stored: AtomicU64,
-    /// It is pulling from the consumer.
+    /// Whether the worker is pulling from the consumer.
     pulling: AtomicBool,
     /// Work that waits for PostgreSQL.
     waiting: AtomicUsize,

@@ -17,7 +17,7 @@ use rollcall_example::{Config, events};
 use crate::progress;
 use crate::send::{Batch, Sender, Target};
 
-/// Requests in flight at once: one is parsed while another is stored.
+/// Requests in flight at the same time: the service parses one while it publishes another.
 const IN_FLIGHT: usize = 4;
 
 /// Options of `rollcall generate`.

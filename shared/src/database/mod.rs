@@ -4,8 +4,8 @@
 //! provides only those that are in step. A `lease` is one of them for a transaction, and is closed unless the
 //! transaction ended well. `presence` distinguishes a server that is away from one that is busy.
 //!
-//! The schema lives in `migrations/`, embedded in the binaries and applied in order under an
-//! advisory lock, so any number of replicas may start at once.
+//! The schema lives in `migrations/`, embedded in the binaries and applied in order under an advisory lock, so any
+//! number of replicas may start at the same time.
 
 mod lease;
 mod pool;

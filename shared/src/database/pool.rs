@@ -31,7 +31,7 @@ const KEEPALIVE_PROBES: &str = "3";
 /// After this many milliseconds the server closes a connection if the client does not confirm a reply.
 const TCP_USER_TIMEOUT_MS: &str = "60000";
 
-/// The number that the next proof asks for. Never used twice in one process.
+/// The number that the next connection must repeat. A process never uses a number twice.
 static NEXT_NONCE: AtomicI64 = AtomicI64::new(1);
 
 /// Why a connection may not be used any more.

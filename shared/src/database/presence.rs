@@ -1,4 +1,4 @@
-//! Presence: whether PostgreSQL is there at all.
+//! Presence: whether PostgreSQL can be reached at all.
 //!
 //! A timeout of the pool does not show this, because all its connections may be in use. So the check opens a
 //! separate connection.
@@ -10,7 +10,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::sync::Mutex;
 
-/// How long an answer is used again. This limits the number of connections that are opened for the check.
+/// How long the result of a check is valid. This limits the number of connections that are opened for checks.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// A server that accepts no connection within this time counts as away.

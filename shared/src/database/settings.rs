@@ -15,7 +15,7 @@ use crate::settings::{Environment, Secret};
 pub struct DatabaseSettings {
     /// `postgres://user:password@host:port/database`.
     pub url: Secret,
-    /// Most connections of this process.
+    /// Maximum number of connections of this process.
     pub max_connections: u32,
     /// Whether services bring the schema, the streams and the consumer up to date when they start.
     pub migrate_on_start: bool,
@@ -48,7 +48,7 @@ impl DatabaseSettings {
             "DATABASE_LOCK_TIMEOUT_MS",
             10_000,
             10..=3_600_000,
-            "milliseconds a statement waits for a lock that somebody else holds",
+            "milliseconds a statement waits for a lock of another session",
         );
         let idle_in_transaction_timeout = read_ms(
             "DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS",

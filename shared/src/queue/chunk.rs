@@ -151,7 +151,7 @@ pub enum ChunkError {
     #[error("the payload is not zstd")]
     Compression(#[source] std::io::Error),
     /// The decompressed payload is larger than a worker accepts.
-    #[error("the payload unfolds to more than {MAX_DECODED_BYTES} bytes")]
+    #[error("the payload decompresses to more than {MAX_DECODED_BYTES} bytes")]
     TooLarge,
     /// A line is not an event.
     #[error("line {line} is not an event")]

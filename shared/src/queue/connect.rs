@@ -41,12 +41,12 @@ impl NatsSettings {
         let url = environment.read_url(
             "NATS_URL",
             "nats://127.0.0.1:4222",
-            "nats-server, as nats://user:password@host:port; several by comma",
+            "nats-server, as nats://user:password@host:port; separate several servers with commas",
             check_url,
         );
         let admin_url = environment.read_optional_url(
             "NATS_ADMIN_URL",
-            "as NATS_URL, of a user who may make stream and consumer, as nats://user:password@host:port; NATS_URL when empty",
+            "the same, with a user who may create the stream and the consumer, as nats://user:password@host:port; NATS_URL when empty",
             check_url,
         );
         Self {
@@ -62,13 +62,13 @@ impl NatsSettings {
                 "DLQ_MAX_BYTES",
                 1 << 30,
                 1 << 20..=1 << 50,
-                "size limit in bytes of the stream of dead letters; past it events that fail stay in the other",
+                "size limit in bytes of the stream of dead letters; past it events that fail stay in the other stream",
             ),
             ack_wait: Duration::from_millis(environment.read_in(
                 "ACK_WAIT_MS",
                 30_000,
                 1_000..=600_000,
-                "milliseconds after which what a vanished worker had taken goes to another",
+                "milliseconds after which another worker gets the messages that a vanished worker had taken",
             )),
             stream_replicas: environment.read_in("STREAM_REPLICAS", 1, 1..=5, "copies of every message in a NATS cluster")
                 as usize,
@@ -120,8 +120,8 @@ pub async fn connect_in_background(url: &Secret, role: Role) -> Result<Client, Q
     connected.map_err(|source| QueueError::Connect { servers: hosts(&addresses), source })
 }
 
-/// A client as [`connect_in_background`] makes it, for subscriptions that may be sent more than is read:
-/// each of them holds `capacity` messages. The client drops what comes beyond that, and counts it in `drops`.
+/// Like [`connect_in_background`], but for subscriptions whose reader may be too slow: each subscription
+/// buffers up to `capacity` messages. The client drops further messages and counts them in `drops`.
 ///
 /// # Errors
 /// [`QueueError::Url`].
@@ -141,7 +141,7 @@ pub async fn connect_to_listen(url: &Secret, role: Role, capacity: usize, drops:
     connected.map_err(|source| QueueError::Connect { servers: hosts(&addresses), source })
 }
 
-/// The subjects on which everybody of a role gets replies.
+/// The subjects on which all clients of a role get replies.
 #[must_use]
 pub fn inboxes_of(role: Role) -> String {
     format!("{}.>", inbox_prefix(role))

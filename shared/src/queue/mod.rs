@@ -36,9 +36,9 @@ pub enum QueueError {
         found: String,
     },
     /// A stream cannot be created or updated.
-    #[error("cannot make the streams {STREAM} and {DLQ_STREAM}")]
+    #[error("cannot create or update the streams {STREAM} and {DLQ_STREAM}")]
     Stream(#[from] jetstream::context::CreateStreamError),
     /// The consumer cannot be created or updated.
-    #[error("cannot make the consumer {CONSUMER}")]
+    #[error("cannot create or update the consumer {CONSUMER}")]
     Consumer(#[from] jetstream::stream::ConsumerError),
 }

@@ -1,6 +1,6 @@
 //! The clock: today's date according to the database.
 //!
-//! A worker with a wrong clock would make partitions for the wrong days. Therefore all workers use
+//! A worker with a wrong clock would create partitions for the wrong days. Therefore all workers use
 //! PostgreSQL's clock, and a worker whose own clock differs logs a warning.
 
 use jiff::civil::Date;

@@ -68,12 +68,13 @@ impl Kind {
         }
     }
 
-    /// How long the compactor pauses after a batch that took this long.
+    /// How long the compactor pauses after a batch of the given duration.
     ///
-    /// There are far more sessions and users than days and types, and folding one takes PostgreSQL about
-    /// as long as storing an event. With a pause of twice its time, the fold of either takes a third of a
-    /// core at the most, however many deltas wait. It still catches up: the more batches wait, the more of
-    /// their deltas are of the same sessions or users, and become one change of the base.
+    /// There are far more sessions and users than days and types, and folding one takes PostgreSQL about as
+    /// long as storing an event. With a pause of twice the duration, folding sessions takes at most a third
+    /// of a core, and so does folding users, however many deltas wait. The compactor still catches up: the
+    /// more batches wait, the more of their deltas belong to the same sessions or users, and each of these
+    /// needs one change of the base.
     fn pause_after(self, time: Duration) -> Duration {
         match self {
             Self::ActiveUsers | Self::EventCounts => Duration::ZERO,
@@ -239,8 +240,8 @@ impl BatchSize {
         }
     }
 
-    /// Adapts to a failure of the last batch, which may have exceeded a timeout of the server. No batch is
-    /// as large again until everything is folded.
+    /// Adapts to a failure of the last batch, which may have exceeded a timeout of the server. Later batches
+    /// stay smaller until all deltas are folded.
     fn failed(&mut self) {
         self.max_rows = (self.rows / 2).max(MIN_ROWS);
         self.rows = self.max_rows.min(FIRST_ROWS);

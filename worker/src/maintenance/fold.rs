@@ -27,13 +27,13 @@ pub(crate) async fn event_counts(connection: &mut PgConnection, project: i32, ma
     Ok(Folded { deltas: folded.deltas.unsigned_abs(), keys: folded.keys.unsigned_abs() })
 }
 
-/// Folds sessions, in one statement. A delta here is what one batch says of one session.
+/// Folds sessions in one statement. A delta is what one batch adds to one session.
 pub(crate) async fn sessions(connection: &mut PgConnection, project: i32, max_sessions: i64) -> Result<Folded, StoreError> {
     let folded = sqlx::query_file!("sql/maintenance/fold_sessions.sql", project, max_sessions).fetch_one(connection).await?;
     Ok(Folded { deltas: folded.deltas.unsigned_abs(), keys: folded.keys.unsigned_abs() })
 }
 
-/// Folds when users were seen, in one statement. A delta here is what one batch says of one user.
+/// Folds the activity of users in one statement. A delta is what one batch adds to one user.
 pub(crate) async fn user_activity(connection: &mut PgConnection, project: i32, max_users: i64) -> Result<Folded, StoreError> {
     let folded = sqlx::query_file!("sql/maintenance/fold_user_activity.sql", project, max_users).fetch_one(connection).await?;
     Ok(Folded { deltas: folded.deltas.unsigned_abs(), keys: folded.keys.unsigned_abs() })

@@ -1,9 +1,9 @@
 //! Indexes of the rows: filters while a day is written to, B-trees when it is over.
 //!
-//! Every partition has the filters of `events_lookup`, which cost a fraction of a microsecond a row. A
-//! partition is sealed when its last day ended a day ago: its B-trees are built in one go, which is
-//! far less work than inserting row after row into them, and few events arrive later. Nothing waits for
-//! a build; one that is interrupted starts again.
+//! Every partition has the filters of `events_lookup`, which cost a fraction of a microsecond per row. A
+//! partition is sealed when its last day ended a day ago: its B-trees are built in one go, which is far less
+//! work than inserting row after row into them, and few events arrive later. Nothing waits for a build; one
+//! that is interrupted starts again.
 
 use std::time::Duration;
 
@@ -21,16 +21,16 @@ use crate::maintenance::ddl::BTree;
 use crate::maintenance::lock::AdvisoryLock;
 use crate::maintenance::{clock, every};
 
-/// Days after its last that a partition stays without B-trees: clients in other time zones, or that
-/// were offline for a night, are late by less.
+/// Number of days after its last day for which a partition stays without B-trees. Events of clients in other
+/// time zones, or of clients that were offline for a night, arrive within this time.
 const OPEN_DAYS: i32 = 1;
 /// How often filters are brought up to date. At 100,000 rows a second, a search then reads a million
 /// rows at most that no filter knows, a few hundred megabytes.
 const SUMMARIZE_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the worker checks whether a day is over.
 const SEAL_INTERVAL: Duration = Duration::from_secs(3600);
-/// If the missing indexes are not built within this time, the server has vanished or waits for a
-/// transaction that was left open.
+/// Timeout for building the missing indexes. A longer build means that the server is gone or waits for a
+/// transaction that somebody left open.
 const SEAL_TIMEOUT: Duration = Duration::from_secs(6 * 3600);
 
 const BTREES: [BTree; 3] = [
@@ -39,7 +39,7 @@ const BTREES: [BTree; 3] = [
     BTree { suffix: "_by_type", on: "(project_id, event_type_id, occurred_at)" },
 ];
 
-/// Whether a partition has its B-trees whose days all come before `end`.
+/// Whether a partition whose days are all before `end` has its B-trees.
 pub(crate) fn is_sealed(end: Date, today: Date) -> bool {
     end <= sealed_until(today)
 }
@@ -94,8 +94,8 @@ async fn summarize_one(pool: &PgPool, filter: Oid) -> Result<(), StoreError> {
 /// Builds every B-tree that is missing, as of `today`, unless another worker is building. An index that
 /// cannot be built does not stop the others.
 pub(crate) async fn seal(pool: &PgPool, today: Date) -> Result<(), StoreError> {
-    // On a connection of its own, so that the lock ends with it in any case. A build runs, and waits for
-    // transactions that started before it, for longer than the timeouts of other statements.
+    // This uses a separate connection, so that the lock ends with it in any case. A build may run, and may
+    // wait for older transactions, longer than the timeouts of other statements allow.
     let options = PgConnectOptions::clone(&pool.connect_options()).options([("statement_timeout", "0"), ("lock_timeout", "0")]);
     let mut connection = PgConnection::connect_with(&options).await?;
     if AdvisoryLock::Indexes.try_for_session(&mut connection).await? {

@@ -1,10 +1,10 @@
 //! Maintenance: the periodic tasks of a worker, apart from storing events.
 //!
 //! Every task runs through [`every`]. A task that only one worker may run at a time holds an
-//! [`AdvisoryLock`](lock::AdvisoryLock). `compact` and `fold` fold the deltas of the rollups,
-//! `partition` creates tables ahead by the database's `clock`, `index` builds B-trees and updates
-//! filters, both with statements of `ddl`; `sweep` removes the attempts of messages that are gone;
-//! `lag` and `backlog` measure; `report` tells the API how this worker is doing.
+//! [`AdvisoryLock`](lock::AdvisoryLock). `compact` and `fold` fold the deltas of the rollups, `partition`
+//! creates partitions in advance according to the database's `clock`, `index` builds B-trees and updates
+//! filters, both with statements of `ddl`; `sweep` removes the attempts of messages that are gone; `lag` and
+//! `backlog` measure; `report` tells the API how this worker is doing.
 
 pub(crate) mod backlog;
 pub(crate) mod clock;

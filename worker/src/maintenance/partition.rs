@@ -1,9 +1,9 @@
-//! Partitions, made ahead of the events that will need them.
+//! Partitions, which a worker creates before events need them.
 //!
-//! Each recent day has its own partition, so that the indexes being written stay small. Days that were
-//! older when the tables were first laid out share partitions of a month, and all earlier days share
-//! one. A row without a partition goes to the default partition, and moves when its own is created. The
-//! database's `clock` decides which day it is.
+//! Each recent day has its own partition, so that the indexes being written stay small. Days that were older
+//! when the first partitions were created share monthly partitions, and all earlier days share one. A row
+//! without a partition goes to the default partition, and moves when its own is created. The database's
+//! `clock` decides which day it is.
 
 use std::time::Duration;
 
@@ -21,18 +21,18 @@ use crate::maintenance::ddl::NewPartition;
 use crate::maintenance::lock::AdvisoryLock;
 use crate::maintenance::{clock, index};
 
-/// Days for which partitions are made ahead. If no worker runs for fewer days, no partition is missing.
+/// Number of future days that have partitions. If no worker runs for fewer days, no partition is missing.
 const DAYS_AHEAD: i32 = 8;
-/// Days before today that get a partition each when the ledger's first partitions are made, for late events
-/// and the first imports.
+/// Number of days before today that get daily partitions when the ledger's first partitions are created, for
+/// late events and first imports.
 const LEDGER_DAYS_BACK: i32 = 60;
-/// The same for the rows, whose older days have their B-trees anyway.
+/// The same number for `events`, whose older partitions have B-trees anyway.
 const EVENT_DAYS_BACK: i32 = 1;
 /// Years before this one that have monthly partitions.
 const MONTHLY_YEARS_BACK: i16 = 4;
 
-/// How often a worker looks for missing partitions. They are made a week ahead, so an hour more or less does
-/// not matter.
+/// How often a worker looks for missing partitions. It creates them a week in advance, so an hour more or
+/// less does not matter.
 const INTERVAL: Duration = Duration::from_secs(3600);
 /// Longest delay before a failed run is tried again.
 const MAX_DELAY: Duration = Duration::from_secs(60);
@@ -43,10 +43,10 @@ const FIRST_DAY: Date = jiff::civil::date(1970, 1, 1);
 #[derive(Debug)]
 struct Table {
     name: &'static str,
-    /// The column that partitions are cut by.
+    /// The column that defines the partitions.
     column: &'static str,
     days_back: i32,
-    /// Whether partitions of days that are over are made with the indexes of `index`.
+    /// Whether new partitions of past days get the indexes of `index` at once.
     has_sealed: bool,
 }
 
@@ -62,7 +62,7 @@ struct Range {
     to: Date,
 }
 
-/// Makes missing partitions at once and then every hour until told to stop, and sooner after a failure.
+/// Creates missing partitions at once and then every hour until told to stop, and sooner after a failure.
 pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
     let mut delays = backoff::endless(MAX_DELAY).build();
     loop {
@@ -83,7 +83,7 @@ pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
     }
 }
 
-/// Makes missing partitions. Returns when today's exist, even if others could not be made.
+/// Creates missing partitions. Returns when today's exist, even if others could not be created.
 pub(crate) async fn make_at_start(pool: &PgPool) {
     for delay in backoff::endless(MAX_DELAY).build() {
         let Err(error) = make_as_of_now(pool).await else { return };
@@ -101,12 +101,12 @@ fn log_failure(error: &StoreError, delay: Duration) {
     tracing::error!(error = error as &dyn std::error::Error, delay_ms, "partitions were not made ahead; trying again");
 }
 
-/// Makes every partition that is missing today.
+/// Creates every partition that is missing today.
 pub(crate) async fn make_as_of_now(pool: &PgPool) -> Result<(), StoreError> {
     make(pool, clock::today(pool).await?).await
 }
 
-/// Makes every partition that is missing, as of `today`. A failure for one table does not stop the other.
+/// Creates every partition that is missing, as of `today`. A failure for one table does not stop the other.
 pub(crate) async fn make(pool: &PgPool, today: Date) -> Result<(), StoreError> {
     let mut result = Ok(());
     for table in &TABLES {
@@ -131,7 +131,7 @@ async fn are_there_for_today(pool: &PgPool) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Makes the first missing partition, in its own transaction; false if none is missing. An advisory lock
+/// Creates the first missing partition, in its own transaction; false if none is missing. An advisory lock
 /// lets only one worker at a time do so.
 async fn make_next(pool: &PgPool, table: &Table, today: Date) -> Result<bool, StoreError> {
     let mut lease = Lease::acquire(pool).await?;

@@ -34,7 +34,7 @@ const BATCHES: usize = 2;
 const BATCH_MAX_LINES_BYTES: usize = 16 * 1024 * 1024;
 /// Redelivered messages that wait in the second lane; more of them are postponed.
 const SECOND_LANE_CAPACITY: usize = 64;
-/// Messages of the second lane that are settled at the same time, each in transactions of its own.
+/// Number of messages of the second lane that are settled at the same time, each in its own transactions.
 const SECOND_LANE_CONCURRENCY: usize = 4;
 /// Longest delay between two attempts to open the consumer.
 const MAX_OPEN_DELAY: Duration = Duration::from_secs(10);
@@ -153,7 +153,8 @@ impl Consumer {
                 batches.spawn(async move { settler.settle_batch(batch).await });
             }
             if is_disturbed {
-                // The library waits until its last request would have expired. A new one is quicker.
+                // The NATS library would wait until its last pull request has expired. Opening the consumer
+                // again is quicker.
                 tokio::time::sleep(REOPEN_DELAY).await;
                 break;
             }

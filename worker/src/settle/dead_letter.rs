@@ -1,8 +1,8 @@
-//! Dead letters: what cannot be stored is written there, and only then leaves the queue.
+//! Dead letters: an event that cannot be stored becomes a dead letter before its message leaves the queue.
 //!
-//! The order matters: a dead letter is written and confirmed before its message is acknowledged. A
-//! crash in between brings the message back, and its second letter is refused by the stream, which
-//! keeps one of each.
+//! The order matters: a dead letter is written and confirmed before its message is acknowledged. After a
+//! crash in between, the message is delivered again, and the stream refuses its second letter, because it
+//! keeps one letter per subject.
 
 use std::time::Duration;
 
@@ -28,8 +28,8 @@ const IN_FLIGHT: usize = 32;
 /// Why a dead letter could not be written. The message stays in the queue.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeadLetterError {
-    /// The queue did not take it.
-    #[error("the dead letter was not taken")]
+    /// The queue did not confirm the dead letter.
+    #[error("the queue did not confirm the dead letter")]
     Publish(#[from] PublishError),
     /// The compressor has no memory.
     #[error("the dead letter could not be compressed")]

@@ -38,7 +38,7 @@ pub(crate) struct Settler {
     dead_letters: DeadLetters,
     retry_policy: RetryPolicy,
     status: Arc<Status>,
-    /// Messages of the second lane hold it for reading, and a message that is suspected of ending
+    /// A message of the second lane holds the lock for reading, and a message that may be one that ends
     /// workers holds it for writing.
     isolation: RwLock<()>,
     stop: CancellationToken,
@@ -88,8 +88,9 @@ impl Settler {
         }
     }
 
-    /// Settles a redelivered message in transactions of its own. If an earlier attempt began and did not
-    /// end, the message is suspected of ending workers, and nothing else of the lane is settled meanwhile.
+    /// Settles a redelivered message in its own transactions. If an earlier attempt began and did not end,
+    /// the message may be one that ends workers. Then no other message of the lane is settled at the same
+    /// time.
     pub(crate) async fn settle_alone(&self, delivery: Delivery) {
         let span = trace::span(std::slice::from_ref(&delivery));
         self.settle_redelivered([delivery]).instrument(span).await;
@@ -117,7 +118,7 @@ impl Settler {
     async fn settle_begun(&self, deliveries: &[Delivery; 1], counts: Option<Counts>) {
         let [delivery] = deliveries;
         match counts {
-            // The attempt may be counted all the same, if the connection was cut after the statement.
+            // The attempt may have been counted, if the connection broke after the statement.
             None => self.hand_back(delivery).await,
             // The first delivery is not counted.
             Some(counts) if counts.begun > MAX_RETRIES => {

@@ -30,8 +30,9 @@ pub(crate) struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The delay after this many failures: doubled with each up to the last retry's, and with 20 % of
-    /// jitter either way, so that messages which failed together do not come back together.
+    /// The delay after the given number of failures. It doubles with each failure up to that of the last
+    /// retry, and has jitter of up to 20 %, so that messages that failed together are not redelivered
+    /// together.
     pub(crate) fn delay_after(&self, failures: u32) -> Duration {
         let doublings = failures.clamp(1, MAX_RETRIES) - 1;
         self.first_delay.mul_f64(f64::from(1_u32 << doublings) * rand::random_range(0.8..1.2))

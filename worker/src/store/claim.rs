@@ -24,7 +24,7 @@ const HEURISTIC_MIN_ROWS: usize = 5_000;
 /// all new. Each conflict doubles this number, because it leaves an error in PostgreSQL's log and dead
 /// rows for vacuum.
 const INITIAL_CLEAN_BATCHES: u32 = 4;
-/// The number that repeated conflicts lead to at most.
+/// Maximum of this number after repeated conflicts.
 const MAX_CLEAN_BATCHES: u32 = 1_024;
 
 /// How a batch claims its identities.
@@ -39,9 +39,9 @@ pub(crate) enum Claim {
 /// Predicts from the latest batches whether the next one holds only new events.
 #[derive(Debug)]
 pub(crate) struct NewBatchHeuristic {
-    /// Large batches since the last one with a duplicate.
+    /// Number of large batches since the last one with a duplicate.
     clean: AtomicU32,
-    /// How many of them it takes to expect another.
+    /// Number of such batches after which the next one is expected to be all new.
     needed: AtomicU32,
 }
 

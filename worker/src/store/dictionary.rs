@@ -81,7 +81,7 @@ impl Dictionary {
     }
 }
 
-/// Takes the number from the cache, or adds the text to those that the database is asked for.
+/// Takes the number from the cache, or adds the text to those to look up in the database.
 fn look_up<'a>(
     cache: &Cache<Key, i32>,
     project: ProjectId,

@@ -187,8 +187,8 @@ impl Outcome {
         }));
     }
 
-    /// Refuses a refused event for every message that contains it: none of them is finished before the
-    /// event is stored or a dead letter.
+    /// Adds a refused event to every message that contains it, because none of these messages is finished
+    /// before the event is stored or a dead letter.
     fn refuse_repeats(&mut self, repeats: &[(Identity, usize)]) {
         for index in 0..self.refused.len() {
             let refused = self.refused[index].clone();

@@ -15,8 +15,8 @@ pub(crate) struct NewEvent<'r, 'a> {
     pub(crate) hour: Hour,
 }
 
-/// The rows that are new, with their numbers, in the order of the table: a user's rows of one batch
-/// lie side by side, so a timeline reads few pages.
+/// The rows that are new, with their numbers, sorted by user: a user's rows of one batch are next to each
+/// other in the table, so a timeline reads few pages.
 pub(crate) fn new_events<'r, 'a>(rows: &'r [Row<'a>], claimed: &[Identity], numbers: &Numbers<'_>) -> Vec<NewEvent<'r, 'a>> {
     let mut claimed = claimed.iter().peekable();
     let mut new = Vec::with_capacity(claimed.len());

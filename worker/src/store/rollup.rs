@@ -88,7 +88,7 @@ async fn insert_counts(
     Ok(inserted.rows_affected())
 }
 
-/// A day as PostgreSQL takes it.
+/// Converts a day into the type for PostgreSQL.
 pub(crate) fn sql_date(day: Day) -> Date {
     day.date().to_sqlx()
 }

@@ -63,7 +63,7 @@ pub(crate) struct Row<'a> {
 /// The contents of the messages of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Contents<'a> {
-    /// The rows of all messages but the unreadable ones, in the order of their arrival.
+    /// The rows of all messages except the unreadable ones, in the order of arrival.
     pub(crate) rows: Vec<Row<'a>>,
     /// The indexes of messages that contain a line which is not an event.
     pub(crate) unreadable: Vec<(usize, ChunkError)>,
@@ -91,8 +91,8 @@ pub(crate) fn read(decoded: &[Decoded]) -> Contents<'_> {
     contents
 }
 
-/// Sorts the rows by identity and keeps the first that arrived of each. Returns, sorted likewise,
-/// which other messages contain one of these events too.
+/// Sorts the rows by identity and keeps the first row of each identity. If other messages contain the same
+/// event, returns its identity with the index of each of them, in the same order.
 pub(crate) fn sort_and_deduplicate(rows: &mut Vec<Row<'_>>) -> Vec<(Identity, usize)> {
     // Rows are large: the keys are sorted, and each row is moved once.
     rows.sort_by_cached_key(|row| row.identity);

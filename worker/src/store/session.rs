@@ -1,8 +1,8 @@
 //! Sessions: what the new rows of a batch add to the rollup of sessions.
 //!
-//! A session's user is the user id of its latest event that has one; without any, the anonymous id of
-//! the latest event that has one. Deltas are merged in any order, so each carries the event that its
-//! user is from.
+//! A session's user is the user id of its latest event that has one, or else the anonymous id of the latest
+//! event that has one. Deltas are merged in any order, so each contains the time and id of the event that
+//! named its user.
 
 use std::cmp::Ordering;
 
@@ -14,7 +14,7 @@ use crate::store::new_event::NewEvent;
 use crate::store::summary::Summary;
 use crate::store::write::{copy, insert};
 
-/// What the new rows of one batch say about a session.
+/// What the new rows of one batch add to a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Session<'a> {
     pub(crate) project: ProjectId,
@@ -25,7 +25,7 @@ pub(crate) struct Session<'a> {
     pub(crate) events: i64,
 }
 
-/// An id that an event has for its user. Of several, the greatest is the session's user.
+/// The user of one event. The greatest of all is the session's user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SessionUser<'a> {
     pub(crate) rank: UserRank,
@@ -34,7 +34,7 @@ pub(crate) struct SessionUser<'a> {
     pub(crate) id: &'a str,
 }
 
-/// What kind of id it is, by its number in the tables; those hold 0 where there is none.
+/// The kind of id, with its number in the tables, where 0 means that there is no user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum UserRank {
     AnonymousId = 1,
@@ -42,7 +42,7 @@ pub(crate) enum UserRank {
 }
 
 impl<'a> Session<'a> {
-    /// What one event says; `None` if it belongs to no session.
+    /// The summary of one event; `None` if it belongs to no session.
     pub(crate) fn of(new: &'a NewEvent<'_, '_>) -> Option<Self> {
         let event = &new.row.event;
         let user_id = event.user_id.as_ref().map(|id| (UserRank::UserId, id));
@@ -58,7 +58,7 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// What kind of id its user has, as a number; 0 if it has no user.
+    /// The number of the kind of id of its user; 0 if it has no user.
     pub(crate) fn user_rank(&self) -> i16 {
         self.user.map_or(0, |user| user.rank as i16)
     }

@@ -1,7 +1,7 @@
-//! Summaries: what the new rows of a batch add to the rollups that have a row for each session or user.
+//! Summaries: what the new rows of a batch add to the rollups of sessions and users.
 //!
-//! [`Summaries`] sums a batch up by key and appends the deltas. A [`Summary`] says what is summed up and
-//! how it is written: there is one in `session` and one in `user_activity`.
+//! [`Summaries`] groups the events of a batch by key and appends the deltas. The trait [`Summary`] defines
+//! what is summarised and how it is written; `session` and `user_activity` implement it.
 
 use std::cmp::Ordering;
 
@@ -12,28 +12,28 @@ use crate::error::{StoreError, agree};
 use crate::store::new_event::NewEvent;
 use crate::store::write::{Write, copy};
 
-/// Summaries in one row of the deltas: about 100 KB of sessions, or 28 KB of users. A reader of a single one
-/// reads whole rows.
+/// Maximum number of summaries in one row of deltas: about 100 KB of sessions, or 28 KB of users. A query for
+/// a single one reads whole rows.
 const MAX_SUMMARIES_PER_DELTA: usize = 1_000;
 
-/// What events say about the session or the user that they belong to.
+/// A summary of the events of one session or one user.
 pub(crate) trait Summary: Sized + Send + Sync {
-    /// Names its events in errors.
+    /// The name of its events in errors.
     const EVENTS: &'static str;
-    /// Names the rows of its deltas in errors.
+    /// The name of the rows of its deltas in errors.
     const DELTAS: &'static str;
     /// The statement that copies deltas.
     const COPY: &'static str;
 
     fn project(&self) -> ProjectId;
 
-    /// Orders summaries of one project by what they are about.
+    /// Compares the keys of two summaries of one project.
     fn compare_keys(&self, other: &Self) -> Ordering;
 
-    /// How many events it sums up.
+    /// The number of events in the summary.
     fn events(&self) -> i64;
 
-    /// Adds what later or earlier events with the same key say.
+    /// Adds the summary of earlier or later events with the same key.
     fn merge(&mut self, other: &Self);
 
     /// Deltas, each with at least one summary, as the body of one COPY.
@@ -46,20 +46,21 @@ pub(crate) trait Summary: Sized + Send + Sync {
 /// The summaries of one batch.
 #[derive(Debug)]
 pub(crate) struct Summaries<S> {
-    /// Sorted by project and key.
+    /// The summaries, sorted by project and key.
     summaries: Vec<S>,
-    /// Events that are summed up.
+    /// The number of events in all summaries.
     events: u64,
 }
 
 impl<S: Summary> Summaries<S> {
-    /// Sums up what `of` makes of each event, in any order; events of which it makes nothing are left out.
+    /// Groups the summaries that `of` returns for the events, which may come in any order. Events without a
+    /// summary are left out.
     pub(crate) fn of<'a>(events: &'a [NewEvent<'_, '_>], of: impl Fn(&'a NewEvent<'_, '_>) -> Option<S>) -> Self {
         let mut summaries: Vec<S> = Vec::new();
         let mut summed_up = 0;
         for summary in events.iter().filter_map(of) {
             summed_up += 1;
-            // Rows are in the order of users, so most events with the same key follow each other.
+            // Rows are sorted by user, so most events with the same key follow each other.
             match summaries.last_mut().filter(|last| compare(*last, &summary).is_eq()) {
                 Some(last) => last.merge(&summary),
                 None => summaries.push(summary),

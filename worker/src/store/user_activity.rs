@@ -1,4 +1,4 @@
-//! User activity: what the new rows of a batch say of when each user was seen.
+//! User activity: what the new rows of a batch add to the rollup of users.
 
 use std::cmp::Ordering;
 
@@ -9,7 +9,7 @@ use crate::store::new_event::NewEvent;
 use crate::store::summary::Summary;
 use crate::store::write::{copy, insert};
 
-/// What events say about the user who is counted for them.
+/// The summary of the events of one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UserActivity {
     pub(crate) project: ProjectId,
@@ -20,7 +20,7 @@ pub(crate) struct UserActivity {
 }
 
 impl UserActivity {
-    /// What one event says. Every event is somebody's.
+    /// The summary of one event. Every event has a user.
     pub(crate) fn of(new: &NewEvent<'_, '_>) -> Self {
         let at_us = new.row.event.occurred_at_us;
         let (project, user_ord) = (new.row.identity.project, new.user_ord);

@@ -11,7 +11,7 @@ use crate::store::row::Row;
 use crate::store::session::Session;
 use crate::store::user_activity::UserActivity;
 
-/// 2000-01-01, where PostgreSQL's clock begins, in microseconds since 1970.
+/// 2000-01-01, from which PostgreSQL counts times, in microseconds since 1970.
 const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 /// The same in days.
 const POSTGRES_EPOCH_DAYS: i32 = 10_957;
@@ -126,7 +126,8 @@ fn user_activity_delta(out: &mut Vec<u8>, delta: &&[UserActivity]) {
 /// An array of one dimension with an element for each item.
 fn array<T>(out: &mut Vec<u8>, element_type: i32, items: &[T], element: impl Fn(&mut Vec<u8>, &T)) {
     let begin = out.len();
-    // Its length is known at the end. Then: one dimension, perhaps with nulls, how many, counted from 1.
+    // The length in bytes is filled in at the end. The header then says: one dimension, there may be nulls,
+    // the number of items, indexes begin with 1.
     out.extend_from_slice(&[0; 4]);
     for number in [1, 1, element_type, items.len() as i32, 1] {
         out.extend_from_slice(&number.to_be_bytes());
@@ -138,7 +139,7 @@ fn array<T>(out: &mut Vec<u8>, element_type: i32, items: &[T], element: impl Fn(
     out[begin..begin + 4].copy_from_slice(&length.to_be_bytes());
 }
 
-/// A point in time, in microseconds since PostgreSQL's clock begins.
+/// A point in time, in microseconds since 2000-01-01.
 fn timestamp(at_us: i64) -> [u8; 8] {
     (at_us - POSTGRES_EPOCH_US).to_be_bytes()
 }

@@ -1,10 +1,9 @@
-//! INSERT: how few rows are written.
+//! INSERT: the way in which small batches are written.
 //!
-//! The end of a COPY is a small packet of its own. TCP holds it back until the packet before it is
-//! acknowledged, which the other side delays by 40 ms (Nagle's algorithm meets delayed
-//! acknowledgements), and sqlx cannot turn that off. A large COPY is acknowledged while it is read
-//! and does not wait, but a small one would take twenty times as long as necessary. An INSERT is one
-//! packet each way.
+//! The end of a COPY is a separate small packet. TCP holds it back until the previous packet is acknowledged,
+//! and the other side delays the acknowledgement by 40 ms (Nagle's algorithm and delayed acknowledgements);
+//! sqlx cannot turn that off. A large COPY is acknowledged while it is read and does not wait, but a small
+//! one would take twenty times as long as necessary. An INSERT is one packet each way.
 
 use rollcall_shared::event::{Text, parse_uuid};
 use sqlx::PgConnection;
@@ -83,7 +82,7 @@ pub(crate) async fn insert_user_activity(connection: &mut PgConnection, deltas: 
     Ok(inserted.rows_affected())
 }
 
-/// For each item of the deltas, which of them it belongs to.
+/// For each item, the number of the delta that it belongs to.
 fn row_numbers<T>(deltas: &[&[T]]) -> Vec<i32> {
     (0..).zip(deltas).flat_map(|(number, delta)| delta.iter().map(move |_| number)).collect()
 }

@@ -13,7 +13,7 @@ pub(crate) enum Write {
 }
 
 impl Write {
-    /// Whether so many rows are copied.
+    /// Whether this number of rows is written by COPY.
     pub(crate) const fn copies(self, rows: usize) -> bool {
         matches!(self, Self::Quickest) && rows > insert::INSERT_MAX_ROWS
     }
