@@ -1,4 +1,4 @@
-//! What a client is told when something is wrong: `application/problem+json` (RFC 9457).
+//! Errors as clients get them: `application/problem+json` (RFC 9457).
 //!
 //! The details of an internal error never reach the client: they go to one log line, written here,
 //! inside the span that carries the request id.
@@ -25,13 +25,13 @@ pub(crate) enum ApiError {
     /// 400: the text is not a valid GraphQL query of this schema.
     #[error("{0}")]
     InvalidQuery(String),
-    /// 400: a GraphQL query asks for more than one request may.
+    /// 400: a GraphQL query is larger than one request may be.
     #[error("{0}")]
     QueryTooComplex(String),
     /// 401: no key, or an unknown one.
     #[error("send a valid API key in X-API-Key, or in Authorization as a Bearer token")]
     Unauthorized,
-    /// 403: the key is right but may not do this.
+    /// 403: the key is valid, but lacks the scope.
     #[error("this key lacks the scope {0}")]
     Forbidden(&'static str),
     /// 404: the path does not exist.
@@ -58,7 +58,7 @@ pub(crate) enum ApiError {
         /// The limit.
         limit: usize,
     },
-    /// 415: a content type or encoding that is not read.
+    /// 415: the content type or encoding is not supported.
     #[error("{0}")]
     Unsupported(String),
     /// 422: the batch holds no event.
@@ -72,7 +72,7 @@ pub(crate) enum ApiError {
         /// What is wrong with the first hundred of them.
         problems: Vec<Problem>,
     },
-    /// 422: the object around the events is not as it should be.
+    /// 422: the object that contains the events is invalid.
     #[error("the object around the events is not valid; see errors")]
     InvalidEnvelope(Problem),
     /// 503: the queue is full.
@@ -101,19 +101,19 @@ pub(crate) enum ApiError {
     /// 503: this process is about to end.
     #[error("this replica is stopping; resend the request, another will take it")]
     Stopping,
-    /// 429: the project has as many queries running as it may.
+    /// 429: the project already runs as many queries as it may.
     #[error("{limit} queries of this project are already running; try again when one has finished")]
     TooManyQueries {
         /// How many it may have.
         limit: usize,
     },
-    /// 429: the key has as many readers of live events as it may.
+    /// 429: the key already has as many readers of live events as it may.
     #[error("{limit} readers of this key are already connected; try again when one has left")]
     TooManyReaders {
         /// How many it may have.
         limit: usize,
     },
-    /// 503: this replica has as many readers of live events as it may.
+    /// 503: this replica already has as many readers of live events as it may.
     #[error("{limit} readers are already connected to this replica; try again when one has left")]
     LiveFull {
         /// How many it may have.
@@ -128,7 +128,7 @@ pub(crate) enum ApiError {
     /// 503: the query ran into the statement timeout.
     #[error("the answer took longer than allowed; ask for a shorter period")]
     TooSlow(#[source] sqlx::Error),
-    /// That of another request that asked the same at the same time.
+    /// The error of another request whose answer this request waited for.
     #[error(transparent)]
     OfAnother(Arc<ApiError>),
     /// 500: an internal error.
@@ -206,7 +206,7 @@ impl ApiError {
         }
     }
 
-    /// Seconds after which trying again makes sense.
+    /// Seconds for the header `Retry-After`.
     fn retry_after_secs(&self) -> Option<u32> {
         match self {
             Self::OfAnother(error) => error.retry_after_secs(),
@@ -245,7 +245,7 @@ impl ApiError {
         body
     }
 
-    /// What is wrong, as JSON, for answers that are no HTTP response of their own. Logs it as such a response does.
+    /// The error as JSON, for protocols that report errors inside of a response. It is logged like a response.
     pub(crate) fn into_details(self) -> serde_json::Value {
         self.log();
         serde_json::json!(self.body())

@@ -17,7 +17,7 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     }
 }
 
-/// The one part of the path that varies.
+/// The variable part of the path.
 #[derive(Debug, Clone)]
 pub(crate) struct PathText(pub(crate) String);
 

@@ -30,7 +30,7 @@ impl SchemaReadiness {
     }
 }
 
-/// What a process that runs says.
+/// The answer of a running process.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Live {
     /// `healthy`
@@ -42,7 +42,7 @@ pub(crate) struct Live {
 pub(crate) struct Ready {
     status: Readiness,
     dependencies: Dependencies,
-    /// What is not well. Absent if all is.
+    /// Why the service is not fully ready. Absent if it is ready.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Ready {
 #[serde(rename_all = "snake_case")]
 enum Readiness {
     Ready,
-    /// Events are accepted, and questions cannot be answered.
+    /// Events are accepted, but queries fail.
     Degraded,
     /// Events are not accepted.
     #[serde(rename = "not ready")]

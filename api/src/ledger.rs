@@ -1,12 +1,12 @@
-//! The ledger of identities, as readers need it.
+//! Queries of the ledger of identities.
 
 use rollcall_shared::day::Day;
 use rollcall_shared::project::ProjectId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// The days on which an event id was stored, the earliest first: one, but for ids that were used again
-/// with other times. [`Day::UNDATED`] stands for an id that was sent without a time.
+/// The identity days of an event id, the earliest first. There are several if clients used the id again with
+/// times on other days. [`Day::UNDATED`] stands for an id that was sent without a time.
 ///
 /// # Errors
 /// Those of the database.

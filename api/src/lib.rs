@@ -61,7 +61,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// stops its servers afterwards, and has 10 s for everything.
 const STOP_TIMEOUT: Duration = Duration::from_millis(6_500);
 
-/// The description of the API, as an OpenAPI document: what `/openapi.json` serves.
+/// The description of the API as an OpenAPI document, which `/openapi.json` serves.
 #[must_use]
 pub fn openapi() -> String {
     router::document().text()
@@ -77,8 +77,8 @@ pub async fn run(settings: ApiSettings, listener: TcpListener, stop: Cancellatio
     serve(app, preparation, listener).await
 }
 
-/// Like [`run`], but answers 202 without publishing, and so loses every event: what HTTP, keys and
-/// validation cost by themselves. It exists for the benchmark only.
+/// Like [`run`], but answers 202 without publishing, and so loses every event. The benchmark uses it to
+/// measure the cost of HTTP, keys and validation alone.
 ///
 /// # Errors
 /// As [`run`].
@@ -97,7 +97,7 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
     let upkeep = tokio::spawn(telemetry::upkeep(app.metrics.clone()));
     tracing::info!(%address, "api is listening");
     let (answered, until_stop) = (stop.clone(), requests.clone());
-    // New connections are taken, and answered with 503, until the last request is answered.
+    // Until the last request is answered, new connections are accepted and get 503.
     let drained = async move {
         answered.cancelled().await;
         until_stop.close();
@@ -105,7 +105,8 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
     };
     let server = Server::new(listener, router::router(app), connections);
     let work = async {
-        // PostgreSQL or NATS may be away for long: asked to stop meanwhile, there is nothing to finish.
+        // PostgreSQL or NATS may be away for long. If the API is told to stop meanwhile, it has nothing to
+        // finish.
         let prepared = async { stop.run_until_cancelled(preparation.run()).await.unwrap_or(Ok(())) };
         let served = async {
             server.run(drained).await;

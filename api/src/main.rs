@@ -1,4 +1,4 @@
-//! The API as a process of its own; `rollcall api` is the same.
+//! The API as a separate program. `rollcall api` does the same.
 
 use rollcall_api::ApiSettings;
 use rollcall_shared::settings::Environment;

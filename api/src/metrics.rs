@@ -1,7 +1,6 @@
-//! The metrics of the API: what each is, and that each is there from the start.
+//! The metrics of the API: their descriptions, and the counters' start at zero.
 //!
-//! The code that does a thing also counts it. A name that is counted anywhere in this crate is described
-//! here.
+//! The code that does something also counts it. Every metric of this crate is described here.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -10,13 +9,14 @@ use rollcall_shared::telemetry;
 /// Every status with which `POST /events` can be answered.
 const INGEST_STATUSES: [&str; 11] = ["200", "202", "400", "401", "403", "408", "413", "415", "422", "500", "503"];
 
-/// The metrics of this process, with every metric of the API described and begun with zero: a counter
-/// that appeared only with its first event could not be told from one that is gone, and its first
-/// increase would be lost to `rate()`.
+/// The metrics of this process. Every metric of the API is described, and every counter starts at zero: a
+/// counter that appeared only with its first event could not be told from one that has disappeared, and
+/// `rate()` would not see its first increase.
 ///
-/// Of the labelled ones those of `POST /events` begin; the other routes appear when they are asked for.
+/// Of the metrics with labels, those of `POST /events` start at zero; the other routes appear with their
+/// first request.
 pub(crate) fn begin() -> PrometheusHandle {
-    // The recorder comes first: what is described before it is installed is forgotten.
+    // The recorder must be installed first, because earlier descriptions are lost.
     let recorded = telemetry::metrics();
     describe_requests();
     describe_events();
@@ -37,7 +37,7 @@ pub(crate) fn begin() -> PrometheusHandle {
     for status in INGEST_STATUSES {
         counter!("rollcall_http_requests_total", "method" => "POST", "route" => "/events", "status" => status).increment(0);
     }
-    // A histogram that is asked for begins with no value in any bucket.
+    // This creates the histogram without recording a value.
     let _ = histogram!("rollcall_http_request_duration_seconds", "method" => "POST", "route" => "/events");
     for name in ["rollcall_request_batch_events", "rollcall_publish_duration_seconds"] {
         let _ = histogram!(name);

@@ -10,29 +10,29 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemDetails<'e> {
-    /// A name for the kind of problem, made of the code.
+    /// A URN for the kind of problem, which contains the code.
     #[serde(rename = "type")]
     kind: String,
-    /// The status in words.
+    /// The reason phrase of the status.
     title: &'static str,
     /// The status of the answer.
     status: u16,
-    /// Stable, for programs.
+    /// A stable code for programs.
     code: &'static str,
-    /// What is wrong, for people.
+    /// A description for people.
     detail: String,
     /// The same as `detail`.
     message: String,
     /// What is wrong with each event or parameter, at most 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) errors: Option<&'e [Problem]>,
-    /// How many events of the batch are not valid, also those past the first 100.
+    /// The number of invalid events in the batch, including those after the first 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) invalid_events: Option<usize>,
-    /// Most bytes of a body after decompression.
+    /// The maximum number of bytes of a body after decompression.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit_bytes: Option<usize>,
-    /// Most events of a request.
+    /// The maximum number of events in a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit_events: Option<usize>,
     /// The `Idempotency-Key` with which the batch can be sent again without storing an event twice.
@@ -59,26 +59,26 @@ impl ProblemDetails<'_> {
     }
 }
 
-/// One thing that is wrong with an event or a parameter.
+/// One problem of an event or a parameter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = InvalidField)]
 pub(crate) struct Problem {
-    /// The event; absent for parameters.
+    /// The event that has the problem; absent for parameters.
     #[serde(flatten)]
     #[schema(value_type = EventPlace)]
     pub(crate) event: Option<EventPlace>,
     /// The field as the client named it, with the path inside it.
     pub(crate) field: String,
-    /// Stable, for programs.
+    /// A stable code for programs.
     pub(crate) code: &'static str,
-    /// For people.
+    /// A message for people.
     pub(crate) message: String,
 }
 
 /// Which event of a batch has a problem.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct EventPlace {
-    /// Its place in the batch, from 0.
+    /// Its index in the batch, counted from 0.
     #[schema(required = false)]
     pub(crate) index: usize,
     /// Its id, if it could be read.
@@ -86,16 +86,16 @@ pub(crate) struct EventPlace {
 }
 
 impl Problem {
-    /// A problem with something that belongs to no event.
+    /// A problem of a parameter, which belongs to no event.
     pub(crate) fn of_parameter(field: &str, code: &'static str, message: impl Into<String>) -> Self {
         Self { event: None, field: clipped(field).into_owned(), code, message: message.into() }
     }
 }
 
-/// Longest name or path that an answer repeats, in characters: as long as any that could be right.
+/// Longest name or path that an answer repeats, in characters. No valid name or path is longer.
 pub(crate) const MAX_REPEATED_CHARACTERS: usize = 200;
 
-/// A text that a client chose, cut to a length that an answer can repeat.
+/// A client's text, cut to the length that an answer may repeat.
 pub(crate) fn clipped(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(MAX_REPEATED_CHARACTERS) {
         None => Cow::Borrowed(text),

@@ -1,18 +1,18 @@
-//! RFC 3339, and nothing else that a generous parser would take.
+//! A strict parser of RFC 3339.
 //!
-//! Libraries also read week dates, bracketed time zones, hours without minutes, years of six digits
-//! and dates without dashes. Whoever sends these means something, and it is not always what the
-//! library makes of it.
+//! Libraries also accept week dates, time zones in brackets, hours without minutes, years of six digits and
+//! dates without dashes, and do not always interpret them as the client meant them. This parser refuses all
+//! of these.
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::Offset;
 
-/// Why a text is no instant.
+/// Why a text is not an instant.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum InstantError {
-    /// It is not written as RFC 3339 says.
+    /// It does not have the syntax of RFC 3339.
     Syntax,
-    /// It is, and lies beyond the last instant of the library, at the end of the year 9999.
+    /// It is after the last instant that the library supports, at the end of the year 9999.
     OutOfRange,
 }
 
@@ -23,8 +23,8 @@ pub(crate) fn date(text: &str) -> Option<Date> {
     Date::new(year, number([m1, m2])?, number([d1, d2])?).ok()
 }
 
-/// Reads a `date-time`, such as 2025-10-01T10:00:00.25+02:00, into microseconds since 1970; without
-/// an offset it is taken for UTC. Digits of a second past the sixth are cut off.
+/// Reads a `date-time`, such as 2025-10-01T10:00:00.25+02:00, as microseconds since 1970. A time without an
+/// offset is in UTC. Fractions of a second are cut after six digits.
 ///
 /// # Errors
 /// [`InstantError`].
@@ -48,7 +48,7 @@ fn date_time(text: &str) -> Option<(DateTime, i32)> {
         }
         None => (0, rest),
     };
-    // A leap second is the second before it, as clocks that know none show it.
+    // A leap second counts as the second before it, as on clocks that have no leap seconds.
     let time = Time::new(hour, minute, if second == 60 { 59 } else { second }, micros * 1_000).ok()?;
     Some((date(day)?.to_datetime(time), offset_secs(rest)?))
 }

@@ -1,4 +1,4 @@
-//! The router: every path, and what happens around every request.
+//! The router: every path, and the middleware around every request.
 //!
 //! Every request gets an id, a log span with this id, a count and a duration by route, and an answer even when
 //! its handler panics.
@@ -39,7 +39,7 @@ pub(crate) fn router(app: AppState) -> Router {
     let document = Document::of([described, described_alive, described_pages]);
     answering
         .merge(pages::router(pages, document).with_state(()))
-        // Not described: a protocol that describes itself, and the files of a page.
+        // These paths are not in the description: MCP describes itself, and the others are files of a page.
         .route("/mcp", post(mcp::endpoint))
         .route("/graphql/page.js", get(graphql::page::script))
         .route("/graphql/page.css", get(graphql::page::style))
@@ -57,9 +57,9 @@ pub(crate) fn document() -> Document {
     Document::of([answering().into_openapi(), alive().into_openapi(), pages::described().into_openapi()])
 }
 
-/// Paths that are answered until the process is asked to stop.
+/// Paths that are served until the process is told to stop.
 fn answering() -> OpenApiRouter<AppState> {
-    // Handlers count bytes themselves, after decompression; axum's own limit would count before.
+    // Handlers limit the bytes after decompression themselves; axum's limit would count them before.
     let ingest = OpenApiRouter::new().routes(routes!(ingest::endpoint::post_events)).layer(DefaultBodyLimit::disable());
     let graphql = OpenApiRouter::new()
         .routes(routes!(graphql::endpoint::graphql, graphql::endpoint::page_or_socket))
@@ -81,7 +81,7 @@ fn answering() -> OpenApiRouter<AppState> {
         .merge(admin)
 }
 
-/// Paths that are answered as long as the process runs.
+/// Paths that are served as long as the process runs.
 fn alive() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(health::health)).routes(routes!(health::live))
 }
@@ -114,8 +114,8 @@ async fn render_metrics(State(metrics): State<PrometheusHandle>) -> String {
     metrics.render()
 }
 
-/// Answers 503 once the process was asked to stop, so that clients turn to another replica. Counts the requests
-/// that came before until they are answered.
+/// Answers 503 once the process has been told to stop, so that clients use another replica. Tracks requests
+/// that arrived before, until they are answered.
 async fn refuse_when_stopping(
     State(stop): State<CancellationToken>,
     State(requests): State<TaskTracker>,
@@ -131,12 +131,12 @@ async fn refuse_when_stopping(
     next.run(request).await
 }
 
-/// Gives the request its id and measures it.
+/// Gives the request its id, counts it and measures its duration.
 async fn observe(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = request_id(request.headers());
     request.extensions_mut().insert(RequestId(id.clone()));
-    // The pattern, not the path: a path that a client chose must not become a label.
+    // The label is the pattern of the route, because clients could invent any number of paths.
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
     let method = method_label(request.method());
     let span = tracing::info_span!("request", request_id = %id, method, route);
@@ -150,8 +150,8 @@ async fn observe(mut request: Request, next: Next) -> Response {
     response
 }
 
-/// The method for labels and logs. Clients can invent methods, and each of them would remain as a value of the
-/// label for ever.
+/// The method for labels and logs. Clients could invent methods, and each would remain a value of the label
+/// for ever.
 fn method_label(method: &Method) -> &'static str {
     match method.as_str() {
         "GET" => "GET",
@@ -165,7 +165,7 @@ fn method_label(method: &Method) -> &'static str {
     }
 }
 
-/// The client's own id if it is a short plain word, otherwise a new id.
+/// The client's own request id if it is short and plain, or else a new id.
 fn request_id(headers: &HeaderMap) -> String {
     let sent = headers.get(REQUEST_ID).and_then(|id| id.to_str().ok());
     let plain = |id: &&str| {
@@ -186,8 +186,8 @@ mod tests {
 
     use super::*;
 
-    /// The paths of a router. It has no list of them but in what it shows to programmers, among those of
-    /// its fallback.
+    /// The paths of a router. A router lists them only in its `Debug` output, together with those of its
+    /// fallback.
     fn paths(router: &impl Debug) -> BTreeSet<String> {
         let shown = format!("{router:?}");
         let paths = shown.split('"').filter(|part| part.starts_with('/') && !part.contains("__private"));

@@ -36,14 +36,14 @@ mod waiting;
 /// Most bytes of the head of a request. Browsers and proxies stay below 16 KiB. A larger head is answered with
 /// 431. This also limits how much of a body is read at once.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// A client that takes no byte of an answer for this long is considered gone.
+/// A client that accepts no byte of an answer for this long is considered gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
-/// When the server closes, answers that are being sent get this much time.
+/// When the server stops, answers that are being sent get this much time.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Pause after the system refused a connection, most likely because too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The answer to a client for which there is no place. Its request has not been read.
+/// The answer to a client that exceeds the limit of connections. Its request has not been read.
 const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\nretry-after: 1\r\ncontent-type: application/problem+json\r\n\
      content-length: 192\r\n\r\n\
      {\"type\":\"urn:rollcall:problem:overloaded\",\"title\":\"Service Unavailable\",\"status\":503,\
@@ -67,7 +67,7 @@ impl Server {
         Self { listener, router, http, places, waiting: Arc::default(), closing: CancellationToken::new() }
     }
 
-    /// Serves until `closed`. Answers that are being sent then have another second to finish.
+    /// Serves until `closed` completes. Answers that are being sent then have another second to finish.
     pub(crate) async fn run(self, closed: impl Future<Output = ()>) {
         let mut closed = std::pin::pin!(closed);
         let mut connections = JoinSet::new();
@@ -97,7 +97,8 @@ impl Server {
         let _ = tokio::time::timeout(FLUSH_TIMEOUT, flushed).await;
     }
 
-    /// A place for a new connection. If none is free, the connection that has waited longest is closed.
+    /// A permit for a new connection. If none is free, the connection that has waited longest for its client is
+    /// closed.
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
         if let Ok(place) = self.places.clone().try_acquire_owned() {
             return Some(place);
@@ -107,7 +108,7 @@ impl Server {
             return None;
         }
         counter!("rollcall_connections_displaced_total").increment(1);
-        // The closed connection gives its place back at once.
+        // The closed connection returns its permit at once.
         self.places.clone().acquire_owned().await.ok()
     }
 
@@ -137,7 +138,7 @@ impl Server {
             let mut stream = TimeoutStream::new(stream);
             stream.set_write_timeout(Some(WRITE_TIMEOUT));
             let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(Box::pin(stream)), service).with_upgrades());
-            // Errors of a connection are ignored: its client caused them.
+            // Errors of a connection are ignored, because its client caused them.
             tokio::select! {
                 biased;
                 () = connection.closed() => {}

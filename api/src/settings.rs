@@ -7,37 +7,37 @@ use rollcall_shared::database::DatabaseSettings;
 use rollcall_shared::queue::connect::NatsSettings;
 use rollcall_shared::settings::{Environment, ListenAddress, Secret};
 
-/// Everything the API can be told.
+/// All settings of the API.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
-    /// Where it listens.
+    /// Address on which the API listens.
     pub listen: SocketAddr,
     /// The key with all scopes on the project `default`, for a first run.
     pub api_key: Option<Secret>,
-    /// What connections may take.
+    /// Limits of connections.
     pub connections: ConnectionLimits,
-    /// What one request may hold.
+    /// Limits of one request.
     pub limits: RequestLimits,
     /// Bytes of events that all requests together may hold in memory.
     pub ingest_memory_bytes: usize,
     /// How long a large body waits for others to make room for it.
     pub ingest_wait_timeout: Duration,
-    /// Least average rate of a large body, in bytes a second.
+    /// Minimum average rate of a large body in bytes per second.
     pub min_body_bytes_per_second: u64,
     /// How long a request waits for the queue to confirm its chunks.
     pub publish_deadline: Duration,
     /// How long one query may take in PostgreSQL.
     pub read_timeout: Duration,
-    /// How many queries of one project PostgreSQL runs at a time. One connection of
-    /// `DATABASE_MAX_CONNECTIONS` stays free of it, whatever this says.
+    /// Number of queries of one project that PostgreSQL runs at a time. It is always lower than
+    /// `DATABASE_MAX_CONNECTIONS`, so that one connection stays free.
     pub questions_per_project: usize,
     /// Connections that look up keys and do nothing else, in addition to `DATABASE_MAX_CONNECTIONS`.
     pub key_connections: u32,
-    /// How long PostgreSQL may take to look up a key; past it the request gets 503.
+    /// How long PostgreSQL may take to look up a key; after that the request gets 503.
     pub key_timeout: Duration,
-    /// What GraphQL offers.
+    /// Settings of GraphQL.
     pub graphql: GraphQlSettings,
-    /// Readers of live events.
+    /// Limits of readers of live events.
     pub live: LiveSettings,
     /// PostgreSQL.
     pub database: DatabaseSettings,
@@ -45,7 +45,7 @@ pub struct ApiSettings {
     pub nats: NatsSettings,
 }
 
-/// What GraphQL offers.
+/// Settings of GraphQL.
 #[derive(Debug, Clone, Copy)]
 pub struct GraphQlSettings {
     /// Whether clients may ask for the schema.
@@ -54,7 +54,7 @@ pub struct GraphQlSettings {
     pub graphiql: bool,
 }
 
-/// What connections may take.
+/// Limits of connections.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
     /// Connections that are open at once.
@@ -63,23 +63,23 @@ pub struct ConnectionLimits {
     pub header_timeout: Duration,
 }
 
-/// How live events are read.
+/// Settings of live events.
 #[derive(Debug, Clone)]
 pub struct LiveSettings {
-    /// Readers at a time. Whatever this says, half of the connections stay free of them.
+    /// Maximum number of readers at a time. It is never more than half of the connections.
     pub max_readers: usize,
-    /// Readers with the same key at a time.
+    /// Maximum number of readers with the same key at a time.
     pub max_readers_per_key: usize,
-    /// The time between two comments on a connection where nothing else is sent.
+    /// Interval between two comments on a connection on which nothing else is sent.
     pub heartbeat: Duration,
 }
 
-/// What one request may hold.
+/// Limits of one request.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestLimits {
-    /// Events in a batch.
+    /// Maximum number of events in a batch.
     pub max_events: usize,
-    /// Bytes of the body after decompression.
+    /// Maximum size of the body in bytes after decompression.
     pub max_body_bytes: usize,
 }
 
@@ -123,14 +123,14 @@ impl ApiSettings {
                 "READ_TIMEOUT_MS",
                 30_000,
                 100..=600_000,
-                "milliseconds one question may take in PostgreSQL",
+                "milliseconds one query may take in PostgreSQL",
             )),
             questions_per_project: environment.read_in(
                 "QUESTIONS_PER_PROJECT",
                 4,
                 1..=1000,
-                "questions of one project that PostgreSQL works on at a time, always fewer than DATABASE_MAX_CONNECTIONS; \
-                 more of them wait, then get 429",
+                "queries of one project that PostgreSQL runs at a time, always fewer than DATABASE_MAX_CONNECTIONS; \
+                 further ones wait, then get 429",
             ) as usize,
             key_connections: environment.read_in(
                 "KEY_CONNECTIONS",
@@ -155,8 +155,12 @@ impl ApiSettings {
 impl GraphQlSettings {
     fn from_env(environment: &mut Environment) -> Self {
         Self {
-            introspection: environment.read("GRAPHQL_INTROSPECTION", true, "whether clients of /graphql may ask for its schema"),
-            graphiql: environment.read("GRAPHQL_GRAPHIQL", true, "whether GET /graphql is a page on which people try queries"),
+            introspection: environment.read("GRAPHQL_INTROSPECTION", true, "whether clients of /graphql may query its schema"),
+            graphiql: environment.read(
+                "GRAPHQL_GRAPHIQL",
+                true,
+                "whether GET /graphql shows browsers a page on which people can try queries",
+            ),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! An event as people read it: the JSON of one event in answers.
+//! The JSON of one accepted event, in dead letters and live events.
 
 use jiff::Timestamp;
 use rollcall_shared::event::{Event, Text};
@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-/// An event in the words of the API. Not a [`serde_json::Value`], which cannot hold every number that
-/// properties can.
+/// An event with the field names of the API. It is not a [`serde_json::Value`], which cannot represent every
+/// number that properties may contain.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AcceptedEvent)]
 pub(crate) struct Shown<'e> {

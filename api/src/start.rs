@@ -1,8 +1,7 @@
-//! Starting up: the API serves before PostgreSQL and NATS are there.
+//! Start: the API serves before PostgreSQL and NATS can be reached.
 //!
-//! [`begin`] makes everything that a request needs without contacting a server, so that the API
-//! answers from the moment it listens. [`Preparation::run`] meanwhile waits for the servers, for as
-//! long as it takes.
+//! [`begin`] creates everything that a request needs without contacting a server, so the API answers from the
+//! moment it listens. [`Preparation::run`] meanwhile waits for the servers, for as long as it takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,23 +30,23 @@ use crate::read_pool::ReadPool;
 use crate::settings::ApiSettings;
 use crate::state::AppState;
 
-/// How long the look-up of a key waits for a connection. While PostgreSQL is away, a request with a known
-/// key takes so long once in four seconds.
+/// How long the look-up of a key waits for a connection. While PostgreSQL is away, one request in four
+/// seconds with a known key is delayed by this time.
 const KEY_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
-/// What a look-up may take in addition to the acquire timeout and the server's statement timeout.
+/// Time for a look-up in addition to the acquire timeout and the server's statement timeout.
 const ROUND_TRIP_TIME: Duration = Duration::from_millis(500);
 
-/// What is left to do when requests can be served already.
+/// The work that remains when the API already serves requests.
 pub(crate) struct Preparation {
     settings: Arc<ApiSettings>,
     keys: Arc<KeyRing>,
     schema: SchemaReadiness,
 }
 
-/// Makes the state of the API without contacting a server.
+/// Creates the state of the API without contacting a server.
 ///
 /// # Errors
-/// Only if a URL is not one.
+/// Only if a URL is invalid.
 pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> anyhow::Result<(AppState, Preparation)> {
     let reads = database::pool(&settings.database, "rollcall-api", settings.read_timeout).context("DATABASE_URL")?;
     let presence = Arc::new(Presence::of(&reads));
@@ -96,8 +95,8 @@ fn key_ring(settings: &ApiSettings, presence: Arc<Presence>) -> anyhow::Result<K
 }
 
 impl Preparation {
-    /// Waits for the servers, brings schema and streams up to date if the settings say so, and judges
-    /// whether they can be worked with.
+    /// Waits for the servers, brings schema and streams up to date if the settings say so, and checks that
+    /// the API can use them.
     ///
     /// # Errors
     /// Only if waiting cannot help: a migration fails, or NATS refuses the user or is too old.
@@ -125,7 +124,7 @@ impl Preparation {
 
 /// Brings the schema up to date, however often PostgreSQL goes away meanwhile.
 async fn migrate(settings: &DatabaseSettings) -> anyhow::Result<()> {
-    // Migrations may take, and wait for, as long as they like.
+    // Migrations may run, and wait for locks, without a limit.
     let pool = database::pool(settings, "rollcall-api", Duration::ZERO).context("DATABASE_URL")?;
     database::migrate_when_reachable(&pool).await.context("the schema cannot be brought up to date")?;
     pool.close().await;
@@ -136,7 +135,7 @@ async fn prepare_queue(settings: &ApiSettings) -> anyhow::Result<()> {
     if settings.database.migrate_on_start {
         stream::ensure_as_admin(&settings.nats).await?;
     }
-    // The API's own client would try for ever with a user who is refused.
+    // The API's own client would retry for ever if the server refuses the user.
     connect::connect(&settings.nats.url, Role::Api).await?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What every handler shares.
+//! The state that all handlers share.
 //!
 //! Handlers and extractors take the parts that they need, through [`FromRef`].
 
@@ -25,12 +25,12 @@ use crate::settings::ApiSettings;
 #[derive(Clone)]
 pub(crate) struct AppState {
     pub(crate) settings: Arc<ApiSettings>,
-    /// For reads.
+    /// Connections for queries.
     pub(crate) reads: ReadPool,
-    /// For questions.
+    /// What questions are answered from.
     pub(crate) answering: Answering,
     pub(crate) graphql: GraphQl,
-    /// Whether PostgreSQL is there.
+    /// Checks whether PostgreSQL can be reached.
     pub(crate) presence: Arc<Presence>,
     pub(crate) schema: SchemaReadiness,
     pub(crate) nats: async_nats::Client,
@@ -40,9 +40,9 @@ pub(crate) struct AppState {
     pub(crate) live: Live,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) metrics: PrometheusHandle,
-    /// Cancelled when the process is asked to stop.
+    /// Cancelled when the process is told to stop.
     pub(crate) stop: CancellationToken,
-    /// Counts the requests under way.
+    /// Tracks the requests in progress.
     pub(crate) requests: TaskTracker,
 }
 

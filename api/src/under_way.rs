@@ -1,15 +1,16 @@
-//! What the server and a handler tell each other about a connection.
+//! Extensions through which the server and a handler inform each other about a connection.
 
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Marks an answer whose sending belongs to the request: the connection does not count as waiting for its
-/// client before the body ends. An answer that sends events as they come may have nothing to send for hours.
+/// Marks an answer whose body is part of the request: the connection does not count as waiting for its client
+/// before the body ends. A stream of live events may have nothing to send for hours.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UnderWay;
 
-/// The place of the connection that a request came on. Who takes the connection over, for a WebSocket, keeps it.
+/// The permit of the connection on which a request arrived. A WebSocket that takes the connection over keeps the
+/// permit.
 #[derive(Clone)]
 pub(crate) struct ConnectionPlace {
     _place: Arc<OwnedSemaphorePermit>,

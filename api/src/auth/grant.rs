@@ -24,7 +24,7 @@ pub(crate) enum Scope {
 #[derive(Debug)]
 pub(crate) struct Project {
     pub(crate) id: ProjectId,
-    /// Empty until it was read from the database. The project of `API_KEY` accepts events before that.
+    /// Empty until it has been read from the database. The project of `API_KEY` accepts events before that.
     zone: OnceLock<Zone>,
 }
 

@@ -27,7 +27,7 @@ use crate::queue::dead_letters::DeadLetterStream;
 use crate::queue::letter::{InFull, Letter, Summary};
 use crate::queue::publish::ChunkPublisher;
 
-/// Letters that are changed at the same time.
+/// Number of letters that are changed at the same time.
 const IN_FLIGHT: usize = 32;
 
 /// A page of dead letters, oldest first.
@@ -35,7 +35,7 @@ const IN_FLIGHT: usize = 32;
 #[schema(as = DeadLetters)]
 pub(crate) struct Listed {
     data: Vec<Summary>,
-    /// A page may be short, or empty, and still have a next one.
+    /// The cursor of the next page. A page may be short, or empty, although there is a next one.
     next_cursor: Option<String>,
 }
 
@@ -85,30 +85,30 @@ pub(crate) async fn show(
     Ok(Json(letter.in_full()).into_response())
 }
 
-/// What is done to letters.
+/// A change of letters.
 #[derive(Clone, Copy, strum::Display)]
 enum Act<'p> {
     /// Sends them again with this publisher.
     Redrive(&'p ChunkPublisher),
-    /// Throws them away.
+    /// Removes them.
     Purge,
 }
 
-/// What a change did.
+/// The result of a change.
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(as = DeadLettersChange)]
 pub(crate) struct Change {
-    /// Letters that were meant.
+    /// The number of letters that matched.
     matched: usize,
-    /// Letters that were sent again; none in a dry run.
+    /// The number of letters that were sent again; absent for a purge, 0 in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     redriven: Option<usize>,
-    /// Letters that were thrown away; none in a dry run.
+    /// The number of letters that were removed; absent for a redrive, 0 in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     purged: Option<usize>,
-    /// Their events.
+    /// The number of their events.
     events_count: u64,
-    /// The next page of letters that are meant.
+    /// The cursor of the next page of matching letters.
     next_cursor: Option<String>,
 }
 
@@ -154,7 +154,7 @@ pub(crate) async fn redrive_one(
     change_one(&nats, access.project.id, &id, parameters, Act::Redrive(&publisher)).await
 }
 
-/// `DELETE /admin/dead-letters`: throws a page of letters away. Without a filter it asks for `all=true`.
+/// `DELETE /admin/dead-letters`: removes a page of letters. Without a filter, the request needs `all=true`.
 #[utoipa::path(
     delete,
     path = "/admin/dead-letters",
@@ -174,7 +174,7 @@ pub(crate) async fn purge(
     change_page(&nats, &access.project, parameters, Act::Purge).await
 }
 
-/// `DELETE /admin/dead-letters/{id}`: throws one letter away.
+/// `DELETE /admin/dead-letters/{id}`: removes one letter.
 #[utoipa::path(
     delete,
     path = "/admin/dead-letters/{id}",

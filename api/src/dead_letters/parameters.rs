@@ -1,4 +1,4 @@
-//! What requests about dead letters take.
+//! The parameters of requests about dead letters.
 
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -11,7 +11,7 @@ use crate::parameters::{Param, Parameters};
 const DRY_RUN: Param = Param::new(&["dry_run"], "Say what would be changed, and change nothing.");
 const ALL: Param = Param::new(&["all"], "Whether to purge every letter, where no filter is sent.");
 
-/// What a list takes.
+/// The parameters of a list.
 pub(super) struct ListParameters {
     pub(super) filter: Filter,
     pub(super) paging: Paging,
@@ -23,7 +23,7 @@ impl ListParameters {
     }
 }
 
-/// What a change of many letters takes.
+/// The parameters of a change of many letters.
 pub(super) struct ChangeParameters {
     pub(super) filter: Filter,
     pub(super) paging: Paging,
@@ -45,7 +45,7 @@ impl ChangeParameters {
     }
 }
 
-/// Whether a change is only to be tried.
+/// Whether a change is only a dry run.
 pub(super) fn dry_run(parameters: &mut Parameters) -> bool {
     parameters.flag(DRY_RUN)
 }
@@ -53,7 +53,7 @@ pub(super) fn dry_run(parameters: &mut Parameters) -> bool {
 macro_rules! described {
     ($($parameters:ident: $take:expr;)+) => {
         $(
-            /// Describes what a request takes.
+            /// Describes the parameters of a request.
             pub(super) struct $parameters;
 
             impl IntoParams for $parameters {

@@ -1,6 +1,6 @@
-//! Arguments: the parameters of a question, by other names.
+//! Arguments: the parameters of a question, with GraphQL names.
 //!
-//! They are handed on as parameters, so that limits, defaults and problems are those of the REST API.
+//! They are passed on as parameters, so limits, defaults and errors are those of the REST API.
 
 use async_graphql::Value;
 use async_graphql::dynamic::{InputValue, ObjectAccessor, TypeRef};
@@ -17,7 +17,7 @@ pub(super) struct Argument {
     name: String,
     ty: TypeRef,
     about: String,
-    /// What the parameter is without being sent, where that is a number.
+    /// The default of the parameter, if it is a number.
     default: Option<u64>,
 }
 
@@ -37,29 +37,29 @@ impl Argument {
         Self { parameter, name: camel_case(parameter), ty, about, default: schema["default"].as_u64() }
     }
 
-    /// The same, where it must be sent.
+    /// The same argument, but required.
     pub(super) fn required(self) -> Self {
         let ty = if matches!(self.ty, TypeRef::NonNull(_)) { self.ty } else { TypeRef::NonNull(Box::new(self.ty)) };
         Self { ty, ..self }
     }
 
-    /// The name of the parameter that it stands for.
+    /// The name of the parameter.
     pub(super) fn parameter(&self) -> &'static str {
         self.parameter
     }
 
-    /// Its default, where that is a number.
+    /// The default, if it is a number.
     pub(super) fn default(&self) -> Option<u64> {
         self.default
     }
 
-    /// As a part of the schema.
+    /// The argument as a part of the schema.
     pub(super) fn input(&self) -> InputValue {
         InputValue::new(&self.name, self.ty.clone()).description(&self.about)
     }
 }
 
-/// The parameters that these arguments stand for. Null is as good as nothing.
+/// The parameters for these arguments. An argument that is null counts as absent.
 pub(super) fn pairs(arguments: &[Argument], sent: &ObjectAccessor<'_>) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for argument in arguments {
@@ -78,12 +78,12 @@ fn text(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Boolean(flag) => Some(flag.to_string()),
-        // The schema allows no others.
+        // The schema allows no other types.
         _ => None,
     }
 }
 
-/// What the JSON schema of a parameter says beyond its type.
+/// The constraints that the JSON schema of a parameter contains in addition to its type, as text.
 fn notes(schema: &Json) -> String {
     let plain = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut notes = String::new();

@@ -1,4 +1,4 @@
-//! `/graphql`: queries as `POST`; as `GET` WebSockets, and a page for people.
+//! `/graphql`: `POST` answers queries; `GET` opens a WebSocket or shows a page.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,13 +24,14 @@ use crate::openapi::refusal;
 use crate::parameters::Parameters;
 use crate::under_way::ConnectionPlace;
 
-/// Longest request, and longest message, in bytes. The query that tools send for the whole schema has 2 KiB.
+/// Maximum size of a request or a WebSocket message in bytes. The query that tools send for the whole schema
+/// has 2 KiB.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
-/// How long a body may take to arrive.
+/// Timeout for the arrival of a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 const JSON: &str = "application/json";
-/// A client that accepts it gets the status 400 where nothing was run.
+/// The content type with which a client gets the status 400 if the query was not run.
 const GRAPHQL_JSON: &str = "application/graphql-response+json";
 
 /// Answers a query.
@@ -76,7 +77,7 @@ pub(crate) async fn graphql(
     Ok((status, [(header::CONTENT_TYPE, HeaderValue::from_static(GRAPHQL_JSON))], body).into_response())
 }
 
-/// Opens a WebSocket for a client that asks for one, and shows a page to others.
+/// Opens a WebSocket if the client requests an upgrade, and shows a page otherwise.
 #[utoipa::path(
     get,
     path = "/graphql",
@@ -98,7 +99,7 @@ pub(crate) async fn page_or_socket(
     if !request.headers().contains_key(header::UPGRADE) {
         return page::page(&graphql);
     }
-    // A client that cannot set headers sends its key in its first message.
+    // A client that cannot set headers, such as a browser, sends its key in its first message.
     let access = match auth::key(request.headers()) {
         Some(key) => Some(Access::of_key(&keys, key).await?),
         None => None,

@@ -1,17 +1,16 @@
-//! Errors: those of the REST API, as GraphQL lists them.
+//! Errors: those of the REST API in GraphQL's format.
 //!
-//! `extensions` holds what the body of an error holds elsewhere: `code`, and `errors` where arguments are
-//! wrong.
+//! `extensions` contains the fields of the body of a REST error: `code`, and `errors` if arguments are wrong.
 
 use async_graphql::{ErrorExtensionValues, Response, ServerError, Value};
 
 use super::name::camel_case;
 use crate::error::ApiError;
 
-/// What elsewhere frames an error, and has its own place in GraphQL.
+/// Fields of a REST error that GraphQL has elsewhere or does not need.
 const FRAME: [&str; 5] = ["type", "title", "status", "detail", "message"];
 
-/// Errors listed of one request.
+/// Maximum number of errors in one response.
 const MAX_ERRORS: usize = 20;
 
 /// The error of a field.
@@ -20,18 +19,18 @@ pub(super) fn of_field(error: ApiError) -> async_graphql::Error {
     async_graphql::Error { message, source: None, extensions: Some(extensions) }
 }
 
-/// The answer to a request that was refused as a whole.
+/// The response to a request that was refused as a whole.
 pub(super) fn response(error: ApiError) -> Response {
     let (message, extensions) = parts(error);
     Response::from_errors(vec![ServerError { extensions: Some(extensions), ..ServerError::new(message, None) }])
 }
 
-/// Gives every error a code, hides what is internal, and leaves out what nobody would read.
+/// Gives every error a code, hides internal details, and cuts the list of errors.
 pub(super) fn with_codes(mut response: Response) -> Response {
     response.errors.truncate(MAX_ERRORS);
     let was_run = response.data != Value::Null;
     for error in response.errors.iter_mut().filter(|error| error.extensions.is_none()) {
-        // Once a query is run, only a bug makes an error without a code.
+        // Once a query is run, only a bug can cause an error without a code.
         let known = if !was_run && error.path.is_empty() {
             ApiError::InvalidQuery(std::mem::take(&mut error.message))
         } else {

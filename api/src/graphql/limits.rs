@@ -1,8 +1,8 @@
-//! Limits: how much one request may ask for, looked at before the query is validated and run.
+//! Limits: how large one query may be. They are checked before the query is validated and run.
 //!
-//! The work of validation grows with the fields that a query has once its fragments are put in, so it must
-//! be bounded before. The names of GraphQL's own description have weights, because types can be listed by
-//! their fields, and these by their types, again and again.
+//! The cost of validation grows with the number of fields after fragments are expanded, so this number must
+//! be limited before. Fields of GraphQL's introspection have weights, because a query can select the fields
+//! of types and the types of fields again and again.
 
 use std::collections::HashMap;
 
@@ -11,28 +11,29 @@ use async_graphql::{Name, Value, Variables};
 
 use crate::error::ApiError;
 
-/// Brackets that are open at a time. The parser refuses selections that are deeper, but not lists.
+/// Maximum number of open brackets. The parser limits the depth of selections, but not of lists.
 const MAX_OPEN_BRACKETS: usize = 64;
-/// Fields of a query, each fragment counted wherever it is used.
+/// Maximum number of fields in a query. A fragment counts each time it is used.
 const MAX_FIELDS: usize = 1_000;
-/// Questions in one request. Those of a project share its connections to the database.
+/// Maximum number of questions in one request. The questions of a project share its connections to the
+/// database.
 const MAX_QUESTIONS: usize = 10;
-/// Fields inside one another. Answers need five.
+/// Maximum depth of fields. Answers need five levels.
 const MAX_DEPTH: usize = 10;
-/// The same where the API describes itself. The queries of common tools need about fifteen.
+/// The maximum depth of introspection. The queries of common tools need about fifteen levels.
 const MAX_DESCRIPTION_DEPTH: usize = 20;
-/// Values that an answer may have: a page of 1,000 events with every field, and some more.
+/// Maximum number of values in an answer: a page of 1,000 events with every field, and some more.
 const MAX_VALUES: u64 = 20_000;
-/// The same where the API describes itself, estimated with [`weight`]. Common tools need about 50,000.
+/// The maximum number of values of introspection, estimated with [`weight`]. Common tools need about 50,000.
 const MAX_DESCRIPTION_VALUES: u64 = 200_000;
-/// Entries of a list without a limit, and of one whose limit cannot be read.
+/// Assumed number of entries of a list that has no limit, or whose limit cannot be read.
 const ENTRIES: u64 = 100;
 const MAX_ENTRIES: u64 = 1_000;
 
-/// Judges queries.
+/// Checks queries.
 #[derive(Debug, Default)]
 pub(super) struct Limits {
-    /// How many entries the list of a question has unless a limit is sent.
+    /// The default limit of the list of each question.
     entries: HashMap<String, u64>,
 }
 
@@ -61,33 +62,33 @@ impl From<TooMuch> for ApiError {
     }
 }
 
-/// Where in a query a selection is.
+/// The position of a selection in a query.
 #[derive(Debug, Clone, Copy)]
 struct Place {
-    /// Fields around it.
+    /// The number of fields that enclose it.
     depth: usize,
-    /// Selections around it, with those of fragments.
+    /// The number of selections that enclose it, including those of fragments.
     level: usize,
-    /// How often it is answered.
+    /// How many times it is answered.
     times: u64,
-    /// Whether the API describes itself there.
+    /// Whether it is part of introspection.
     is_description: bool,
 }
 
-/// A query that is being counted.
+/// The counts of one query.
 struct Count<'a> {
     limits: &'a Limits,
     document: &'a ExecutableDocument,
     operation: &'a OperationDefinition,
     variables: &'a Variables,
     fields: usize,
-    /// The names of their answers.
+    /// The names of the questions' answers.
     questions: Vec<Name>,
     values: u64,
     description_values: u64,
 }
 
-/// Refuses a query whose brackets are too deep for the parser. Brackets in texts count too.
+/// Refuses a query whose brackets are nested too deeply for the parser. Brackets in strings count too.
 ///
 /// # Errors
 /// [`ApiError::QueryTooComplex`].
@@ -107,13 +108,12 @@ pub(super) fn check_brackets(query: &str) -> Result<(), ApiError> {
 }
 
 impl Limits {
-    /// Notes that the answer to a question is a list of so many entries unless a limit is sent.
+    /// Records the default limit of the list that a question answers with.
     pub(super) fn add_list(&mut self, question: &str, default: Option<u64>) {
         self.entries.insert(question.to_owned(), default.unwrap_or(ENTRIES));
     }
 
-    /// Refuses a query that asks for too much. Returns the names that the answers to its questions have, in
-    /// order.
+    /// Refuses a query that is too large. Returns the names of the answers to its questions, in order.
     ///
     /// # Errors
     /// [`ApiError::QueryTooComplex`].
@@ -145,7 +145,7 @@ impl Limits {
 }
 
 impl Count<'_> {
-    /// Counts what is selected. The recursion ends where a query is too deep.
+    /// Counts the selected fields. The recursion ends when a query is too deep.
     fn selections(&mut self, selections: &SelectionSet, place: Place) -> Result<(), TooMuch> {
         if place.level > MAX_OPEN_BRACKETS {
             return Err(TooMuch::Depth);
@@ -160,7 +160,7 @@ impl Count<'_> {
                 Selection::Field(field) => self.field(&field.node, inner)?,
                 Selection::InlineFragment(fragment) => self.selections(&fragment.node.selection_set.node, inner)?,
                 Selection::FragmentSpread(spread) => {
-                    // One that does not exist is a matter of validation.
+                    // Validation reports a fragment that does not exist.
                     if let Some(fragment) = self.document.fragments.get(&spread.node.fragment_name.node) {
                         self.selections(&fragment.node.selection_set.node, inner)?;
                     }
@@ -205,13 +205,13 @@ impl Count<'_> {
         if *total > most { Err(error) } else { Ok(()) }
     }
 
-    /// How many entries the answer to a question may have.
+    /// The maximum number of entries in the answer to a question.
     fn entries(&self, question: &Field) -> u64 {
         let Some(default) = self.limits.entries.get(question.name.node.as_str()) else { return 1 };
         let Some(limit) = question.get_argument("limit") else { return *default };
         match limit.node.clone().into_const_with(|name| self.variable(&name).ok_or(())) {
             Ok(Value::Null) => *default,
-            // What is no number, or none that is allowed, is refused later.
+            // A value that is not an allowed number is refused later.
             Ok(Value::Number(number)) => number.as_u64().unwrap_or(MAX_ENTRIES).min(MAX_ENTRIES),
             _ => MAX_ENTRIES,
         }
@@ -226,7 +226,7 @@ impl Count<'_> {
     }
 }
 
-/// How many entries the lists have by which the API describes itself, about.
+/// The approximate number of entries in a list of introspection.
 fn weight(name: &str) -> u64 {
     match name {
         "types" => 60,

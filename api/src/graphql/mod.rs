@@ -1,13 +1,13 @@
-//! GraphQL: every question at one path, `POST /graphql`, with just the fields that a client wants.
+//! GraphQL: every question at one path, `POST /graphql`, with only the fields that a client selects.
 //!
-//! The `schema` is made from the questions themselves: `argument` turns arguments into the parameters of
-//! the REST API, and `output` makes types from the schemas of the answers. So both APIs give the same
-//! answers, have the same limits and report the same errors (`error`). `limits` bounds what one query may
-//! ask for. `endpoint` takes queries over HTTP; over a WebSocket (`socket`) there is the `subscription` of
-//! live events too. `page` is for people.
+//! The `schema` is generated from the questions: `argument` turns arguments into the parameters of the REST
+//! API, and `output` generates types from the schemas of the answers. So both APIs have the same answers,
+//! limits and errors (`error`). `limits` restricts the size of a query. `endpoint` accepts queries over HTTP;
+//! a WebSocket (`socket`) also has the `subscription` of live events. `page` is a page on which people try
+//! queries.
 //!
-//! There are no resolvers that look up more: each field of a query is one question, which is answered as a
-//! whole.
+//! Each field of the type `Query` is one question, which is answered as a whole. No other field reads from
+//! the database.
 
 mod argument;
 pub(crate) mod endpoint;
@@ -44,17 +44,17 @@ pub(crate) struct GraphQl {
     limits: Arc<Limits>,
     answering: Answering,
     live: Live,
-    /// WebSockets that may be open.
+    /// Permits for open WebSockets.
     sockets: Arc<Semaphore>,
     max_sockets: usize,
     has_page: bool,
 }
 
 impl GraphQl {
-    /// Prepares the schema, in a process that takes so many connections.
+    /// Prepares the schema. WebSockets may use a part of the `max_connections` of the process.
     ///
     /// # Errors
-    /// Only if the types of answers do not fit together.
+    /// Only if the types of answers contradict each other.
     pub(crate) fn new(
         settings: GraphQlSettings,
         answering: Answering,
@@ -62,7 +62,7 @@ impl GraphQl {
         max_connections: usize,
     ) -> anyhow::Result<Self> {
         let (schema, limits) = schema::build(settings.introspection)?;
-        // Each occupies a connection, also where it only waits, and others must be served too.
+        // Each WebSocket occupies a connection, even while it is idle, and other requests must be served too.
         let max_sockets = (max_connections / 4).max(1);
         let sockets = Arc::new(Semaphore::new(max_sockets));
         Ok(Self { schema, limits: Arc::new(limits), answering, live, sockets, max_sockets, has_page: settings.graphiql })
@@ -76,7 +76,7 @@ impl GraphQl {
         }
     }
 
-    /// Answers a query, or a subscription again and again.
+    /// Answers a query once, or a subscription with each event.
     fn answers(&self, request: Request, access: &Access<Read>) -> BoxStream<'static, Response> {
         match self.prepared(request, access) {
             Ok(Prepared { request, questions }) => {
@@ -86,11 +86,11 @@ impl GraphQl {
         }
     }
 
-    /// Looks at a request before it is run.
+    /// Checks a request before it is run.
     fn prepared(&self, mut request: Request, access: &Access<Read>) -> Result<Prepared, ApiError> {
         limits::check_brackets(&request.query)?;
         let variables = std::mem::take(&mut request.variables);
-        // What cannot be parsed is refused when it is run, with the place of the error.
+        // A query that cannot be parsed is refused when it is run, because that error contains its position.
         let checked = request.parsed_query().map(|document| self.limits.check(document, &variables));
         let questions = checked.unwrap_or_else(|_| Ok(Vec::new()))?;
         let (answering, live) = (self.answering.clone(), self.live.clone());
@@ -102,11 +102,11 @@ impl GraphQl {
 /// A request that may be run.
 struct Prepared {
     request: Request,
-    /// The names of the answers, in the order of the query.
+    /// The names of the answers in the order of the query.
     questions: Vec<Name>,
 }
 
-/// A response as clients get it. Questions are answered side by side, so the answers come in any order.
+/// The response as clients get it. Questions are answered concurrently, so this sorts the answers.
 fn finished(mut response: Response, questions: &[Name]) -> Response {
     if let Value::Object(answers) = &mut response.data {
         answers.sort_by_cached_key(|name, _| questions.iter().position(|question| question == name));

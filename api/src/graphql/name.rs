@@ -1,4 +1,4 @@
-//! Names: what is called `event_type` elsewhere is `eventType` in GraphQL.
+//! Names: `event_type` of the REST API is `eventType` in GraphQL.
 
 /// The name in camel case.
 pub(super) fn camel_case(name: &str) -> String {

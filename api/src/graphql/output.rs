@@ -1,7 +1,7 @@
-//! The types of answers, made from the JSON schemas by which the API is described anyway.
+//! The types of answers, generated from the JSON schemas of the API's description.
 //!
-//! A field is named like its JSON name, in camel case. What an answer holds is resolved from the answer
-//! as a whole: no field looks anything up.
+//! A field has its JSON name in camel case. All fields are resolved from the complete answer, without further
+//! queries.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,9 +12,9 @@ use serde_json::Value as Json;
 use super::name::camel_case;
 use crate::query::question::Answer;
 
-/// Any JSON.
+/// The scalar for any JSON value.
 const JSON: &str = "JSON";
-/// A whole number. GraphQL's own type for them ends at 32 bits.
+/// The scalar for whole numbers, because GraphQL's own type has only 32 bits.
 const LONG: &str = "Long";
 
 /// Fields of a type that have a second name: the type, the JSON name, and the second name in GraphQL.
@@ -25,14 +25,14 @@ const SECOND_NAMES: [(&str, &str, &str); 4] = [
     ("LiveEvent", "properties", "payload"),
 ];
 
-/// The types that were found so far.
+/// The types that have been found so far.
 #[derive(Default)]
 pub(super) struct Types {
     schemas: HashMap<String, Json>,
     objects: BTreeMap<String, Object>,
 }
 
-/// What a JSON schema is in GraphQL.
+/// The GraphQL type of a JSON schema.
 struct Shape {
     ty: TypeRef,
     is_nullable: bool,
@@ -59,27 +59,27 @@ impl Types {
         self.reference(&A::name()).ty
     }
 
-    /// Adds a type that has everything that another has, and a number.
+    /// Adds a type with the fields of another type and one more number.
     pub(super) fn extend(&mut self, of: &str, name: &str, (number, about): (&str, &str)) {
         let mut schema = self.schemas.get(of).cloned().unwrap_or_default();
         schema["properties"][number] = serde_json::json!({ "type": ["integer", "null"], "description": about });
         self.register(&schema, name);
     }
 
-    /// All objects, and the scalars that they use.
+    /// All object types, and the scalars that they use.
     pub(super) fn into_parts(self) -> (Vec<Object>, [Scalar; 2]) {
         let json = Scalar::new(JSON).description("Any JSON value, as it was sent.");
         let long = Scalar::new(LONG).description("A whole number of up to 64 bits.");
         (self.objects.into_values().collect(), [json, long])
     }
 
-    /// What the schema of this name is.
+    /// The type of the schema with this name.
     fn reference(&mut self, name: &str) -> Shape {
         let schema = self.schemas.get(name).cloned().unwrap_or_default();
         self.shape(&schema, name)
     }
 
-    /// What a schema is; an object that has no name of its own is named `name`.
+    /// The type of a schema. An object without a name gets the name `name`.
     fn shape(&mut self, schema: &Json, name: &str) -> Shape {
         if let Some(path) = schema["$ref"].as_str() {
             return self.reference(path.rsplit('/').next().unwrap_or_default());
@@ -106,8 +106,8 @@ impl Types {
         }
     }
 
-    /// What a schema with alternatives is. Alternatives with different fields become one type that has
-    /// all of them.
+    /// The type of a schema with alternatives. Alternatives with different fields become one type with all
+    /// these fields.
     fn alternatives(&mut self, alternatives: &[Json], name: &str) -> Shape {
         let (nulls, others): (Vec<_>, Vec<_>) = alternatives.iter().partition(|schema| schema["type"] == "null");
         if let [only] = others[..] {
@@ -128,7 +128,7 @@ impl Types {
         Shape { ty: TypeRef::named(name), is_nullable, is_leaf: false }
     }
 
-    /// The properties of an object, with those of the schemas that it is made of.
+    /// The properties of an object, including those of the schemas that it is composed of.
     fn properties(&self, schema: &Json) -> Vec<Property> {
         let schema = match schema["$ref"].as_str().and_then(|path| path.rsplit('/').next()) {
             Some(name) => self.schemas.get(name).unwrap_or(schema),
@@ -152,7 +152,7 @@ impl Types {
         if self.objects.contains_key(name) {
             return;
         }
-        // It is there before its fields are, so that a type may contain itself.
+        // The type is registered before its fields, so that a type may contain itself.
         self.objects.insert(name.to_owned(), Object::new(name));
         let mut object = Object::new(name);
         if let Some(about) = schema["description"].as_str() {
@@ -173,12 +173,12 @@ impl Types {
     }
 }
 
-/// What a resolver hands on, so that the fields of a type can be resolved from it.
+/// An answer as the value from which the fields of its type are resolved.
 pub(super) fn whole<'a>(answer: Value) -> FieldValue<'a> {
     FieldValue::owned_any(answer)
 }
 
-/// The entries of a list, in the same way.
+/// The entries of a list as such values.
 pub(super) fn entries<'a>(list: Value) -> FieldValue<'a> {
     let Value::List(entries) = list else { return FieldValue::list(Vec::<FieldValue<'_>>::new()) };
     FieldValue::list(entries.into_iter().map(whole))
@@ -200,7 +200,7 @@ fn field(name: &str, json_name: &str, ty: TypeRef, is_leaf: bool, about: Option<
     }
 }
 
-/// A part of an answer as the value of a field; nothing if it is null.
+/// A part of an answer as the value of a field; `None` if it is null.
 fn inside(value: &Value, is_leaf: bool) -> Option<FieldValue<'_>> {
     match value {
         Value::Null => None,

@@ -1,8 +1,8 @@
 //! A page on which people try queries and subscriptions, and read the schema.
 //!
-//! It is a small one of our own: GraphiQL has four megabytes, which every program would carry. All that it
-//! loads comes from this program, and its headers forbid the browser to ask any other server. The page
-//! itself needs no key; it sends the one that is typed in.
+//! We wrote a small page, because GraphiQL would add four megabytes to every program. All its files come from
+//! this program, and its headers forbid the browser to contact any other server. The page itself needs no
+//! key; its queries use the key that the user enters.
 
 use axum::extract::State;
 use axum::http::{HeaderName, header};

@@ -1,10 +1,10 @@
-//! A request as clients write it, over HTTP and in messages.
+//! A GraphQL request, as clients send it over HTTP and in WebSocket messages.
 
 use async_graphql::{Request, Variables};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// A query, without the extensions that the protocols allow, of which none is known.
+/// A GraphQL query. Extensions are ignored.
 #[derive(Deserialize, ToSchema)]
 #[schema(as = GraphQlRequest)]
 pub(super) struct SentRequest {
@@ -18,7 +18,7 @@ pub(super) struct SentRequest {
     variables: Variables,
 }
 
-/// An answer as clients get it, for its description.
+/// The response to a GraphQL query.
 #[derive(ToSchema)]
 #[schema(as = GraphQlResponse)]
 #[expect(dead_code, reason = "async-graphql makes the answer")]
@@ -34,10 +34,10 @@ pub(super) struct DescribedResponse {
 #[expect(dead_code, reason = "async-graphql makes the answer")]
 pub(super) struct DescribedError {
     message: String,
-    /// Which part of `data` it belongs to; absent if nothing was run.
+    /// The part of `data` that the error belongs to; absent if the query was not run.
     #[schema(value_type = Option<Vec<Object>>)]
     path: (),
-    /// `code` as in the errors of other requests, and `errors` where arguments are wrong.
+    /// `code` as in the errors of other requests, and `errors` if arguments are wrong.
     #[schema(value_type = Object)]
     extensions: (),
 }

@@ -22,14 +22,14 @@ const EVENT: &str = "Event";
 const ABOUT_MISSED: &str = "How many events were not sent just before this one, because the client did not keep up; null if nobody \
                             knows how many.";
 
-/// Lists of events without pages: the field, its arguments, and what it is about.
+/// Lists of events without pages: the field, its arguments, and its description.
 const EVENT_LISTS: [(&str, &[&str], &str); 3] = [
     ("latestEvents", &["limit"], "The latest events."),
     ("eventsByType", &["event_type", "limit"], "The latest events of a type."),
     ("eventsByUser", &["user_id", "limit"], "The latest events of a user."),
 ];
 
-/// Who sends a request, and what it may use.
+/// The client of a request, and the resources that the request may use.
 #[derive(Clone)]
 pub(super) struct Caller {
     pub(super) answering: Answering,
@@ -41,7 +41,7 @@ pub(super) struct Caller {
 /// Builds the schema, with the limits of its lists.
 ///
 /// # Errors
-/// Only if two types have one name.
+/// Only if two types have the same name.
 pub(super) fn build(has_introspection: bool) -> Result<(Schema, Limits), SchemaError> {
     let mut fields = Fields { types: output::Types::default(), query: Object::new(QUERY), limits: Limits::default() };
     question::each(&mut fields);
@@ -56,13 +56,13 @@ pub(super) fn build(has_introspection: bool) -> Result<(Schema, Limits), SchemaE
         schema = schema.register(scalar);
     }
     if !has_introspection {
-        // Suggestions would tell the names that were asked for in vain.
+        // Suggestions in error messages would reveal names of the hidden schema.
         schema = schema.disable_introspection().disable_suggestions();
     }
     Ok((schema.finish()?, fields.limits))
 }
 
-/// The fields of the query, as they are gathered.
+/// Collects the fields of the type `Query`.
 struct Fields {
     types: output::Types,
     query: Object,
@@ -124,9 +124,9 @@ impl Fields {
     }
 }
 
-/// The arguments of a question. What is a part of its path must be sent.
+/// The arguments of a question. Variable parts of its path are required.
 fn arguments<Q: Question>() -> Vec<Argument> {
-    // The zone changes nothing about which parameters there are.
+    // The parameters do not depend on the time zone.
     let Ok(zone) = Zone::named("UTC".to_owned()) else { return Vec::new() };
     let parameters = Parameters::describe(|parameters| Q::take(parameters, &zone));
     let is_in_path = |name: &str| Q::PATH.contains(&format!("{{{name}}}"));
@@ -143,8 +143,8 @@ async fn answer<Q: Question>(arguments: &[Argument], context: &ResolverContext<'
     async_graphql::to_value(&answer).map_err(ApiError::internal)
 }
 
-/// The value of a field, or nothing and an error: the answers to other questions of the request stay.
-/// async-graphql would leave the field out, and its path out of the error.
+/// The value of a field, or null and an error, so that the answers to the other questions of the request
+/// remain. async-graphql itself would omit the field from the answer and its path from the error.
 fn or_null<'a>(context: &ResolverContext<'a>, value: Result<FieldValue<'a>, ApiError>) -> Option<FieldValue<'a>> {
     let report = |error| {
         let error = error::of_field(error).into_server_error(context.ctx.item.pos);

@@ -16,12 +16,12 @@ use crate::live::{LiveEvents, Seen};
 use crate::parameters::Parameters;
 
 pub(super) const SUBSCRIPTION: &str = "Subscription";
-/// An event with what was missed before it.
+/// The type of a live event, with the number of events missed before it.
 pub(super) const LIVE_EVENT: &str = "LiveEvent";
-/// What such an event has besides.
+/// The additional field of such an event.
 pub(super) const MISSED_BEFORE: &str = "missed_before";
 
-/// All subscriptions.
+/// The type `Subscription`.
 pub(super) fn subscription() -> Subscription {
     let described = Parameters::describe(LiveEvents::take);
     let arguments: Vec<Argument> = described.iter().map(|described| Argument::of(described, false)).collect();
@@ -50,7 +50,7 @@ async fn events<'a>(
     }))
 }
 
-/// An event as a value whose parts stay as they were sent.
+/// An event as a value that keeps its JSON byte for byte.
 fn event(seen: &Seen) -> Result<Value, ApiError> {
     let parts: BTreeMap<&str, &RawValue> = serde_json::from_str(seen.json()).map_err(ApiError::internal)?;
     let mut event = async_graphql::to_value(parts).map_err(ApiError::internal)?;

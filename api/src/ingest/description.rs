@@ -1,4 +1,4 @@
-//! What `POST /events` reads, as the description of the API says it.
+//! The description of the header and the body of `POST /events`.
 
 use rollcall_shared::field::Field;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ One event, a list of events, `{\"events\":[…]}`, or one event on each line (`a
 `application/jsonl`). A body without a `Content-Type` is JSON. The body may be compressed: `Content-Encoding` gzip, deflate, br \
 or zstd.";
 
-/// The header with which events get ids.
+/// The header from which events without ids get their ids.
 pub(super) struct IdempotencyKey;
 
 impl IntoParams for IdempotencyKey {
@@ -34,7 +34,7 @@ impl IntoParams for IdempotencyKey {
     }
 }
 
-/// A body of JSON.
+/// The request body.
 pub(super) struct Body;
 
 impl PartialSchema for Body {

@@ -1,8 +1,7 @@
-//! The endpoint `POST /events`: what a request asks for, how its events get into the queue, and what it
-//! is answered.
+//! The endpoint `POST /events`: reads the parameters, puts the events into the queue, and answers.
 //!
-//! Small batches share messages with those of other requests; see [`Lanes`]. Large batches, and those
-//! whose clients wait until they are stored, are published in messages of their own.
+//! Small batches share messages with those of other requests; see [`Lanes`]. Large batches, and batches whose
+//! clients wait until they are stored, are published in separate messages.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -39,7 +38,7 @@ use crate::problem::Problem;
 use crate::queue::publish::{ChunkPublisher, NotDurable, Origin};
 use crate::settings::{ApiSettings, RequestLimits};
 
-/// What the endpoint needs. Clones share everything.
+/// The resources of the endpoint. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Ingestion {
     limits: RequestLimits,
@@ -54,7 +53,7 @@ pub(crate) struct Ingestion {
 }
 
 impl Ingestion {
-    /// `stop` is cancelled when the process is asked to stop.
+    /// `stop` is cancelled when the process is told to stop.
     pub(crate) fn new(
         settings: &ApiSettings,
         nats: async_nats::Client,
@@ -102,8 +101,8 @@ impl Ingestion {
         published.map_err(PublishError::NotDurable)
     }
 
-    /// Publishes the batch in messages of its own, so that the workers' reports are about this request
-    /// alone, and waits for the reports. `None` if they do not come before `until`.
+    /// Publishes the batch in separate messages, so that the workers' reports are only about this request,
+    /// and waits for the reports. `None` if they are not complete before `until`.
     ///
     /// # Errors
     /// As [`Self::publish`]; [`PublishError::NotBegun`] if nothing was published.
@@ -114,14 +113,14 @@ impl Ingestion {
         let count = chunks.len();
         let origin = Origin { inbox: Some(inbox.subject().to_owned()), ..origin };
         self.publisher.publish_all(project, chunks, &origin).await.map_err(PublishError::NotDurable)?;
-        // A request that only waits holds no memory.
+        // The memory is released, because from now on the request only waits.
         drop(share);
-        // An API that is asked to stop does not keep its clients waiting.
+        // When the API is told to stop, clients do not wait any longer.
         Ok(self.body_rules.stop.run_until_cancelled(inbox.wait(count, events.into(), until)).await.flatten())
     }
 }
 
-/// The good events of a request, and the memory that they take until they are published.
+/// The valid events of a request, and the memory that they take until they are published.
 struct Batch {
     lines: Lines,
     events: u32,
@@ -131,14 +130,14 @@ struct Batch {
 
 /// Why a batch is not known to be in the queue.
 enum PublishError {
-    /// None of it is in the queue.
+    /// No event of the batch is in the queue.
     NotBegun(ApiError),
-    /// Some of it may be.
+    /// Some events of the batch may be in the queue.
     NotDurable(NotDurable),
 }
 
 impl PublishError {
-    /// The answer to the client, who can send the batch again with this key.
+    /// The error for the client, with the key for sending the batch again.
     fn into_answer(self, idempotency_key: String) -> ApiError {
         match self {
             Self::NotBegun(error) => error,
@@ -152,23 +151,23 @@ impl PublishError {
 /// The answer to an accepted batch.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Accepted {
-    /// `accepted`, or `stored` if it was waited for.
+    /// `accepted`, or `stored` with `wait=stored`.
     status: &'static str,
-    /// The status in words.
+    /// The meaning of the status.
     message: &'static str,
-    /// Events that were accepted.
+    /// The number of accepted events.
     events_count: usize,
     batch_id: Uuid,
-    /// The id of the event, where there is one event.
+    /// The id of the event, if there is only one.
     #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
-    /// The ids of the events in the order of the batch, where there are at most 100.
+    /// The ids of the events in the order of the batch, if there are at most 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     event_ids: Option<Vec<String>>,
-    /// With `partial`: how many events were refused.
+    /// With `partial`: the number of refused events.
     #[serde(skip_serializing_if = "Option::is_none")]
     rejected_count: Option<usize>,
-    /// With `partial`: what is wrong with them.
+    /// With `partial`: the problems of the refused events.
     #[serde(skip_serializing_if = "Option::is_none")]
     rejected: Option<Vec<Problem>>,
     /// With `wait=stored`.

@@ -1,5 +1,5 @@
-//! The door of the fuzz targets to the decompressors, the parser and the validator, with what must
-//! hold of any body.
+//! Functions for the fuzz targets of the decompressors, the parser and the validator, with assertions about
+//! any body.
 
 use std::time::Duration;
 
@@ -23,15 +23,15 @@ const LIMITS: RequestLimits = RequestLimits { max_events: 100_000, max_body_byte
 const RECEIVED_AT: Duration = Duration::from_secs(1_795_255_200);
 const RECEIVED_AT_US: i64 = RECEIVED_AT.as_micros() as i64;
 
-/// Most bytes of one problem: a field or message of 200 characters, and some words.
+/// Maximum size of one problem in bytes: a field or message of 200 characters, and some words.
 const MAX_PROBLEM_BYTES: usize = 200 * 4 + 400;
 
-/// Reads and judges a body; returns the lines of the good events and the number of the bad ones,
-/// or nothing if the body as such was refused.
+/// Reads and validates a body; returns the lines of the valid events and the number of invalid ones, or
+/// `None` if the body was refused as a whole.
 ///
 /// # Panics
-/// If anything does not hold that must: few and short problems, good events that read back as
-/// `serde_json` reads them, the same verdict over an event however it is sent.
+/// If an assertion fails: problems are few and short, valid events have the values that `serde_json` reads,
+/// and the result for an event does not depend on the shape of the body.
 pub fn judge(body: &[u8], is_ndjson: bool) -> Option<(Vec<u8>, usize)> {
     let format = if is_ndjson { Format::Ndjson } else { Format::Json };
     let judged = judge_as(body, format)?;
@@ -50,8 +50,8 @@ pub fn judge(body: &[u8], is_ndjson: bool) -> Option<(Vec<u8>, usize)> {
     Some(judged)
 }
 
-/// Decompresses a body as far as a request is read: of gzip, deflate, br and zstd the one of this
-/// number. Returns how many bytes came out.
+/// Decompresses a body up to the limit of a request. `encoding` selects gzip, deflate, br or zstd by number.
+/// Returns the number of decompressed bytes.
 ///
 /// # Panics
 /// Only if a decompressor does.
@@ -105,7 +105,7 @@ fn problems_are_few_and_short(prepared: &Prepared) {
     }
 }
 
-/// The same event in an array, in an envelope and on a line of its own.
+/// Asserts that the same event has the same result in an array, in an envelope and as NDJSON.
 fn same_verdict(event: &str, judged: &(Vec<u8>, usize)) {
     for body in [format!("[{event}]"), format!(r#"{{"events":[{event}]}}"#)] {
         assert_eq!(judge_as(body.as_bytes(), Format::Json).as_ref(), Some(judged), "{body}");
@@ -140,7 +140,7 @@ fn holds_what_was_sent(event: &Event<'_>, sent: &Map<String, Value>) {
     assert_eq!(got, Value::Object(properties_of(sent)));
 }
 
-/// What the properties of an event must be: those that it has, and every unknown field.
+/// The expected properties of an event: its own, and every unknown field.
 fn properties_of(sent: &Map<String, Value>) -> Map<String, Value> {
     let names = ["properties", "payload", "metadata", "jsonDetails"];
     let mut expected = names.iter().find_map(|name| sent.get(*name)?.as_object()).cloned().unwrap_or_default();
@@ -155,12 +155,13 @@ fn under<'v>(sent: &'v Map<String, Value>, names: &[&str]) -> Option<&'v Value> 
     names.iter().find_map(|name| sent.get(*name).filter(|value| !value.is_null()))
 }
 
-/// Names that agree hold one text, or an integer; a value of more than 64 bits was rounded by the oracle.
+/// Whether the result is one of the sent values. `serde_json` rounds integers of more than 64 bits, so those
+/// are not compared.
 fn is_one_of(got: Option<&str>, sent: &Map<String, Value>, names: &[&str]) {
     match under(sent, names) {
         Some(Value::Number(number)) if number.is_f64() => {}
         Some(Value::Number(number)) => assert_eq!(got, Some(number.to_string().as_str())),
-        // A later value of the same name may be null, and an earlier one counts.
+        // If a later value of the same name is null, an earlier one counts.
         None => assert!(got.is_none() || names.iter().any(|name| sent.contains_key(*name))),
         value => assert_eq!(got, value.and_then(Value::as_str)),
     }
@@ -172,7 +173,7 @@ mod tests {
 
     use super::*;
 
-    /// Any JSON value of some depth whose numbers and texts can be kept.
+    /// Any JSON value of limited depth whose numbers and texts can be stored.
     fn value() -> impl Strategy<Value = Value> {
         let text = "[^\u{0}]{0,12}";
         let leaf = prop_oneof![
@@ -253,7 +254,7 @@ mod tests {
         }
     }
 
-    /// What fuzzing found once is looked at by every test run.
+    /// Every test run repeats the inputs that fuzzing has found.
     #[test]
     fn the_corpus_of_the_fuzz_targets_holds() {
         let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");

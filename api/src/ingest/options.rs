@@ -15,7 +15,7 @@ const WAIT: Param = Param::new(&["wait"], "`stored`: answer once every event is 
 const TIMEOUT_MS: Param =
     Param::new(&["timeout_ms"], "How long to wait for `stored`, in milliseconds; afterwards the answer is 202.");
 
-/// How a batch is to be taken.
+/// The options of a request.
 pub(crate) struct Options {
     /// Whether to accept the valid events of a batch that has others too.
     pub(crate) partial: bool,
@@ -23,7 +23,7 @@ pub(crate) struct Options {
     pub(crate) wait: Option<Duration>,
 }
 
-/// What can be waited for.
+/// The values of `wait`.
 #[derive(strum::EnumString)]
 #[strum(serialize_all = "snake_case")]
 enum Wait {

@@ -20,17 +20,18 @@ use crate::ingest::parse::wire::WireEvent;
 use crate::problem::{EventPlace, Problem};
 use crate::settings::RequestLimits;
 
-/// Bodies up to this size are parsed where they arrive; a thread of their own would cost more.
+/// Bodies up to this size are parsed on the thread that received them, because handing them to another thread
+/// would cost more.
 const INLINE_BYTES: usize = 32 * 1024;
 
 /// An `Idempotency-Key` made by another replica may name a time this far ahead of our clock.
 const MAX_CLOCK_SKEW_US: i64 = 60_000_000;
 
-/// Ids are listed in the answer for batches of up to this many events.
+/// The answer lists the ids of a batch with at most this many events.
 pub(crate) const MAX_LISTED_IDS: usize = 100;
-/// Problems are listed for this many bad events.
+/// The answer lists the problems of at most this many invalid events.
 const MAX_LISTED_EVENTS: usize = 100;
-/// Lines up to this size share a message with other requests; more become chunks of their own.
+/// Lines up to this size share a message with other requests; a larger batch is published in separate chunks.
 const MAX_SHARED_BYTES: usize = 64 * 1024;
 
 /// The events of a request, ready to publish.
@@ -38,7 +39,7 @@ const MAX_SHARED_BYTES: usize = 64 * 1024;
 pub(crate) enum Lines {
     /// Few enough to share a message with other requests.
     Few(Vec<u8>),
-    /// Compressed into messages of their own.
+    /// Compressed into separate messages.
     Chunks(Vec<Chunk>),
 }
 
@@ -51,7 +52,7 @@ impl Lines {
         }
     }
 
-    /// Messages of their own in any case.
+    /// Compresses the lines into separate messages in any case.
     ///
     /// # Errors
     /// Only if the compressor has no memory.
@@ -67,17 +68,17 @@ impl Lines {
     }
 }
 
-/// A batch that can be published, and what was wrong with the rest of it.
+/// The events of a batch that can be published, and the problems of the others.
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub(crate) lines: Lines,
-    /// Good events.
+    /// Number of valid events.
     pub(crate) events: usize,
-    /// The ids of the good events, where there are few.
+    /// The ids of the valid events, if there are few.
     pub(crate) event_ids: Vec<String>,
-    /// Bad events.
+    /// Number of invalid events.
     pub(crate) invalid_events: usize,
-    /// What is wrong with the first of them.
+    /// The problems of the first invalid events.
     pub(crate) problems: Vec<Problem>,
 }
 
@@ -86,7 +87,7 @@ pub(crate) struct Prepared {
 pub(crate) struct BatchIdentity {
     received_at_us: i64,
     pub(crate) batch: BatchId,
-    /// The client's own key; `None` if it sent none or one of ours.
+    /// The client's own key; `None` if it sent no key or one that the API has made.
     chosen_key: Option<String>,
     /// The key with which the client can send the batch again.
     pub(crate) resend_key: String,
@@ -104,8 +105,8 @@ impl BatchIdentity {
     }
 }
 
-/// Parses and validates a body. Large ones get a thread of their own, which stops when this future is
-/// dropped: the client has disconnected, or the process ends.
+/// Parses and validates a body. A large body gets its own thread, which stops when this future is dropped
+/// because the client has disconnected or the process ends.
 pub(crate) async fn prepare_body(
     body: Vec<u8>,
     format: Format,
@@ -119,7 +120,7 @@ pub(crate) async fn prepare_body(
     let work = move || {
         let BatchIdentity { received_at_us, batch, chosen_key, .. } = &identity;
         let rules = Rules { received_at_us: *received_at_us, batch: *batch, idempotency_key: chosen_key.as_deref() };
-        // The share stays with the bytes, also when the request is gone.
+        // The thread holds the share as long as it holds the bytes, even after the request has ended.
         prepare(&body, format, limits, rules, &cancel).map(|prepared| (prepared, share))
     };
     let (prepared, mut share) =
@@ -128,10 +129,10 @@ pub(crate) async fn prepare_body(
     Ok((prepared, share))
 }
 
-/// Reads and judges a whole body, unless nobody waits for it any more.
+/// Reads and validates a whole body, unless it is cancelled.
 ///
 /// # Errors
-/// Only if the body as such cannot be read; bad events are counted in the result.
+/// Only if the body as a whole cannot be read; invalid events are counted in the result.
 pub(crate) fn prepare(
     body: &[u8],
     format: Format,
@@ -149,7 +150,7 @@ pub(crate) fn prepare(
         })
     };
     let read = match attempt(false) {
-        // It may be the fault of one event.
+        // The cause may be a single event.
         Err(PayloadError::Syntax(_)) if format == Format::Json => attempt(true),
         read => read,
     };
@@ -178,11 +179,11 @@ struct Batch<'r, 'scope, 'env> {
     rules: Rules<'r>,
     scope: &'scope Scope<'scope, 'env>,
     index: usize,
-    /// Lines of good events that are not with the compressor.
+    /// Lines of valid events that the compressor does not have yet.
     lines: Vec<u8>,
-    /// How many.
+    /// The number of these lines.
     events: u32,
-    /// Takes the lines once there are too many to share a message.
+    /// Gets the lines once there are too many to share a message.
     compressor: Option<Compressor<'scope>>,
     prepared: Prepared,
 }
@@ -219,7 +220,7 @@ impl<'r, 'scope, 'env> Batch<'r, 'scope, 'env> {
 
     fn accept(&mut self, id: Cow<'_, str>) {
         self.prepared.events += 1;
-        // One more than is listed tells that there are too many.
+        // One more than the answer lists shows that there are too many.
         if self.prepared.event_ids.len() <= MAX_LISTED_IDS {
             self.prepared.event_ids.push(id.into_owned());
         }

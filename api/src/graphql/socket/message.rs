@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use crate::error::ApiError;
 use crate::graphql::request::SentRequest;
 
-/// What clients send.
+/// Messages of clients.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ClientMessage {
@@ -30,7 +30,7 @@ pub(super) enum ClientMessage {
     },
 }
 
-/// What clients are sent.
+/// Messages to clients.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum ServerMessage<'a> {
@@ -40,12 +40,12 @@ pub(super) enum ServerMessage<'a> {
         id: &'a str,
         payload: &'a Response,
     },
-    /// The operation was not run. It is over.
+    /// The operation was not run, and has ended.
     Error {
         id: &'a str,
         payload: &'a [ServerError],
     },
-    /// The operation is over.
+    /// The operation has ended.
     Complete {
         id: &'a str,
     },
@@ -53,12 +53,12 @@ pub(super) enum ServerMessage<'a> {
 
 impl ServerMessage<'_> {
     pub(super) fn text(&self) -> String {
-        // All parts can be written as JSON.
+        // All fields can be written as JSON, so this does not fail.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// Why a connection is closed.
+/// The code and reason with which a connection is closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Closing {
     pub(super) code: u16,
@@ -80,7 +80,7 @@ impl Closing {
         Self { code, reason: Cow::Borrowed(reason) }
     }
 
-    /// Two operations with one id.
+    /// Two operations have the same id.
     pub(super) fn duplicate(id: &str) -> Self {
         let shown: String = id.chars().take(20).collect();
         Self { code: 4409, reason: format!("Subscriber for {shown} already exists").into() }
@@ -90,7 +90,7 @@ impl Closing {
     pub(super) fn refused(error: &ApiError) -> Self {
         let code = match error {
             ApiError::Unauthorized | ApiError::Forbidden(_) => 4403,
-            // Clients try again after it.
+            // After this code, clients try again.
             _ => 1013,
         };
         Self { code, reason: error.to_string().into() }

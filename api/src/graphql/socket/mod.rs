@@ -1,8 +1,8 @@
 //! Queries and subscriptions over a WebSocket, by the protocol `graphql-transport-ws`.
 //!
-//! `message` is the protocol. A connection runs a few operations at a time, each in a task of its own. Their
-//! answers wait for the client in a short channel: while it is full, the operations stand still, and a
-//! subscription counts what it misses.
+//! `message` defines the messages. A connection runs a few operations at a time, each in its own task. Their
+//! answers wait for the client in a short channel. While the channel is full, the operations wait, and a
+//! subscription counts the events that it misses.
 
 mod message;
 
@@ -29,19 +29,19 @@ use crate::live::key_ended;
 /// The protocol. Its predecessor `graphql-ws` is not offered.
 pub(super) const PROTOCOL: &str = "graphql-transport-ws";
 
-/// Operations of one connection at a time.
+/// Maximum number of operations of one connection at a time.
 const MAX_OPERATIONS: usize = 10;
-/// Longest id of an operation in bytes. Clients number them or use UUIDs.
+/// Longest id of an operation in bytes. Clients use numbers or UUIDs.
 const MAX_ID_BYTES: usize = 100;
-/// Answers that wait for the client.
+/// Maximum number of answers that wait for the client.
 const MAX_WAITING_ANSWERS: usize = 4;
-/// A client that takes nothing for so long is considered gone.
+/// A client that accepts no bytes for this long is considered gone.
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long the last message may take.
+/// Timeout for sending the closing message.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a connection may exist before the client says who it is.
+/// Timeout for the client's `connection_init`.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often the client must show that it is there, as it does of itself when it is pinged.
+/// Interval between two pings, which a client answers automatically.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 const MAX_SILENCE: Duration = Duration::from_secs(45);
 /// How long a connection without operations stays open.
@@ -51,28 +51,28 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 pub(super) struct Connection {
     graphql: GraphQl,
     keys: Arc<KeyRing>,
-    /// Who asks, once it is known.
+    /// The access of the client, once its key has been checked.
     access: Option<Access<Read>>,
     is_acknowledged: bool,
-    /// Ends when the key does.
+    /// Completes when the key is revoked or expires.
     key_ended: Pin<Box<dyn Future<Output = ()> + Send>>,
     operations: HashMap<String, AbortOnDropHandle<()>>,
     sender: mpsc::Sender<Answer>,
     answers: mpsc::Receiver<Answer>,
     last_seen: Instant,
-    /// When something was asked last.
+    /// When the client last began or ended an operation.
     last_asked: Instant,
 }
 
-/// What an operation says.
+/// A message of an operation to its connection.
 struct Answer {
     id: String,
-    /// Its answer, or one of many; nothing if it is over.
+    /// One response of the operation; `None` if it has ended.
     response: Option<Response>,
 }
 
 impl Connection {
-    /// A connection of a client that may have sent its key in the headers.
+    /// A connection whose client may have sent its key in the headers.
     pub(super) fn new(graphql: GraphQl, keys: Arc<KeyRing>, access: Option<Access<Read>>) -> Self {
         let (sender, answers) = mpsc::channel(MAX_WAITING_ANSWERS);
         let now = Instant::now();
@@ -90,11 +90,11 @@ impl Connection {
         }
     }
 
-    /// Serves until the client leaves, the key ends, or the process stops.
+    /// Serves until the client disconnects, the key is revoked or expires, or the process stops.
     pub(super) async fn serve(mut self, mut socket: WebSocket, stop: CancellationToken) {
         let Err(closing) = self.run(&mut socket, &stop).await else { return };
         let frame = CloseFrame { code: closing.code, reason: closing.reason.as_ref().into() };
-        // A client that does not take it is gone already.
+        // If the client does not accept the message, it has already gone.
         let _ = timeout(CLOSE_TIMEOUT, socket.send(Message::Close(Some(frame)))).await;
     }
 
@@ -128,7 +128,7 @@ impl Connection {
         }
     }
 
-    /// When the connection is closed unless something happens.
+    /// When the connection is closed if the client sends nothing.
     fn deadline(&self) -> Instant {
         if !self.is_acknowledged {
             return self.last_asked + INIT_TIMEOUT;
@@ -137,7 +137,7 @@ impl Connection {
         if self.operations.is_empty() { silent.min(self.last_asked + IDLE_TIMEOUT) } else { silent }
     }
 
-    /// Why it is closed then.
+    /// The reason for closing at the deadline.
     fn late(&self) -> Closing {
         if !self.is_acknowledged {
             Closing::NOT_INITIALISED
@@ -148,7 +148,7 @@ impl Connection {
         }
     }
 
-    /// A message has come. Returns what is to be sent at once.
+    /// Handles a message of the client. Returns the message to send at once, if any.
     async fn received(&mut self, text: &str) -> Result<Option<String>, Closing> {
         match serde_json::from_str(text).map_err(|_| Closing::INVALID)? {
             ClientMessage::ConnectionInit { payload } => self.initialise(&payload).await.map(Some),
@@ -163,7 +163,7 @@ impl Connection {
         }
     }
 
-    /// Finds out who asks: by the payload, or else by the headers.
+    /// Checks the key in the payload, or else in the headers.
     async fn initialise(&mut self, payload: &Json) -> Result<String, Closing> {
         if self.is_acknowledged {
             return Err(Closing::TOO_MANY_INITIALISATIONS);
@@ -178,7 +178,7 @@ impl Connection {
         Ok(ServerMessage::ConnectionAck.text())
     }
 
-    /// Begins an operation.
+    /// Starts an operation.
     fn subscribe(&mut self, id: String, request: Request) -> Result<Option<String>, Closing> {
         let Some(access) = self.access.as_ref().filter(|_| self.is_acknowledged) else { return Err(Closing::NOT_ACKNOWLEDGED) };
         if id.len() > MAX_ID_BYTES {
@@ -199,17 +199,17 @@ impl Connection {
                     return;
                 }
             }
-            // Nobody reads it when the connection is gone.
+            // Sending fails only if the connection is gone.
             let _ = sender.send(Answer { id: name, response: None }).await;
         });
         self.operations.insert(id, AbortOnDropHandle::new(task));
         Ok(None)
     }
 
-    /// An operation has said something. Returns what is to be sent of it.
+    /// Handles a message of an operation. Returns the message to send to the client, if any.
     fn answered(&mut self, answer: Answer) -> Option<String> {
         let Answer { id, response } = answer;
-        // The client may have ended it meanwhile.
+        // The client may have ended the operation meanwhile.
         if !self.operations.contains_key(&id) {
             return None;
         }

@@ -18,9 +18,9 @@ use tokio::time::Instant;
 
 use crate::error::ApiError;
 
-/// A body of up to this many bytes is small.
+/// Maximum size of a small body.
 pub(crate) const SMALL_BYTES: usize = 256 * 1024;
-/// How long a small body waits for room. Others leave soon: a small body takes milliseconds.
+/// How long a small body waits for room. Other small bodies are processed within milliseconds.
 const SMALL_TIMEOUT: Duration = Duration::from_secs(2);
 /// One `SMALL_PART`th of the budget is reserved for small bodies.
 const SMALL_PART: usize = 4;
@@ -30,7 +30,7 @@ const LARGE_PER_PROJECT: usize = 2;
 /// Meanwhile they occupy room for small bodies.
 const TURNED_LARGE_PER_PROJECT: usize = 16;
 
-/// What all requests share.
+/// The state that all requests share.
 #[derive(Debug, Clone)]
 pub(crate) struct Budget(Arc<Shared>);
 
@@ -48,7 +48,7 @@ struct Shared {
     projects: Mutex<HashMap<ProjectId, Arc<ProjectShare>>>,
 }
 
-/// What the requests of one project share.
+/// The state that the requests of one project share.
 #[derive(Debug)]
 struct ProjectShare {
     small: Arc<Semaphore>,
@@ -56,14 +56,14 @@ struct ProjectShare {
     turned_large: Arc<Semaphore>,
 }
 
-/// What one request holds.
+/// The memory that one request holds.
 #[derive(Debug)]
 pub(crate) struct Share {
     budget: Budget,
     project: Arc<ProjectShare>,
     small: Option<[OwnedSemaphorePermit; 2]>,
     large: Option<OwnedSemaphorePermit>,
-    /// Its place among the large bodies of its project.
+    /// Its permit among the large bodies of its project.
     place: Option<OwnedSemaphorePermit>,
 }
 

@@ -33,11 +33,12 @@ const USUAL_RATIO: usize = 8;
 /// The compressed bytes of a body may be this many times its limit of decompressed bytes. A compressor adds
 /// at most a few bytes in a thousand. Without this limit a body of empty gzip members could go on for ever.
 const MAX_GROWTH: u64 = 2;
-/// Least rate in bytes a second of a small body, which takes little memory: that of the slowest mobile networks.
+/// Minimum rate of a small body in bytes per second. It is as low as that of the slowest mobile networks,
+/// because a small body takes little memory.
 const MIN_SMALL_BYTES_PER_SECOND: u64 = 4 * 1024;
 /// How long the rest of a refused body is read and ignored before the answer.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
-/// Bodies that are being read get this much time to arrive once the process has to stop.
+/// Once the process is told to stop, bodies that are being read get this much time to arrive.
 const STOP_GRACE: Duration = Duration::from_secs(3);
 
 /// The limits of bodies.
@@ -45,9 +46,9 @@ const STOP_GRACE: Duration = Duration::from_secs(3);
 pub(crate) struct BodyRules {
     /// Most bytes after decompression.
     pub(crate) max_bytes: usize,
-    /// Least rate of a body that others may be waiting for.
+    /// Minimum rate of a large body, for which others may be waiting.
     pub(crate) min_bytes_per_second: u64,
-    /// Cancelled when the process has to stop.
+    /// Cancelled when the process is told to stop.
     pub(crate) stop: CancellationToken,
 }
 
@@ -138,7 +139,8 @@ async fn read(
             began = Instant::now();
         }
         share.grow_to(collected.len()).await?;
-        // A few compressed bytes can become very many, which are then read without a wait for the client.
+        // A few compressed bytes can decompress to very many. Reading these never waits for the client, so
+        // other tasks get their turn here.
         tokio::task::coop::consume_budget().await;
     }
     drop(reader);

@@ -1,7 +1,7 @@
-//! Compression: lines become chunks on a second core while more lines are written on the first.
+//! Compression: a second thread compresses lines into chunks while the first one validates further events.
 //!
-//! Only bodies too large to share a message come here. For each there is one thread for as long as
-//! it is read, which costs less than one per cent of the time that it saves.
+//! Only bodies that are too large to share a message use it. Each of them gets one thread while it is read,
+//! which costs less than one per cent of the time that it saves.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,7 +9,8 @@ use std::thread::{Scope, ScopedJoinHandle};
 
 use rollcall_shared::queue::chunk::{Chunk, ChunkWriter};
 
-/// Blocks of lines that wait to be compressed, which bounds the memory between the two cores.
+/// Maximum number of blocks of lines that wait to be compressed. It limits the memory between the two
+/// threads.
 const MAX_WAITING: usize = 8;
 
 /// Whole lines.
@@ -31,9 +32,9 @@ impl<'scope> Compressor<'scope> {
         Self { blocks, thread: scope.spawn(|| compress(waiting)) }
     }
 
-    /// Hands over whole lines; waits if the thread has enough to do.
+    /// Passes whole lines to the thread; waits if too many blocks are waiting.
     pub(crate) fn push(&self, lines: Vec<u8>, events: u32) {
-        // A thread that has ended has a reason, which `finish` tells.
+        // If the thread has ended, `finish` returns the reason.
         let _ = self.blocks.send(Block { lines, events });
     }
 

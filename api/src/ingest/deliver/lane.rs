@@ -14,7 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::ingest::body::budget::Share;
 use crate::queue::publish::{ChunkPublisher, NotDurable, Origin};
 
-/// Batches that one lane queues; further ones wait in the tasks of their requests, in order.
+/// Maximum number of batches in the queue of one lane. Further ones wait in the tasks of their requests, in
+/// order.
 const MAX_QUEUED_BATCHES: usize = 1024;
 
 /// The events of a small request, to share a message with others.
@@ -52,7 +53,7 @@ impl Lanes {
         let (reply, replied) = oneshot::channel();
         let lane = self.lane(project);
         let outcome = async {
-            // A lane ends only with its sender, which the map holds.
+            // A lane ends only when its sender is dropped, and the map holds the sender.
             let _ = lane.send(Waiter { batch, reply }).await;
             replied.await.unwrap_or(Err(NotDurable::Unconfirmed))
         };

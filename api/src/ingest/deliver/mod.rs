@@ -1,4 +1,4 @@
-//! Delivering: lines and chunks go into the queue.
+//! Delivery: puts lines and chunks into the queue.
 
 pub(crate) mod compress;
 pub(crate) mod lane;

@@ -3,8 +3,8 @@
 use axum::http::HeaderMap;
 use rollcall_shared::queue::chunk::TRACE_HEADER;
 
-/// The parent that the client names, if it is well-formed: `00-<32 hex>-<16 hex>-<2 hex>`. Anything
-/// else is ignored, as the standard requires; that also bounds the header of a message.
+/// The `traceparent` of the client, if it is well-formed: `00-<32 hex>-<16 hex>-<2 hex>`. Anything else is
+/// ignored, as the standard requires. That also limits the size of the header in a message.
 pub(crate) fn parent(headers: &HeaderMap) -> Option<String> {
     headers.get(TRACE_HEADER)?.to_str().ok().filter(|value| is_well_formed(value)).map(str::to_owned)
 }

@@ -1,8 +1,8 @@
 //! Waiting until events are stored: `?wait=stored`.
 //!
-//! Such a request publishes messages of its own, which name an inbox. Workers report to the inbox what
-//! became of each message's events; the request adds the reports up. If a report is lost, or the
-//! timeout is over, the answer is the usual 202: the events are durable either way.
+//! Such a request publishes separate messages, which name an inbox. Workers report to the inbox how many
+//! events of each message they stored, and the request adds up the reports. If a report is lost or the
+//! timeout ends, the answer is the usual 202, because the events are durable in any case.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use utoipa::ToSchema;
 
 use crate::error::ApiError;
 
-/// How long subscribing may take. It takes longer only without a connection.
+/// Timeout of the subscription. It takes longer only without a connection to NATS.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What became of the events of a request.
+/// How the events of a request were settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Stored {
     #[schema(required = false)]
@@ -37,13 +37,13 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    /// An inbox of its own, to be opened before anything is published.
+    /// Opens an inbox. The caller does this before it publishes.
     ///
     /// # Errors
     /// [`ApiError::QueueUnavailable`].
     pub(crate) async fn open(client: &async_nats::Client) -> Result<Self, ApiError> {
         let subject = client.new_inbox();
-        // Without a connection the client may wait for one.
+        // Without a connection, the NATS client would wait for one.
         let subscribed = tokio::time::timeout(SUBSCRIBE_TIMEOUT, client.subscribe(format!("{subject}.*"))).await;
         let reports = subscribed.map_err(|_| ApiError::QueueUnavailable)?.map_err(|_| ApiError::QueueUnavailable)?;
         Ok(Self { subject, reports })
@@ -83,7 +83,7 @@ impl Sum {
         self.open.is_empty()
     }
 
-    /// A report about a chunk that is settled already comes from a redelivery and says nothing new.
+    /// A report about a chunk that is already settled comes from a redelivery and is ignored.
     fn add(&mut self, chunk: usize, settled: Settled) {
         if !self.open.contains(&chunk) {
             return;

@@ -14,8 +14,8 @@ pub(crate) enum Name<'a> {
     Known(Field, &'static str),
     /// Any other name, borrowed if it contains no escapes.
     Other(Cow<'a, str>),
-    /// A name with half of a surrogate pair, so not a text. This is the name to show: clipped, with that half as
-    /// an escape.
+    /// A name that contains half of a surrogate pair, so it is not a text. The string is the name for error
+    /// messages: clipped, with that half as an escape.
     NoText(String),
 }
 

@@ -115,7 +115,7 @@ impl<'a> Walk<'a> {
                     Some(Level::Array(place)) => *place += 1,
                     None => {}
                 },
-                // White space, colons, and true, false or null.
+                // White space, colons, true, false and null need no action.
                 _ => {}
             }
             self.at += 1;
