@@ -1,9 +1,9 @@
 //! Acceptance: which of the messages that were published are durable.
 //!
-//! A subscription beside the stream gets a message when it is published, before the stream has it, and
-//! also if the stream refuses it. The queue confirms a message at the subject that the message names for
-//! the reply. Only the two together are accepted events. They can come in either order, because they may
-//! come from different servers of a cluster.
+//! A plain subscription gets a message when it is published: before the stream stores it, and even if the
+//! stream refuses it. JetStream sends the confirmation to the reply subject of the message. The events are
+//! accepted only when both have arrived. They can arrive in either order, because they may come from
+//! different servers of a cluster.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -13,20 +13,20 @@ use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::response::Response;
 use rollcall_shared::queue::stream::STREAM;
 
-/// Messages that wait for their confirmations: those in flight from a hundred API processes.
+/// Maximum number of messages that wait for their confirmation: those in flight from a hundred API processes.
 const MAX_MESSAGES: usize = 3_200;
-/// Their bytes: those in flight from two API processes with large messages.
+/// Maximum size of these messages in bytes: those in flight from two API processes with large messages.
 const MAX_MESSAGE_BYTES: usize = 32 << 20;
-/// Longest wait for a confirmation. Publishers wait less long.
+/// Timeout for a confirmation. Publishers give up earlier.
 const MAX_WAIT: Duration = Duration::from_secs(10);
-/// Confirmations that are kept in case that their messages come later. Most belong to projects that
-/// nobody reads, whose messages never come.
+/// Maximum number of confirmations that are kept because their messages may arrive later. Most belong to
+/// projects without readers, whose messages never arrive.
 const MAX_CONFIRMATIONS: usize = 4_096;
 
-/// Pairs messages with their confirmations, by the subject of the reply. `T` is kept with a message.
+/// Pairs messages with their confirmations by the reply subject. Each message is kept with a `T`.
 pub(super) struct Acceptance<T> {
     messages: HashMap<String, Unconfirmed<T>>,
-    /// In the order of their arrival; some are confirmed by now.
+    /// The messages in the order of their arrival; some may be confirmed already.
     arrivals: VecDeque<(Instant, String)>,
     message_bytes: usize,
     confirmed: HashMap<String, u64>,
@@ -41,12 +41,12 @@ struct Unconfirmed<T> {
 /// A message that is durable.
 pub(super) struct Accepted<T> {
     pub(super) message: Message,
-    /// Its place in the stream.
+    /// Its sequence in the stream.
     pub(super) sequence: u64,
     pub(super) with: T,
 }
 
-/// What the queue said of a message.
+/// The answer of the queue to a message.
 enum Verdict {
     Durable(u64),
     Refused,
@@ -63,9 +63,9 @@ impl<T> Acceptance<T> {
         }
     }
 
-    /// A message was published. Returns it if it is durable already.
+    /// Adds a message that was published. Returns it if its confirmation has already arrived.
     ///
-    /// One that names no subject for the reply is not from the API, and is ignored.
+    /// A message without a reply subject is not from the API and is ignored.
     pub(super) fn published(&mut self, message: Message, with: T) -> Option<Accepted<T>> {
         let reply = message.reply.as_ref()?.to_string();
         if let Some(sequence) = self.confirmed.remove(&reply) {
@@ -77,7 +77,7 @@ impl<T> Acceptance<T> {
         None
     }
 
-    /// Something was sent to an inbox of the API. Returns the message that it confirms, if it has come.
+    /// Handles a message to an inbox of the API. Returns the message that it confirms, if that has arrived.
     pub(super) fn replied(&mut self, reply: &Message) -> Option<Accepted<T>> {
         let verdict = verdict(&reply.payload)?;
         let unconfirmed = self.take(&reply.subject);
@@ -97,8 +97,8 @@ impl<T> Acceptance<T> {
         }
     }
 
-    /// Forgets messages that waited too long. Returns those that had to go before, for want of room: they
-    /// may have been accepted.
+    /// Drops messages that have waited too long. Returns those that were dropped earlier for lack of room,
+    /// which may have been accepted.
     pub(super) fn expire(&mut self) -> Vec<T> {
         let mut displaced = Vec::new();
         while let Some((arrived, reply)) = self.arrivals.front() {
@@ -125,7 +125,7 @@ impl<T> Acceptance<T> {
     }
 }
 
-/// What a reply says of a message; `None` if it is not about one.
+/// Parses a reply; `None` if it is not about a message.
 fn verdict(reply: &[u8]) -> Option<Verdict> {
     match serde_json::from_slice(reply).ok()? {
         Response::Ok(PublishAck { stream, sequence, .. }) if stream == STREAM => Some(Verdict::Durable(sequence)),

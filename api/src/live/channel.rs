@@ -1,4 +1,4 @@
-//! A channel: the accepted events of one project on their way to its readers.
+//! A channel: passes the accepted events of one project to its readers.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,12 +15,12 @@ use super::filter::Filter;
 use super::history::History;
 use super::mailbox::Mailbox;
 
-/// Accepted messages that wait to be decoded. Past it they are counted and not decoded.
+/// Maximum number of accepted messages that wait to be decoded. Further messages are only counted.
 const MAX_WAITING_MESSAGES: usize = 8;
-/// Events handed out at once, between which readers can come and go.
+/// Number of events that are handed out under one lock. In between, readers can join and leave.
 const SLICE: usize = 64;
 
-/// Where the events of one project go.
+/// The readers and the history of one project.
 pub(super) struct Channel {
     state: Mutex<State>,
     undecoded: mpsc::Sender<Chunk>,
@@ -29,7 +29,7 @@ pub(super) struct Channel {
 struct State {
     readers: HashMap<u64, Listener>,
     last_reader: u64,
-    /// When the last reader left, or the channel was opened.
+    /// When the last reader left, or when the channel was opened.
     empty_since: Instant,
     history: History,
     is_closed: bool,
@@ -50,8 +50,8 @@ pub(super) struct Chunk {
 }
 
 impl Channel {
-    /// A channel that begins after this sequence of the stream, and its chunks, which somebody must
-    /// [hand out](Self::hand_out).
+    /// A channel that begins after this sequence of the stream, and its chunks, which the caller must [hand
+    /// out](Self::hand_out).
     pub(super) fn open(after: u64) -> (Arc<Self>, mpsc::Receiver<Chunk>) {
         let (undecoded, chunks) = mpsc::channel(MAX_WAITING_MESSAGES);
         let history = History::begin_after(after);
@@ -59,8 +59,8 @@ impl Channel {
         (Arc::new(Self { state: Mutex::new(state), undecoded }), chunks)
     }
 
-    /// Adds a reader, who has seen everything up to the event `seen`. Returns its number and its mailbox;
-    /// `None` if the channel was closed meanwhile.
+    /// Adds a reader that has received all events up to `seen`. Returns its number and its mailbox; `None` if
+    /// the channel was closed meanwhile.
     pub(super) fn join(&self, filter: Filter, seen: Option<EventId>) -> Option<(u64, Arc<Mailbox>)> {
         let mut state = self.state();
         if state.is_closed {
@@ -71,7 +71,7 @@ impl Channel {
             let since = state.history.since(seen);
             match since.missed {
                 Some(0) => {}
-                // Nobody knows which of the missing events the filter would have passed.
+                // It is unknown which of the missing events would have passed the filter.
                 missed => mailbox.miss(missed.filter(|_| filter.is_empty())),
             }
             since.events.iter().filter(|event| filter.passes(event)).for_each(|event| mailbox.put(event));
@@ -91,17 +91,17 @@ impl Channel {
         }
     }
 
-    /// Closes the channel if nobody has read for so long.
+    /// Closes the channel if it has had no reader for the given time.
     pub(super) fn close_if_unused_for(&self, time: Duration) -> bool {
         let mut state = self.state();
         state.is_closed = state.readers.is_empty() && state.empty_since.elapsed() >= time;
         state.is_closed
     }
 
-    /// A message of the project is durable.
+    /// Adds a message of the project that was accepted.
     pub(super) fn accepted(&self, message: Message, sequence: u64) {
         let header = |name| message.headers.as_ref().and_then(|headers| headers.get(name));
-        // A redriven event was accepted, and shown, when it was sent.
+        // Readers got a redriven event when the client sent it.
         if header(REDRIVES_HEADER).is_some() {
             return;
         }
@@ -112,12 +112,12 @@ impl Channel {
         }
     }
 
-    /// Messages may be lost: every reader may have missed events.
+    /// Tells all readers that messages may have been lost.
     pub(super) fn break_off(&self) {
         self.skip(None);
     }
 
-    /// Decodes a chunk and puts each event into the mailboxes of the readers who asked for it.
+    /// Decodes a chunk and puts each event into the mailboxes of the readers whose filter it passes.
     pub(super) fn hand_out(&self, chunk: &Chunk) {
         if let Err(error) = self.try_hand_out(chunk) {
             tracing::warn!(error = &error as &dyn std::error::Error, chunk.sequence, "readers cannot be shown a message");
@@ -147,17 +147,17 @@ impl Channel {
         }
     }
 
-    /// Tells the readers that events are left out; `None` if nobody knows how many.
+    /// Tells the readers that events were left out; `None` if the number is unknown.
     fn skip(&self, events: Option<u64>) {
         let mut state = self.state();
         state.history.break_off();
         for reader in state.readers.values() {
-            // Nobody knows which of them the filter would have passed.
+            // It is unknown which of them would have passed the filter.
             reader.mailbox.miss(events.filter(|_| reader.filter.is_empty()));
         }
     }
 
-    /// How much work it is to hand a chunk out: its events, for each reader.
+    /// The amount of work to hand out a chunk: the number of its events times the number of readers.
     pub(super) fn work(&self, chunk: &Chunk) -> usize {
         (chunk.events as usize).saturating_mul(self.state().readers.len()).saturating_add(chunk.payload.len() / 16)
     }

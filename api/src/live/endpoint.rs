@@ -1,4 +1,4 @@
-//! `GET /live`: the headers, the parameters, and the answer that does not end.
+//! `GET /live`: reads headers and parameters, and answers with an endless stream.
 
 use std::sync::Arc;
 
@@ -18,12 +18,12 @@ use crate::openapi::refusal;
 use crate::parameters::Parameters;
 use crate::under_way::UnderWay;
 
-/// The header with which a client that comes back names the last event that it has seen.
+/// The header in which a client that reconnects names the last event that it received.
 const LAST_EVENT_ID: &str = "last-event-id";
-/// Tells nginx not to gather the answer before it sends it on.
+/// Tells nginx not to buffer the answer.
 const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Sends the project's events as they are accepted, until the client leaves.
+/// Sends the project's events as they are accepted, until the client disconnects.
 #[utoipa::path(
     get,
     path = "/live",
@@ -64,7 +64,7 @@ pub(crate) async fn live(
     Ok(response)
 }
 
-/// The event that the client has seen last. An empty header says that it has seen none.
+/// The last event that the client received. An empty header means that it has received none.
 fn last_event_id(headers: &HeaderMap, parameters: &mut Parameters) -> Option<EventId> {
     let sent = headers.get(LAST_EVENT_ID).filter(|id| !id.is_empty())?;
     let id = sent.to_str().ok().and_then(|id| id.parse().ok());

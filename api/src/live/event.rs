@@ -1,4 +1,4 @@
-//! One event as readers get it.
+//! One event in the format for readers.
 
 use std::fmt;
 use std::io::Write;
@@ -9,28 +9,27 @@ use rollcall_shared::event::Event;
 
 use crate::shown::Shown;
 
-/// What stands before the event in a frame.
+/// The text before the event in a frame.
 const DATA: &str = "\ndata: ";
 
-/// Where an event is in the stream of all accepted events. It is the same on every replica.
+/// The position of an event in the stream of all accepted events. It is the same on every replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct EventId {
     /// The sequence that JetStream gave the message.
     pub(super) sequence: u64,
-    /// The event's place in the message, from 0.
+    /// The event's index in the message, counted from 0.
     pub(super) index: u32,
-    /// How many events the message holds: without it, nobody could tell whether more of the message
-    /// followed.
+    /// The number of events in the message. It shows whether more events of the message follow.
     pub(super) of: u32,
 }
 
 impl EventId {
-    /// Events are ordered by this.
+    /// The key by which events are ordered.
     pub(super) fn position(self) -> (u64, u32) {
         (self.sequence, self.index)
     }
 
-    /// How many events of the same message come after this one.
+    /// The number of events of the same message after this one.
     pub(super) fn rest(self) -> u64 {
         u64::from(self.of.saturating_sub(self.index).saturating_sub(1))
     }
@@ -72,13 +71,13 @@ impl LiveEvent {
         let mut frame = Vec::with_capacity(512 + event.properties.get().len());
         // Writing into memory cannot fail.
         let _ = write!(frame, "id: {id}\nevent: event{DATA}");
-        // JSON has no line breaks but between tokens, and properties have lost theirs when they were accepted.
+        // JSON has line breaks only between tokens, and the API has removed those of properties.
         let _ = serde_json::to_writer(&mut frame, &Shown::from(event));
         frame.extend_from_slice(b"\n\n");
         Self { id, event_type, actor, session_id, frame: frame.into() }
     }
 
-    /// The event alone.
+    /// The event as JSON.
     pub(super) fn json(&self) -> &str {
         let frame = std::str::from_utf8(&self.frame).unwrap_or_default();
         frame.split_once(DATA).map_or("", |(_, data)| data.trim_end())

@@ -1,4 +1,4 @@
-//! Which events a reader asked for.
+//! A filter: which events a reader wants.
 
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -12,17 +12,17 @@ const USER_ID: Param =
     Param::new(&["user_id"], "Sends only events of this actor: the first of user, anonymous and session id that an event has.");
 const SESSION_ID: Param = Param::new(&["session_id"], "Sends only events of this session.");
 
-/// What an event must have. An empty filter passes everything.
+/// The conditions on an event. An empty filter passes every event.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Filter {
     event_type: Option<String>,
-    /// The actor: who is counted.
+    /// The actor.
     user_id: Option<String>,
     session_id: Option<String>,
 }
 
 impl Filter {
-    /// Takes its parameters out of the query string.
+    /// Reads its parameters.
     pub(super) fn take(parameters: &mut Parameters) -> Self {
         Self {
             event_type: parameters.text(EVENT_TYPE),

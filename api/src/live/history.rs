@@ -1,13 +1,13 @@
-//! The history of a channel: its latest events, for readers that come back.
+//! The history of a channel: its latest events, for readers that reconnect.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::event::{EventId, LiveEvent};
 
-/// Events that are remembered. No more than fit into a mailbox.
+/// Maximum number of events, no more than a mailbox holds.
 const MAX_EVENTS: usize = 1_000;
-/// Bytes that are remembered.
+/// Maximum size of the events in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
 /// The latest events of one project, oldest first.
@@ -15,16 +15,17 @@ const MAX_BYTES: usize = 256 * 1024;
 pub(super) struct History {
     events: VecDeque<Arc<LiveEvent>>,
     bytes: usize,
-    /// The last sequence of the stream before the history began, if the history has every event since.
+    /// The last sequence of the stream before the history began, if the history contains every event since
+    /// then.
     complete_after: Option<u64>,
 }
 
-/// What has come since an event.
+/// The events after a given event.
 #[derive(Debug)]
 pub(super) struct Since {
-    /// How many events are not remembered; `None` if nobody knows.
+    /// The number of events that the history no longer has; `None` if it is unknown.
     pub(super) missed: Option<u64>,
-    /// The remembered ones.
+    /// The events that the history has.
     pub(super) events: Vec<Arc<LiveEvent>>,
 }
 
@@ -34,7 +35,7 @@ impl History {
         Self { events: VecDeque::new(), bytes: 0, complete_after: Some(sequence) }
     }
 
-    /// Adds an event and forgets the oldest ones.
+    /// Adds an event and drops the oldest ones.
     pub(super) fn add(&mut self, event: Arc<LiveEvent>) {
         self.bytes += event.frame.len();
         self.events.push_back(event);
@@ -45,19 +46,20 @@ impl History {
         }
     }
 
-    /// Forgets everything: events are missing that nobody can count.
+    /// Drops all events, because an unknown number of events is missing.
     pub(super) fn break_off(&mut self) {
         self.events.clear();
         self.bytes = 0;
         self.complete_after = None;
     }
 
-    /// What has come after an event, as far as it is known.
+    /// The events after the given one, as far as they are known.
     pub(super) fn since(&self, id: EventId) -> Since {
         if let Some(place) = self.events.iter().position(|event| event.id == id) {
             return Since { missed: Some(0), events: self.events.iter().skip(place + 1).cloned().collect() };
         }
-        // Of the message itself, the rest is missing; after it came nothing that is not here.
+        // The rest of the given event's message is missing, and the history has everything after that
+        // message.
         let missed = self.complete_after.filter(|sequence| *sequence == id.sequence).map(|_| id.rest());
         let later = self.events.iter().filter(|event| event.id.position() > id.position());
         Since { missed, events: later.cloned().collect() }

@@ -21,18 +21,19 @@ use crate::auth::KeyHash;
 use crate::error::ApiError;
 use crate::settings::LiveSettings;
 
-/// How long opening a channel may take. It takes longer only without a connection.
+/// Timeout for opening a channel. It takes longer only without a connection to NATS.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a channel outlives its last reader. A reader that comes back meanwhile misses nothing.
+/// How long a channel stays open without readers. A reader that reconnects within this time misses nothing.
 const LINGER: Duration = Duration::from_secs(30);
-/// How often a channel looks for lost messages, and whether it is still used.
+/// Interval at which a channel checks for lost messages, and whether it still has readers.
 const TICK: Duration = Duration::from_secs(1);
-/// Chunks of all projects that are decoded at a time on threads that may block.
+/// Maximum number of chunks that are decoded at the same time on threads that may block.
 const MAX_DECODERS: usize = 2;
-/// Work of a chunk, as [`Channel::work`] counts it, that is done at once: about a tenth of a millisecond.
+/// Maximum work, as [`Channel::work`] counts it, that is done without a separate thread: about a tenth of a
+/// millisecond.
 const MAX_WORK_AT_ONCE: usize = 256;
 
-/// Everything that readers need. Clones share it.
+/// The resources of all readers. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Live(Arc<Hub>);
 
@@ -40,16 +41,16 @@ struct Hub {
     url: Secret,
     places: Arc<Places>,
     heartbeat: Duration,
-    /// The link while any channel holds it.
+    /// The link, as long as a channel holds it.
     link: tokio::sync::Mutex<Weak<Link>>,
     channels: Mutex<HashMap<ProjectId, Arc<Cell>>>,
     decoders: Semaphore,
 }
 
-/// A channel, once it is open.
+/// A channel that may still be opening.
 type Cell = OnceCell<Arc<Channel>>;
 
-/// One reader's part in a channel. Dropping it leaves the channel.
+/// The membership of one reader in a channel. Dropping it leaves the channel.
 pub(super) struct Membership {
     pub(super) mailbox: Arc<Mailbox>,
     channel: Arc<Channel>,
@@ -58,9 +59,9 @@ pub(super) struct Membership {
 }
 
 impl Live {
-    /// The hub of a process that takes so many connections.
+    /// A hub. Readers may use half of the `max_connections` of the process.
     pub(crate) fn new(settings: &LiveSettings, url: Secret, max_connections: usize) -> Self {
-        // Each reader occupies a connection, and others must be served too.
+        // Each reader occupies a connection, and other requests must be served too.
         let most = settings.max_readers.min(max_connections / 2).max(1);
         Self(Arc::new(Hub {
             url,
@@ -72,12 +73,12 @@ impl Live {
         }))
     }
 
-    /// The time between two comments.
+    /// The interval between two comments.
     pub(super) fn heartbeat(&self) -> Duration {
         self.0.heartbeat
     }
 
-    /// A place for a reader with this key.
+    /// A permit for a reader with this key.
     ///
     /// # Errors
     /// [`ApiError::TooManyReaders`] or [`ApiError::LiveFull`].
@@ -85,8 +86,8 @@ impl Live {
         self.0.places.take(key)
     }
 
-    /// Lets a reader take part: it gets every event that is accepted once this has returned, and what is
-    /// known of those since the event `seen`.
+    /// Adds a reader. It gets every event that is accepted after this function has returned, and the known
+    /// events since `seen`.
     ///
     /// # Errors
     /// [`ApiError::QueueUnavailable`].
@@ -110,7 +111,7 @@ impl Live {
     ) -> Result<(Arc<Channel>, u64, Arc<Mailbox>), ApiError> {
         loop {
             let channel = self.channel(project).await?;
-            // A channel that was closed meanwhile is not in the map any more.
+            // If the channel was closed meanwhile, it is no longer in the map, and the loop opens a new one.
             if let Some((number, mailbox)) = channel.join(filter.clone(), seen) {
                 return Ok((channel, number, mailbox));
             }
@@ -145,8 +146,8 @@ impl Live {
         Ok(opened)
     }
 
-    /// Closes a channel that nobody has read for a while. The lock on the channels keeps a new reader from
-    /// coming in between.
+    /// Closes a channel that has had no readers for a while. The lock on the channels prevents a new reader
+    /// from joining at the same time.
     fn close_if_unused(&self, project: ProjectId, cell: &Arc<Cell>, channel: &Channel) -> bool {
         let mut channels = self.0.channels();
         if !channel.close_if_unused_for(LINGER) {
@@ -168,13 +169,13 @@ impl Live {
             // The semaphore is never closed, so this waits and cannot fail.
             let _permit = self.0.decoders.acquire().await;
             let handing = channel.clone();
-            // It fails only if it panics, which is logged where it happens.
+            // This fails only after a panic, which the panic handler logs.
             let _ = tokio::task::spawn_blocking(move || handing.hand_out(&chunk)).await;
         }
     }
 }
 
-/// Brings the messages of a project to its channel, until the channel is closed.
+/// Passes the messages of a project to its channel until the channel is closed.
 async fn follow(link: &Link, mut messages: Subscriber, channel: &Arc<Channel>, close_if_unused: impl Fn() -> bool) {
     let mut breaks = link.breaks();
     let mut tick = tokio::time::interval(TICK);

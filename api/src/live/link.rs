@@ -1,7 +1,7 @@
 //! The link: the connection to NATS that readers share.
 //!
-//! It is not the connection that publishes events, so a flood of messages for readers, or the server
-//! closing the connection of a slow client, affects no ingestion. It exists while some project has readers.
+//! It is separate from the connection that publishes events, so neither many messages for readers nor a
+//! disconnect by the server affects ingestion. It exists while a project has readers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -21,21 +21,21 @@ use super::acceptance::{Acceptance, Accepted};
 use super::channel::Channel;
 use crate::error::ApiError;
 
-/// Messages that one subscription holds; past it the client drops more, and readers are told that they
-/// missed something. The tasks that empty it do nothing slow.
+/// Number of messages that one subscription buffers. The NATS client drops further messages, and readers are
+/// told that they missed events. The tasks that read the subscriptions do nothing slow.
 const CAPACITY: usize = 256;
-/// How long JetStream may take to say where its stream ends.
+/// Timeout of the request for the last sequence of the stream.
 const STATE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Messages and the channels that they are for.
+/// Messages, each with its channel.
 type Pairs = Mutex<Acceptance<Weak<Channel>>>;
 
-/// A connection that listens to messages and confirmations.
+/// A connection that subscribes to messages and confirmations.
 pub(super) struct Link {
     client: Client,
     context: Context,
     pairs: Arc<Pairs>,
-    /// Messages that the client dropped.
+    /// The number of messages that the NATS client dropped.
     drops: Arc<AtomicU64>,
     _confirmations: AbortOnDropHandle<()>,
 }
@@ -47,7 +47,7 @@ pub(super) struct Messages {
 }
 
 impl Link {
-    /// Connects, and listens to the confirmations.
+    /// Connects, and subscribes to the confirmations.
     ///
     /// # Errors
     /// [`ApiError::QueueUnavailable`].
@@ -62,39 +62,40 @@ impl Link {
         Ok(Self { client, context, pairs, drops, _confirmations: listening })
     }
 
-    /// Listens to the messages of a project. Whatever is published once this has returned is among them.
+    /// Subscribes to the messages of a project. They include every message that is published after this
+    /// function has returned.
     ///
     /// # Errors
     /// [`ApiError::QueueUnavailable`].
     pub(super) async fn follow(&self, project: ProjectId) -> Result<Messages, ApiError> {
         let subscriber = self.client.subscribe(subject(project)).await.map_err(|_| ApiError::QueueUnavailable)?;
-        // The answer shows that the server knows of the subscriptions, because it reads one after another.
+        // The server handles commands in order, so its answer shows that the subscriptions are active.
         let info = async { self.context.get_stream_no_info(STREAM).await.ok()?.get_info().await.ok() };
         let after = info.await.ok_or(ApiError::QueueUnavailable)?.state.last_sequence;
         Ok(Messages { subscriber, after })
     }
 
-    /// A message of the channel's project was published.
+    /// Adds a published message of the channel's project.
     pub(super) fn published(&self, message: Message, channel: &Arc<Channel>) {
         let accepted = pairs(&self.pairs).published(message, Arc::downgrade(channel));
         hand_over(accepted);
         self.expire();
     }
 
-    /// Forgets messages that were not confirmed.
+    /// Drops messages that were not confirmed.
     pub(super) fn expire(&self) {
         let displaced = pairs(&self.pairs).expire();
         displaced.iter().filter_map(Weak::upgrade).for_each(|channel| channel.break_off());
     }
 
-    /// How often messages were lost, or may have been: the client dropped one, or the connection broke. Only
-    /// a change of it means something.
+    /// A counter of possible losses: the NATS client dropped a message, or the connection broke. Only its
+    /// changes matter.
     pub(super) fn breaks(&self) -> u64 {
         self.drops.load(Ordering::Relaxed) + self.client.statistics().connects.load(Ordering::Relaxed)
     }
 }
 
-/// Pairs the confirmations, of all projects and API processes, with the messages.
+/// Pairs the confirmations of all projects and API processes with the messages.
 async fn listen(mut confirmations: Subscriber, shared: Arc<Pairs>) {
     while let Some(reply) = confirmations.next().await {
         let accepted = pairs(&shared).replied(&reply);

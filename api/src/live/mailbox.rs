@@ -1,7 +1,7 @@
-//! A mailbox: what one reader has not been sent yet.
+//! A mailbox: the events that one reader has not been sent yet.
 //!
-//! It is bounded. While it is full, events are not put into it but counted, and the reader is told the
-//! number at the place where they would have come.
+//! Its size is limited. While it is full, it only counts further events, and the reader gets the number at
+//! their position in the stream.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,12 +12,12 @@ use tokio::sync::Notify;
 
 use super::event::LiveEvent;
 
-/// Events that wait for one reader.
+/// Maximum number of events that wait for one reader.
 const MAX_EVENTS: usize = 1_000;
-/// Bytes that wait for one reader. Readers share their events, so only readers that stopped reading at
-/// different times hold so much each, and those are cut off after half a minute.
+/// Maximum size in bytes of the events that wait for one reader. Readers share events in memory. Only readers
+/// that stopped reading at different times hold this much each, and they are disconnected after half a minute.
 const MAX_BYTES: usize = 256 * 1024;
-/// Bytes handed to a connection at once. It buffers them in addition.
+/// Number of bytes that are passed to a connection at once. The connection buffers them in addition.
 const MAX_TAKEN_BYTES: usize = 16 * 1024;
 
 /// The mailbox of one reader.
@@ -37,12 +37,12 @@ struct Queue {
 #[derive(Debug)]
 enum Item {
     Event(Arc<LiveEvent>),
-    /// So many events would have come here; `None` if nobody knows how many.
+    /// The number of events that are missing here; `None` if it is unknown.
     Missed(Option<u64>),
 }
 
 impl Mailbox {
-    /// Puts an event in, or counts it as missed.
+    /// Adds an event, or counts it as missed.
     pub(super) fn put(&self, event: &Arc<LiveEvent>) {
         let mut queue = self.queue();
         let bytes = event.frame.len();
@@ -58,13 +58,13 @@ impl Mailbox {
         self.filled.notify_one();
     }
 
-    /// Counts events that could not even be put in; `None` if nobody knows how many.
+    /// Counts events as missed; `None` if the number is unknown.
     pub(super) fn miss(&self, events: Option<u64>) {
         self.queue().miss(events);
         self.filled.notify_one();
     }
 
-    /// The next frames, once there are any. Nothing is lost if the future is dropped.
+    /// Waits for frames and returns them. Nothing is lost if the future is dropped.
     pub(super) async fn next(&self) -> Bytes {
         loop {
             if let Some(frames) = self.queue().take() {
@@ -74,8 +74,8 @@ impl Mailbox {
         }
     }
 
-    /// The next event, once there is one, and how many were missed before it; `None` if nobody knows how many.
-    /// Nothing is lost if the future is dropped.
+    /// Waits for an event and returns it with the number of events missed before it; `None` if that number is
+    /// unknown. Nothing is lost if the future is dropped.
     pub(super) async fn next_event(&self) -> (Arc<LiveEvent>, Option<u64>) {
         loop {
             if let Some(next) = self.queue().take_event() {
@@ -99,7 +99,7 @@ impl Queue {
         }
     }
 
-    /// The first frames as one piece; `None` if there are none.
+    /// Takes the first frames as one buffer; `None` if there are none.
     fn take(&mut self) -> Option<Bytes> {
         let first = self.pop()?;
         if self.items.is_empty() || first.len() >= MAX_TAKEN_BYTES {
@@ -114,7 +114,8 @@ impl Queue {
         Some(frames.freeze())
     }
 
-    /// The first event, with what was missed before it. What was missed last waits for the event after it.
+    /// Takes the first event with the number of events missed before it. A missed number at the end stays
+    /// until an event follows.
     fn take_event(&mut self) -> Option<(Arc<LiveEvent>, Option<u64>)> {
         let missed = match self.items.front()? {
             Item::Event(_) => Some(0),

@@ -1,12 +1,12 @@
 //! Live events: `GET /live` sends events as server-sent events as soon as they are accepted.
 //!
-//! A `link` is a connection to NATS of its own. Over it a process sees the messages of the projects that
-//! have readers, and the confirmations of the queue; `acceptance` pairs the two, because only a confirmed
-//! message holds accepted events. The `channel` of a project decodes each confirmed message once, remembers
-//! the latest events in its `history`, and puts each event into the `mailbox` of every reader whose `filter`
-//! it passes. A reader that does not keep up is told how many events it missed.
+//! A `link` is a separate connection to NATS. Over it, a process receives the messages of the projects that
+//! have readers, and the confirmations of the queue. `acceptance` pairs the two, because only the events of a
+//! confirmed message are accepted. The `channel` of a project decodes each confirmed message once, keeps the
+//! latest events in its `history`, and puts each event into the `mailbox` of every reader whose `filter` it
+//! passes. A reader that does not keep up is told how many events it missed.
 //!
-//! Nothing of this takes part in the ingestion of events. Where nobody reads, there is no connection either.
+//! Ingestion does not depend on any of this. Without readers, there is no such connection.
 
 mod acceptance;
 mod channel;

@@ -1,4 +1,4 @@
-//! Places: how many readers there may be, for each key and in all.
+//! Permits for readers, which limit their number for each key and in total.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use metrics::gauge;
 use crate::auth::KeyHash;
 use crate::error::ApiError;
 
-/// The places of one process.
+/// The permits of one process.
 #[derive(Debug)]
 pub(super) struct Places {
     most: usize,
@@ -22,7 +22,7 @@ struct Taken {
     by_key: HashMap<KeyHash, usize>,
 }
 
-/// The place of one reader, free again when it is dropped.
+/// The permit of one reader. Dropping it frees the permit.
 #[derive(Debug)]
 pub(super) struct Place {
     places: Arc<Places>,
@@ -34,11 +34,11 @@ impl Places {
         Self { most, most_of_key, taken: Mutex::default() }
     }
 
-    /// A place for a reader with this key.
+    /// Takes a permit for a reader with this key.
     ///
     /// # Errors
-    /// [`ApiError::TooManyReaders`] if the key has all that it may have, [`ApiError::LiveFull`] if all are
-    /// taken.
+    /// [`ApiError::TooManyReaders`] if the key has as many readers as it may, [`ApiError::LiveFull`] if all
+    /// permits are taken.
     pub(super) fn take(self: &Arc<Self>, key: KeyHash) -> Result<Place, ApiError> {
         let mut taken = self.taken();
         let of_key = taken.by_key.get(&key).copied().unwrap_or(0);

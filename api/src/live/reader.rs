@@ -1,4 +1,4 @@
-//! A reader: the event stream that one client is sent.
+//! A reader: the event stream for one client.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -13,20 +13,20 @@ use tokio_util::sync::CancellationToken;
 use super::hub::Membership;
 use crate::auth::{KeyHash, KeyRing, Read, RequiredScope};
 
-/// The first bytes: they show the client, and proxies in between, that the stream has begun.
+/// The first bytes of the stream. They show the client, and proxies in between, that the stream has begun.
 const BEGINNING: Bytes = Bytes::from_static(b": live\n\n");
-/// A comment, which clients ignore and which keeps the connection in use.
+/// A comment, which clients ignore. It keeps proxies from closing an idle connection.
 const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
-/// How often a reader's key is looked at. The key ring believes a look-up for four seconds, and a revoked
-/// key must be without effect within five.
+/// Interval at which a reader's key is checked. The key ring trusts a look-up for four seconds, and a revoked
+/// key must stop working within five.
 const KEY_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Sends frames until the process stops, the key ends, or the client is gone.
+/// Sends frames until the process stops, the key is revoked or expires, or the client disconnects.
 pub(super) struct Reader {
     membership: Membership,
     heartbeat: Interval,
     stop: CancellationToken,
-    /// Ends when the key does.
+    /// Completes when the key is revoked or expires.
     key_ended: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -39,12 +39,12 @@ impl Reader {
         key: KeyHash,
     ) -> Self {
         let mut heartbeat = interval_at(Instant::now() + heartbeat, heartbeat);
-        // Comments that were not needed while events were sent are not made up for.
+        // Comments that were skipped while events were sent are not sent later.
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self { membership, heartbeat, stop, key_ended: Box::pin(key_ended(keys, key)) }
     }
 
-    /// What the client is sent.
+    /// The stream of frames for the client.
     pub(super) fn frames(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
         futures::stream::unfold((self, Some(BEGINNING)), async |(mut reader, first)| {
             let frames = match first {
@@ -66,7 +66,8 @@ impl Reader {
     }
 }
 
-/// Returns once the key does not allow to read any more. While the database does not say, it does.
+/// Returns once the key no longer has the scope `read`. While the database does not answer, the key stays
+/// valid.
 pub(crate) async fn key_ended(keys: Arc<KeyRing>, key: KeyHash) {
     let allows = async || keys.grant_of(&key).await.map(|grant| grant.is_some_and(|grant| grant.allows(Read::SCOPE)));
     while allows().await.unwrap_or(true) {

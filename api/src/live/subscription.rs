@@ -1,4 +1,4 @@
-//! Live events one by one, for readers of other protocols than server-sent events.
+//! A subscription: live events one by one, for protocols other than server-sent events.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::auth::KeyHash;
 use crate::error::ApiError;
 use crate::parameters::Parameters;
 
-/// Which live events somebody wants.
+/// The selection of live events.
 #[derive(Debug, Clone)]
 pub(crate) struct LiveEvents(Filter);
 
-/// A reader's events, as they are accepted.
+/// The events of one reader, as they are accepted.
 pub(crate) struct Subscription(Membership);
 
 /// An event that was accepted.
@@ -25,14 +25,14 @@ pub(crate) struct Seen {
 }
 
 impl LiveEvents {
-    /// Takes the parameters of `GET /live`.
+    /// Reads the parameters of `GET /live`.
     pub(crate) fn take(parameters: &mut Parameters) -> Self {
         Self(Filter::take(parameters))
     }
 }
 
 impl Live {
-    /// Every event of a project that is accepted once this has returned.
+    /// Subscribes to every event of a project that is accepted after this function has returned.
     ///
     /// # Errors
     /// [`ApiError::TooManyReaders`], [`ApiError::LiveFull`] or [`ApiError::QueueUnavailable`].
@@ -48,7 +48,7 @@ impl Live {
 }
 
 impl Subscription {
-    /// The next event, once there is one. Nothing is lost if the future is dropped.
+    /// Waits for the next event. Nothing is lost if the future is dropped.
     pub(crate) async fn next(&self) -> Seen {
         let (event, missed_before) = self.0.mailbox.next_event().await;
         Seen { event, missed_before }
@@ -61,8 +61,8 @@ impl Seen {
         self.event.json()
     }
 
-    /// How many events this reader missed just before this one, because it did not keep up; `None` if nobody
-    /// knows how many.
+    /// The number of events that this reader missed directly before this one, because it did not keep up;
+    /// `None` if the number is unknown.
     pub(crate) fn missed_before(&self) -> Option<u64> {
         self.missed_before
     }

@@ -1,4 +1,4 @@
-//! The arguments of a call as the parameters of a question.
+//! Converts the arguments of a call into the parameters of a question.
 
 use serde_json::{Map, Value};
 

@@ -16,9 +16,9 @@ use crate::auth::{Access, Read};
 use crate::error::ApiError;
 use crate::query::Answering;
 
-/// Bytes of a request: far more than the arguments of any question.
+/// Maximum size of a request in bytes, far more than the arguments of any question need.
 const MAX_BODY_BYTES: usize = 64 * 1024;
-/// A client that needs longer than this to send so few bytes has gone.
+/// Timeout for the arrival of a body. A client that needs longer for so few bytes is gone.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// `POST /mcp`: one message of the Model Context Protocol.
@@ -36,11 +36,11 @@ pub(crate) async fn endpoint(
     Ok(service.handle(Request::from_parts(parts, Body::from(body))).await.map(Body::new))
 }
 
-/// How the protocol is spoken: without sessions, and with one JSON document as the answer.
+/// The configuration of the protocol: no sessions, and one JSON document as the answer.
 ///
-/// A browser names the page that sends a request in `Origin`. Pages of other hosts are refused. The host
-/// itself may be any, because only the operator knows under which names the service is reached, and a
-/// page that makes its own name point here has no key.
+/// A browser sends the origin of a page in `Origin`. Requests from pages of other hosts are refused. `Host`
+/// may have any value, because only the operator knows the names of the service, and a page that makes its
+/// own name point to the service has no key.
 fn transport(headers: &HeaderMap) -> StreamableHttpServerConfig {
     StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
@@ -51,8 +51,8 @@ fn transport(headers: &HeaderMap) -> StreamableHttpServerConfig {
         .enforce_origin_validation()
 }
 
-/// The origins of pages that come from the host to which the request was sent. TLS may have ended in
-/// front of this process, so the scheme is not known.
+/// The origins of pages from the host to which the request was sent. A proxy may have ended TLS, so the
+/// scheme is unknown.
 fn own_origins(headers: &HeaderMap) -> Vec<String> {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
     let origin = |scheme, default_port, host: &Authority| {

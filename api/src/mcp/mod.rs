@@ -1,10 +1,10 @@
 //! `/mcp`: the questions as tools for assistants, by the Model Context Protocol over streamable HTTP.
 //!
-//! `endpoint` takes the HTTP request, `server` answers its message, `tool` makes a tool of each question
+//! `endpoint` handles the HTTP request, `server` answers its message, `tool` offers each question as a tool
 //! with the schemas of `schema`, `arguments` turns the arguments of a call into parameters, and `refusal`
-//! is why a call fails.
+//! defines the errors of a call.
 //!
-//! Nothing is kept between requests, so that any replica can answer any of them.
+//! The API keeps no state between requests, so any replica can answer any request.
 
 mod arguments;
 mod endpoint;

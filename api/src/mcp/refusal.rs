@@ -1,4 +1,4 @@
-//! Why a call fails.
+//! Errors of a call.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::error::ApiError;
 /// The result of a call that failed. An assistant reads it and can call again with other arguments.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
-    /// The question was refused, as the endpoint refuses it.
+    /// The error that the endpoint would return.
     #[error(transparent)]
     Question(#[from] ApiError),
     /// The answer is larger than an assistant can use.
@@ -18,13 +18,13 @@ pub(super) enum Refusal {
     TooLarge {
         /// The size of the answer.
         bytes: usize,
-        /// The most that is answered.
+        /// The limit.
         limit: usize,
     },
 }
 
 impl Refusal {
-    /// What is wrong, as JSON. Logs it as the endpoint does.
+    /// The error as JSON. It is logged like an error of the endpoint.
     pub(super) fn into_details(self) -> Value {
         let message = self.to_string();
         match self {

@@ -1,17 +1,16 @@
-//! The JSON schemas of arguments and answers, made from the parameters and types of the questions.
+//! The JSON schemas of arguments and answers, generated from the parameters and types of the questions.
 
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use crate::parameters::Described;
 
-/// The argument that bounds a list.
+/// The argument that limits a list.
 pub(super) const LIMIT: &str = "limit";
-/// What every answer has beside the fields of the endpoint's answer.
+/// The field that every result has in addition to those of the endpoint's answer.
 pub(super) const TIME_ZONE: &str = "time_zone";
 
-/// Entries of a list, unless the call asks for another number: fewer than over HTTP, because an assistant
-/// reads every one of them.
+/// Maximum default of `limit`. It is lower than over HTTP, because an assistant reads every entry.
 const MAX_DEFAULT_LIMIT: u64 = 50;
 
 type Object = Map<String, Value>;
@@ -43,8 +42,8 @@ pub(super) fn of_arguments(parameters: &[Described]) -> Object {
     object
 }
 
-/// The schema of an answer with its time zone, with all that it refers to; `None` if the answer is no
-/// object with fields.
+/// The schema of an answer with its time zone, including all definitions that it refers to; `None` if the
+/// answer is not an object with fields.
 pub(super) fn of_answer<A: ToSchema>() -> Option<Object> {
     let mut named = Vec::new();
     A::schemas(&mut named);
@@ -65,7 +64,7 @@ pub(super) fn of_answer<A: ToSchema>() -> Option<Object> {
     Some(schema)
 }
 
-/// A schema of an OpenAPI document as one that stands alone.
+/// Converts a schema of an OpenAPI document into a self-contained one.
 fn json_schema(schema: impl serde::Serialize) -> Option<Object> {
     let mut schema = serde_json::to_value(schema).ok()?;
     refer_to_definitions(&mut schema);
@@ -75,8 +74,8 @@ fn json_schema(schema: impl serde::Serialize) -> Option<Object> {
     }
 }
 
-/// Makes references to components of an OpenAPI document refer to the definitions of the schema. The
-/// depth is that of types in this program.
+/// Replaces references to components of an OpenAPI document by references to the definitions of the schema.
+/// The recursion is only as deep as the types of this program.
 fn refer_to_definitions(schema: &mut Value) {
     match schema {
         Value::Object(object) => {

@@ -1,4 +1,4 @@
-//! The messages: what is offered, and calls of tools.
+//! Answers messages: the description of the server, the list of tools, and calls of tools.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ const INSTRUCTIONS: &str = "Rollcall stores the events of one project and answer
                             what is known of each. A list names its next page in next_cursor: call the same tool with the same \
                             arguments and this cursor.";
 
-/// How long a client may keep the list of tools. It changes only with a new version of the service.
+/// How long a client may cache the list of tools. It changes only with a new version of the service.
 const TOOLS_TTL_MS: u64 = 300_000;
 
 /// Answers one message about one project.
@@ -30,7 +30,8 @@ const TOOLS_TTL_MS: u64 = 300_000;
 pub(super) struct Server {
     answering: Answering,
     project: Arc<Project>,
-    /// The request's, so that log lines carry its id: messages are handled in a task of their own.
+    /// The span of the request. Messages are handled in a separate task, and their log lines need the request
+    /// id.
     span: Span,
 }
 
@@ -81,7 +82,7 @@ impl ServerHandler for Server {
     }
 }
 
-/// A failed call. It has no structured content, because that would have to be an answer.
+/// The result of a failed call. It has no structured content, because that must have the schema of an answer.
 fn failed(refusal: Refusal) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(refusal.into_details().to_string())])
 }

@@ -15,14 +15,14 @@ use crate::parameters::{Described, Parameters};
 use crate::query::Answering;
 use crate::query::question::{self, Question, Visitor};
 
-/// Most bytes of an answer. Assistants read about four bytes as one token, and few have room for more of
-/// them in one result.
+/// Maximum size of an answer in bytes. A token of an assistant has about four bytes, and few assistants
+/// accept more tokens in one result.
 const MAX_ANSWER_BYTES: usize = 100_000;
 
-/// Answers the question of a tool about a project, given its parameters.
+/// Answers the question of a tool for a project.
 pub(super) type Ask = fn(Answering, Arc<Project>, Vec<(String, String)>) -> BoxFuture<'static, Result<Value, Refusal>>;
 
-/// Every tool, as it is described to clients of a project in this time zone.
+/// The descriptions of all tools, for a project in this time zone.
 pub(super) fn all(zone: &Zone) -> Vec<Tool> {
     struct Tools<'z>(&'z Zone, Vec<Tool>);
 
@@ -37,7 +37,7 @@ pub(super) fn all(zone: &Zone) -> Vec<Tool> {
     tools.1
 }
 
-/// How the tool of this name is called, if there is one.
+/// The function of the tool with this name, if there is one.
 pub(super) fn named(name: &str) -> Option<Ask> {
     struct Named<'n>(&'n str, Option<Ask>);
 

@@ -1,12 +1,12 @@
-//! Examples: values with which every request of the description can be tried as it stands.
+//! Examples: values with which a reader can try every request of the description without changes.
 //!
-//! They fit a history of a few events, which the description of `POST /events` shows. A test
-//! (`tests/it/openapi.rs`) sends this history, then every other request with its examples, and
-//! compares what comes back with the description.
+//! They refer to a history of a few events, which is the example of `POST /events`. A test
+//! (`tests/it/openapi.rs`) sends this history and then every other request with its examples, and compares
+//! the answers with the description.
 
 use serde_json::{Value, json};
 
-/// The values of parameters by name. They mean the same wherever they appear.
+/// The values of parameters by name. A parameter has the same meaning in all requests.
 const PARAMETERS: &[(&str, &str)] = &[
     ("account_id", "acc_1"),
     ("event_id", "evt_001"),
@@ -20,8 +20,8 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("user_id", "ada"),
 ];
 
-/// Those that are shown although they need not be sent. A period makes the answers show something;
-/// a dry run makes trying harmless.
+/// Optional parameters that have an example: a period, so that answers are not empty, and a dry run, so that
+/// trying changes nothing.
 const SHOWN: &[&str] = &["from", "to", "dry_run"];
 
 /// The answers of operations to their examples.
@@ -40,7 +40,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ),
 ];
 
-/// The value with which a parameter can be tried.
+/// The example of a parameter.
 pub(super) fn of_parameter(name: &str, is_required: bool) -> Option<Value> {
     if !is_required && !SHOWN.contains(&name) {
         return None;
@@ -53,7 +53,7 @@ pub(super) fn of_parameter(name: &str, is_required: bool) -> Option<Value> {
     PARAMETERS.iter().find(|(known, _)| *known == name).map(|(_, value)| json!(value))
 }
 
-/// What the operation of this id answers to its examples.
+/// The answer of the operation with this id to its examples.
 pub(crate) fn of_answer(operation: &str) -> Option<Value> {
     let (_, answer) = ANSWERS.iter().find(|(id, _)| *id == operation)?;
     serde_json::from_str(answer).ok()

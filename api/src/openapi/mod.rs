@@ -1,9 +1,8 @@
 //! The description of the API as an OpenAPI 3.1 document.
 //!
-//! It is made from the code: the router registers each handler together with its description, the
-//! parameters are those that the code really takes (`parameter`), and the schemas are those of the
-//! types that are sent. `refusal` describes the errors, `example` the values with which every request
-//! can be tried.
+//! It is generated from the code: the router registers each handler together with its description, the
+//! parameters are those that the code reads (`parameter`), and the schemas are those of the types of the
+//! answers. `refusal` describes the errors, and `example` has the examples of requests.
 
 pub(crate) mod example;
 pub(crate) mod parameter;
@@ -37,7 +36,7 @@ request does not take is an error too. With a `Retry-After` header the same requ
 
 Every answer has an `X-Request-Id`; a client may send its own.";
 
-/// What the operations have in common.
+/// The parts of the document that all operations share.
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "Rollcall", description = ABOUT, license(name = "Apache-2.0", identifier = "Apache-2.0")),
@@ -54,7 +53,7 @@ Every answer has an `X-Request-Id`; a client may send its own.";
 )]
 struct Frame;
 
-/// What the macro cannot write.
+/// Additions that the macro cannot express.
 struct Additions;
 
 impl Modify for Additions {
@@ -81,7 +80,7 @@ impl Document {
         for operations in operations {
             openapi.merge(operations);
         }
-        // The types of a document are all that JSON can express.
+        // All types of a document can be written as JSON.
         Self(openapi.to_pretty_json().unwrap_or_default().into())
     }
 

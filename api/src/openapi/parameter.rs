@@ -6,12 +6,12 @@ use utoipa::openapi::{RefOr, Required, Schema};
 use super::example;
 use crate::parameters::{Described, Parameters};
 
-/// The parameters that `take` takes from a request to `path`.
+/// The parameters that `take` reads from a request to `path`.
 pub(crate) fn taken<T>(path: &str, take: impl FnOnce(&mut Parameters) -> T) -> Vec<Parameter> {
     listed(path, &Parameters::describe(take))
 }
 
-/// These parameters of a request to `path`, where a part in braces is the parameter of that name.
+/// These parameters for the description of `path`, where a part in braces is the parameter of that name.
 pub(crate) fn listed(path: &str, parameters: &[Described]) -> Vec<Parameter> {
     parameters.iter().map(|described| parameter(path, described)).collect()
 }
@@ -33,8 +33,8 @@ fn parameter(path: &str, described: &Described) -> Parameter {
         .build()
 }
 
-/// The schema as the document's own type. A test in `query/description.rs` shows that nothing is lost on
-/// the way.
+/// Converts the schema into the document's own type. A test in `query/description.rs` shows that nothing is
+/// lost.
 fn schema(described: &Described) -> RefOr<Schema> {
     serde_json::from_value(described.schema.clone()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! How requests are refused, as the description says it.
+//! Error responses in the description.
 //!
 //! Each status is described once, among the components. A handler names the sets that apply to it.
 
@@ -8,7 +8,7 @@ use strum::VariantArray;
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{IntoResponses, PartialSchema};
 
-/// A status that a refused request is answered with.
+/// The status of an error response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
 pub(crate) enum Refusal {
     BadRequest,
@@ -106,14 +106,14 @@ macro_rules! sets {
 }
 
 sets! {
-    /// Of every request that needs a key.
+    /// For every request that needs a key.
     WithKey: [BadRequest, Unauthorized, Forbidden, InternalError, Unavailable];
-    /// Of requests about one thing.
+    /// For requests about one thing.
     NoSuch: [NotFound];
-    /// Of requests that share the database with others of their project.
+    /// For requests that share the database with others of their project.
     TooMany: [TooManyRequests];
-    /// Of requests that bring a query.
+    /// For requests with a query in the body.
     WithQuery: [BodyTimeout, TooLarge, UnsupportedMediaType];
-    /// Of requests that bring events.
+    /// For requests with events in the body.
     WithBody: [BodyTimeout, TooLarge, UnsupportedMediaType, InvalidEvents];
 }

@@ -1,7 +1,7 @@
-//! Pages for people: `/`, which says where to go, and `/docs`, the description of the API to read and try.
+//! Pages for people: `/` lists addresses, and `/docs` shows the description of the API and can send requests.
 //!
-//! `/docs` is Swagger UI over `/openapi.json`. Everything that it loads comes from this program, and its
-//! headers forbid the browser to ask any other server.
+//! `/docs` is Swagger UI with `/openapi.json`. All its files come from this program, and its headers forbid
+//! the browser to contact any other server.
 
 use axum::Json;
 use axum::Router;
@@ -24,7 +24,7 @@ const DOCS_SCRIPT: &str = include_str!("assets/docs.js");
 
 /// Where the files of Swagger UI are.
 const SWAGGER_UI: &str = "/docs/swagger-ui";
-/// Nothing may come from, or go to, another server. Swagger UI sets styles in elements and has images
+/// The page may not load from, or send to, another server. Swagger UI sets styles in elements and has images
 /// in its style sheet.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                                        object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -59,7 +59,7 @@ async fn secure(request: Request, next: Next) -> Response {
     response
 }
 
-/// Where to go, for programs.
+/// The addresses of the service, for programs.
 #[derive(Debug, Serialize, ToSchema)]
 struct Welcome {
     name: &'static str,

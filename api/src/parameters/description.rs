@@ -1,8 +1,8 @@
-//! What a request takes, as the API's description says it.
+//! The description of the parameters of a request.
 //!
-//! The parameters of a question are described by taking them from an empty request: every getter of
-//! [`Parameters`](super::Parameters) then notes what it looks for. So the description cannot differ
-//! from what is really read.
+//! To describe its parameters, a question reads them from an empty request, and every getter of
+//! [`Parameters`](super::Parameters) records the parameter that it looks for. So the description cannot
+//! differ from the code.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ pub(crate) struct Described {
 }
 
 impl Described {
-    /// What it means, with its other names.
+    /// Its meaning, with its other names.
     pub(crate) fn about(&self) -> String {
         let others = &self.param.names[1..];
         if others.is_empty() {
@@ -28,7 +28,7 @@ impl Described {
     }
 }
 
-/// The parameters that were looked for.
+/// The parameters that getters have looked for.
 #[derive(Debug, Default)]
 pub(crate) struct Descriptions(Vec<Described>);
 
@@ -47,12 +47,12 @@ impl Descriptions {
     }
 }
 
-/// Any text of a length in characters.
+/// The schema of a text with a limited length.
 pub(super) fn text() -> Value {
     json!({ "type": "string", "minLength": 1 })
 }
 
-/// A date.
+/// The schema of a date.
 pub(super) fn date() -> Value {
     json!({ "type": "string", "format": "date", "examples": ["2025-10-01"] })
 }

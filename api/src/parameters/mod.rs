@@ -1,6 +1,6 @@
 //! The parameters of a request: its query string and the variable parts of its path.
 //!
-//! `param` declares one parameter, [`Parameters`] reads them, and `description` says what is read.
+//! `param` declares one parameter, [`Parameters`] reads them, and `description` describes them.
 
 mod day_or_instant;
 mod description;
@@ -27,33 +27,33 @@ use crate::error::ApiError;
 use crate::problem::Problem;
 use crate::rfc3339;
 
-/// Problems listed of one request: more than any request has parameters.
+/// Maximum number of listed problems, more than any request has parameters.
 const MAX_PROBLEMS: usize = 20;
-/// Values of one parameter that may be sent several times.
+/// Maximum number of values of a parameter that may be repeated.
 const MAX_REPEATS: usize = 10;
 
 /// The parameters of a request, read one at a time.
 ///
-/// Every getter records what is wrong and returns the default; [`Parameters::finish`] then refuses
-/// the request with all recorded problems, and for every parameter that no getter took: a misspelt
-/// filter that was ignored would give a wrong number that looks right.
+/// Every getter records problems and returns the default. [`Parameters::finish`] then refuses the request if
+/// there are problems, or parameters that no getter has read: if a misspelt filter were ignored, the answer
+/// would be a wrong number that looks right.
 #[derive(Debug)]
 pub(crate) struct Parameters {
     pairs: Vec<(String, String)>,
-    /// The names of those that were taken.
+    /// The names of the parameters that were read.
     sent_names: Vec<&'static str>,
     problems: Vec<Problem>,
-    /// What was looked for, if somebody wants to know.
+    /// The parameters that getters look for, if they are to be described.
     descriptions: Option<Descriptions>,
 }
 
-/// A parameter as it was sent.
+/// A parameter of the request.
 struct Sent {
     name: &'static str,
     value: String,
 }
 
-/// Those of the query string.
+/// The parameters of the query string.
 impl<S: Sync> FromRequestParts<S> for Parameters {
     type Rejection = ApiError;
 
@@ -73,7 +73,7 @@ impl Parameters {
         Ok(Self::of_pairs(query.0))
     }
 
-    /// Parameters that did not come in an address, such as the arguments of a tool.
+    /// Parameters that do not come from an address, such as the arguments of a tool.
     pub(crate) fn of_pairs(pairs: Vec<(String, String)>) -> Self {
         Self { pairs, sent_names: Vec::new(), problems: Vec::new(), descriptions: None }
     }
@@ -84,15 +84,14 @@ impl Parameters {
         self
     }
 
-    /// What `take` takes from a request.
+    /// The descriptions of the parameters that `take` reads.
     pub(crate) fn describe<T>(take: impl FnOnce(&mut Self) -> T) -> Vec<Described> {
         let mut parameters = Self { descriptions: Some(Descriptions::default()), ..Self::of_pairs(Vec::new()) };
         take(&mut parameters);
         parameters.descriptions.unwrap_or_default().into_vec()
     }
 
-    /// Tells requests apart that ask for different things, whichever page and format they want. `question`
-    /// names what the parameters belong to.
+    /// A fingerprint of the question and its parameters, without the page and the format.
     pub(crate) fn fingerprint(&self, question: &str) -> [u8; 32] {
         let mut pairs: Vec<_> =
             self.pairs.iter().filter(|(name, _)| !matches!(name.as_str(), "cursor" | "limit" | "format")).collect();
@@ -105,20 +104,20 @@ impl Parameters {
         hash.finalize().into()
     }
 
-    /// The value of a parameter; sending it twice, or empty, is a problem.
+    /// The value of a parameter. An empty value, or more than one, is a problem.
     pub(crate) fn text(&mut self, param: Param) -> Option<String> {
         self.note(param, description::text);
         self.sent(param).map(|sent| sent.value)
     }
 
-    /// A text that must be sent.
+    /// A required text.
     pub(crate) fn required_text(&mut self, param: Param) -> String {
         let text = self.text(param);
         self.require(param, text.is_some());
         text.unwrap_or_default()
     }
 
-    /// The values of a parameter that may be sent several times, at most ten.
+    /// The values of a parameter that may be repeated up to ten times.
     pub(crate) fn repeated(&mut self, param: Param) -> Vec<String> {
         self.note(param, || json!({ "type": "array", "items": description::text(), "maxItems": MAX_REPEATS }));
         let mut values = Vec::new();
@@ -147,7 +146,7 @@ impl Parameters {
         self.parse(param, &alternatives(T::VARIANTS)).unwrap_or(default)
     }
 
-    /// One of the names of an enum, if it is sent.
+    /// One of the names of an enum, or `None` when absent.
     pub(crate) fn optional_one_of<T: FromStr + VariantNames>(&mut self, param: Param) -> Option<T> {
         self.note(param, || json!({ "type": "string", "enum": T::VARIANTS }));
         self.parse(param, &alternatives(T::VARIANTS))
@@ -195,7 +194,7 @@ impl Parameters {
         self.parse(param, "true or false").unwrap_or(false)
     }
 
-    /// Records a problem if a parameter that must be sent was not. It is described as required.
+    /// Marks a parameter as required. If it is absent, that is a problem.
     pub(crate) fn require(&mut self, param: Param, is_sent: bool) {
         if let Some(descriptions) = &mut self.descriptions {
             descriptions.require(param);
@@ -210,7 +209,7 @@ impl Parameters {
         param.names.iter().find(|name| self.sent_names.contains(name)).copied().unwrap_or(param.name())
     }
 
-    /// Whether something is wrong with a parameter already.
+    /// Whether a problem of a parameter has been recorded.
     pub(crate) fn has_problem(&self, param: Param) -> bool {
         self.problems.iter().any(|problem| param.names.contains(&problem.field.as_str()))
     }
@@ -222,7 +221,7 @@ impl Parameters {
         }
     }
 
-    /// Ends the reading.
+    /// Checks that all parameters were read and valid.
     ///
     /// # Errors
     /// [`ApiError::Parameters`] if a problem was recorded or a parameter is unknown.
@@ -248,7 +247,7 @@ impl Parameters {
         parsed
     }
 
-    /// What the client sent under one of the names, if anything.
+    /// The value that the client sent under one of the names, if any.
     fn sent(&mut self, param: Param) -> Option<Sent> {
         let mut found: Option<Sent> = None;
         for name in param.names {
@@ -275,7 +274,7 @@ impl Parameters {
         self.pairs.extract_if(.., |(sent, _)| sent == name).map(|(_, value)| value).collect()
     }
 
-    /// The value, unless no parameter can have it.
+    /// The value, unless it is one that no parameter may have.
     fn checked(&mut self, name: &str, value: String) -> Option<String> {
         if value.is_empty() {
             self.problem(name, "empty", "must not be empty; leave it out instead");

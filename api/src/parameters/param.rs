@@ -1,12 +1,12 @@
 //! One parameter: the names under which clients may send it, and what it means.
 
-/// A query or path parameter. Declared once, beside the code that takes it; the API's description is
-/// made from the same declaration.
+/// A query or path parameter. It is declared once, next to the code that reads it, and the API's description
+/// is generated from the same declaration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Param {
     /// The name in the description, and further names that are accepted.
     pub(crate) names: &'static [&'static str],
-    /// What it means, in one or two sentences for the description.
+    /// Its meaning, in one or two sentences for the description.
     pub(crate) about: &'static str,
 }
 

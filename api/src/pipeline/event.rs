@@ -1,4 +1,4 @@
-//! `GET /pipeline/events/{event_id}`: where is my event?
+//! `GET /pipeline/events/{event_id}`: whether an event is stored, a dead letter, or unknown.
 
 use axum::Json;
 use axum::extract::State;
@@ -40,7 +40,7 @@ pub(crate) enum Answer {
     },
     /// It could not be stored.
     DeadLettered { event_id: String, dead_letter: Summary },
-    /// Never seen, or still queued.
+    /// The event was never received, or it is still in the queue.
     Unknown { event_id: String },
 }
 

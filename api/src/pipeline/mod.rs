@@ -1,4 +1,4 @@
-//! The pipeline: how far all events have come, and how far a single one has.
+//! The pipeline: the state of the queue and the workers, and the state of a single event.
 //!
 //! The figures come from JetStream, and from PostgreSQL, where the workers report about themselves. If one of
 //! the two is away, the figures of the other are still shown.

@@ -23,7 +23,7 @@ use crate::parameters::Parameters;
 use crate::queue::state::Queue;
 use crate::read_pool::ReadPool;
 
-/// The state of the pipeline. What could not be found out is null.
+/// The state of the pipeline. Figures that are not available are null.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Overview {
     dependencies: Dependencies,
@@ -31,38 +31,38 @@ pub(crate) struct Overview {
     stream: Option<Stream>,
     consumers: Option<[Consumer; 1]>,
     dead_letters: Option<Size>,
-    /// By all workers together.
+    /// The rate of all workers together.
     events_stored_per_second: Option<f32>,
-    /// Those that reported lately.
+    /// The workers that reported recently.
     workers: Option<Vec<Worker>>,
     /// The latest error of any worker.
     last_error: Option<WorkerError>,
 }
 
-/// How much waits to be stored.
+/// The events that wait to be stored.
 #[derive(Debug, Serialize, ToSchema)]
 struct Stream {
     messages: u64,
     bytes: u64,
-    /// How much may wait. Past it no events are accepted.
+    /// The size limit of the stream. When it is reached, no events are accepted.
     max_bytes: i64,
-    /// How long the oldest event has waited.
+    /// How long the oldest event has been waiting.
     oldest_unstored_age_seconds: f64,
 }
 
-/// What the workers have yet to do, in messages.
+/// The messages that the workers still have to settle.
 #[derive(Debug, Serialize, ToSchema)]
 struct Consumer {
     name: String,
-    /// Not delivered yet.
+    /// Messages that are not delivered yet.
     pending: u64,
-    /// Delivered and not stored yet.
+    /// Messages that are delivered and not acknowledged yet.
     in_flight: usize,
-    /// Delivered again and not stored yet.
+    /// Messages that are delivered again and not acknowledged yet.
     redelivered: usize,
 }
 
-/// How much a stream holds.
+/// The content of a stream.
 #[derive(Debug, Serialize, ToSchema)]
 struct Size {
     count: u64,
@@ -75,7 +75,7 @@ struct Worker {
     worker_id: Uuid,
     started_at: Timestamp,
     reported_at: Timestamp,
-    /// Since it started.
+    /// The number of events that it has stored since it started.
     events_stored: i64,
     events_per_second: f32,
     last_error: Option<WorkerError>,
@@ -140,7 +140,7 @@ pub(crate) async fn overview(
     }))
 }
 
-/// Workers that reported lately; `None` while PostgreSQL is away or busy.
+/// The workers that reported recently; `None` while PostgreSQL is away or busy.
 async fn workers(reads: &ReadPool, project: ProjectId) -> Option<Vec<WorkerRow>> {
     let rows = async {
         let mut connection = reads.acquire(project).await?;

@@ -89,7 +89,8 @@ impl DeadLetterStream {
     /// [`Unreadable`].
     pub(crate) async fn remove(&self, letter: &Letter) -> Result<(), Unreadable> {
         let Err(error) = in_time(self.stream.delete_message(letter.sequence())).await? else { return Ok(()) };
-        // The server has several errors for a letter that somebody else removed, so look whether it is there.
+        // The server has several errors for a letter that somebody else has removed, so this checks whether
+        // it still exists.
         if self.get(letter.sequence()).await?.is_none() { Ok(()) } else { Err(unreadable(&error)) }
     }
 }

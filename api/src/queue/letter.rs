@@ -112,9 +112,9 @@ pub(crate) struct Summary {
     code: &'static str,
     /// Why it could not be stored, for people.
     reason: String,
-    /// How often it was tried.
+    /// The number of attempts to store it.
     attempts: u32,
-    /// How often it was redriven before.
+    /// The number of redrives before this failure.
     redrives: u32,
     events_count: u64,
     /// When it was accepted.
@@ -122,7 +122,7 @@ pub(crate) struct Summary {
     /// When it became a dead letter.
     failed_at: Timestamp,
     origin: Origin,
-    /// The requests that its events came with.
+    /// The ids of the requests that sent its events.
     request_ids: Vec<String>,
     /// Absent if the letter is a whole message.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,7 +142,7 @@ enum Kind {
     Message,
 }
 
-/// The message that a dead letter was.
+/// The message that the dead letter comes from.
 #[derive(Debug, Serialize, ToSchema)]
 struct Origin {
     stream: &'static str,
@@ -160,7 +160,7 @@ pub(crate) struct InFull<'l> {
     events: Vec<Shown<'l>>,
 }
 
-/// The verdict shown for a letter that no worker wrote.
+/// The verdict of a letter that no worker wrote.
 fn verdict_of_stranger(message: &StreamMessage) -> Verdict {
     let at = Timestamp::from_nanosecond(message.time.unix_timestamp_nanos()).unwrap_or_default();
     Verdict {

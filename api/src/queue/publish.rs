@@ -23,11 +23,12 @@ use tokio::sync::Semaphore;
 
 use crate::queue::confirmations::Confirmations;
 
-/// Messages in flight from one process. More would only add latency, because the server confirms in order.
+/// Maximum number of messages in flight from one process. More would only add latency, because the server
+/// confirms in order.
 const MAX_IN_FLIGHT_MESSAGES: usize = 32;
-/// KiB in flight from one process: the memory that is occupied while the server stalls.
+/// Maximum size in KiB of the messages in flight from one process, which occupy memory while the server stalls.
 const MAX_IN_FLIGHT_KIB: usize = 16 * 1024;
-/// Request ids listed in one message's headers.
+/// Maximum number of request ids in the headers of one message.
 const MAX_LISTED_REQUESTS: usize = 32;
 /// The server's error codes for a message that exceeds the limit of its stream, and for headers that exceed
 /// the limit of every stream.

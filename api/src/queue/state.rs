@@ -1,4 +1,4 @@
-//! The state of the queue: whether it takes events, and how full it is.
+//! The state of the queue: whether it accepts events, and how full it is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,7 +56,8 @@ impl Queue {
         }
         let Some(info) = self.stream(STREAM).await else { return QueueState::Silent };
         let (bytes, max_bytes) = (info.state.bytes, u64::try_from(info.config.max_bytes).unwrap_or(u64::MAX));
-        // In a small stream the largest message may never fit. It counts as full when a twentieth is free.
+        // In a small stream, the largest message may never fit. Such a stream counts as full if less than a
+        // twentieth is free.
         if max_bytes.saturating_sub(bytes) < LARGEST_MESSAGE_BYTES.min(max_bytes / 20) {
             return QueueState::Full { bytes, max_bytes };
         }

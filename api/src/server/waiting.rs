@@ -23,7 +23,7 @@ struct Line {
 #[derive(Debug)]
 pub(super) struct Connection {
     waiting: Arc<Waiting>,
-    /// Its number in the line; while it does not wait, its previous number.
+    /// Its number in the queue of waiting connections; while it does not wait, its previous number.
     number: AtomicU64,
     close: Arc<Notify>,
 }
@@ -48,12 +48,12 @@ impl Connection {
         connection
     }
 
-    /// Notes that a request has come. `false` if the connection was told to close before that.
+    /// Records the beginning of a request. `false` if the connection was told to close before.
     pub(super) fn begin_request(&self) -> bool {
         self.waiting.line().by_number.remove(&self.number.load(Ordering::Relaxed)).is_some()
     }
 
-    /// Notes that the request was answered.
+    /// Records the end of a request.
     pub(super) fn end_request(&self) {
         let mut line = self.waiting.line();
         line.last += 1;
