@@ -17,7 +17,7 @@ pub(crate) enum StoreError {
     #[error("identities assumed to be new could not be copied in")]
     ClaimConflict(#[source] sqlx::Error),
     /// Rows could not be copied in; see [`StoreError::is_undecided`].
-    #[error("PostgreSQL did not accept the rows by COPY")]
+    #[error("PostgreSQL did not take the rows by COPY")]
     CopyRows(#[source] sqlx::Error),
     /// PostgreSQL assigned no number to an actor or event type. The batch is retried, because this is
     /// hardly ever the fault of the events.
@@ -25,7 +25,7 @@ pub(crate) enum StoreError {
     Dictionary(#[source] sqlx::Error),
     /// The server counted other rows than were sent, or the reply was that to another statement:
     /// nothing is committed, the connection is closed, and the batch is tried again.
-    #[error("{expected} {what} were expected, but the server reported {found}")]
+    #[error("{expected} {what} were expected and {found} found")]
     Disagreement {
         /// What was counted.
         what: &'static str,
@@ -54,7 +54,7 @@ pub(crate) enum StoreError {
         source: jiff::Error,
     },
     /// An entry that was just created cannot be found. The batch is retried.
-    #[error("the dictionary lacks an entry that was just created")]
+    #[error("the dictionary lacks an entry that was just made")]
     DictionaryIncomplete,
 }
 

@@ -35,7 +35,7 @@ impl WorkerSettings {
                 "BATCH_MAX_EVENTS",
                 MAX_EVENTS.into(),
                 1..=200_000,
-                "approximate number of events stored in one transaction; a message is never split",
+                "events stored in one transaction, about: a message is never split",
             ) as usize,
             compact_interval: Duration::from_millis(environment.read_in(
                 "COMPACT_INTERVAL_MS",

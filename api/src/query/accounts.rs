@@ -20,7 +20,7 @@ const LIMIT: Param = Param::new(&["limit"], "How many accounts to list at most."
 const ACCOUNT_ID: Param = Param::new(&["account_id"], "The account, as clients sent it.");
 const WINDOW: Param = Param::new(&["window"], "The period up to now. Send either this, or `from` and `to`.");
 
-/// Days in which a sample is looked for first, and then.
+/// Numbers of latest days in which a sample is searched, one after the other.
 const SAMPLE_DAYS: [i64; 3] = [7, 90, 4_000];
 
 /// `GET /accounts/sample`
@@ -35,7 +35,7 @@ pub(crate) struct AccountSummary {
     span: TimeSpan,
 }
 
-/// A period up to now.
+/// A period that ends now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, strum::EnumString, strum::VariantNames, strum::Display)]
 pub(crate) enum SummaryWindow {
     #[serde(rename = "last_24h")]
@@ -55,7 +55,7 @@ pub(crate) struct AccountSampleAnswer {
     account_ids: Vec<String>,
 }
 
-/// What an account did in a period.
+/// The events of an account in a period.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct AccountSummaryAnswer {
     account_id: String,
@@ -67,7 +67,7 @@ pub(crate) struct AccountSummaryAnswer {
     top_users: Vec<UserEventCount>,
 }
 
-/// How many events a user has.
+/// The number of events of a user.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UserEventCount {
     user_id: String,

@@ -1,4 +1,4 @@
-//! Bitmaps as they come out of the database.
+//! Bitmaps of the database.
 
 use roaring::RoaringBitmap;
 
@@ -7,7 +7,7 @@ use crate::error::ApiError;
 /// Adds a stored bitmap to a union.
 ///
 /// # Errors
-/// Only if the database holds something that is no bitmap.
+/// Only if the stored value is not a bitmap.
 pub(super) fn unite(union: &mut RoaringBitmap, stored: &[u8]) -> Result<(), ApiError> {
     *union |= RoaringBitmap::deserialize_from(stored).map_err(ApiError::internal)?;
     Ok(())

@@ -1,8 +1,8 @@
-//! Buckets: a period cut into the hours, days, weeks or months of the project's time zone.
+//! Buckets: the hours, days, weeks or months of a period in the project's time zone.
 //!
-//! A bucket is not always one stretch of time: where clocks were put back across midnight, the last
-//! hour of a day comes again after the next day has begun. [`Buckets`] therefore keeps stretches, each
-//! with the bucket that it belongs to. Rows and rollups then agree on the day of every instant.
+//! A bucket is not always one continuous range of time: if clocks are put back across midnight, the last hour
+//! of a day repeats after the next day has begun. [`Buckets`] therefore keeps continuous stretches of time,
+//! each with its bucket, so that rows and rollups agree on the day of every instant.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -15,13 +15,13 @@ use utoipa::ToSchema;
 
 use super::period::Period;
 
-/// How a period is cut.
+/// The length of the buckets of a period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, strum::EnumString, strum::VariantNames, strum::Display)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub(crate) enum Interval {
-    /// Named by its beginning, as local time with offset: when clocks are put back, two hours of a day have one
-    /// local time.
+    /// Named by its beginning, as local time with offset, because two hours have the same local time when
+    /// clocks are put back.
     Hour,
     Day,
     /// ISO weeks, named by their Monday.
@@ -31,7 +31,7 @@ pub(crate) enum Interval {
 }
 
 impl Interval {
-    /// The first day of the bucket that a day falls in.
+    /// The first day of the bucket that contains a day.
     fn first_day(self, day: Date) -> Date {
         match self {
             Self::Hour | Self::Day => day,
@@ -41,31 +41,31 @@ impl Interval {
     }
 }
 
-/// What the instants of a bucket have in common: its beginning in local time, and for hours the offset.
+/// Identifies a bucket: its beginning in local time, and for hours the offset.
 type Key = (DateTime, Option<Offset>);
 
-/// A period cut into buckets.
+/// The buckets of a period.
 #[derive(Debug)]
 pub(super) struct Buckets {
     interval: Interval,
     labels: Vec<String>,
     places: HashMap<Key, usize>,
-    /// In order of time, each up to the next one. None is empty.
+    /// The stretches in order of time. Each ends where the next one begins, and none is empty.
     stretches: Vec<Stretch>,
     end: Timestamp,
 }
 
-/// Instants that follow each other and belong to one bucket.
+/// A continuous range of instants that belong to one bucket.
 #[derive(Debug, Clone, Copy)]
 struct Stretch {
     start: Timestamp,
-    /// The place of the bucket; `None` outside the period.
+    /// The index of the bucket; `None` outside the period.
     bucket: Option<usize>,
 }
 
 impl Buckets {
-    /// Cuts a period. Every bucket is there, also those without an instant: a few days were skipped when
-    /// a country moved across the date line.
+    /// Cuts a period into buckets. They include buckets without an instant: a few days were skipped when a
+    /// country moved across the date line.
     pub(super) fn new(period: Period, interval: Interval, zone: &TimeZone) -> Self {
         let mut buckets =
             Self { interval, labels: Vec::new(), places: HashMap::new(), stretches: Vec::new(), end: Timestamp::MAX };
@@ -78,7 +78,7 @@ impl Buckets {
         buckets
     }
 
-    /// What each bucket begins with, in order: a date, or for hours the local time with its offset.
+    /// The names of the buckets, in order: a date, or for hours the local time with its offset.
     pub(super) fn labels(&self) -> &[String] {
         &self.labels
     }
@@ -93,12 +93,12 @@ impl Buckets {
         self.end
     }
 
-    /// The beginnings of the stretches, and the bucket of each; `None` outside the period.
+    /// The beginning and the bucket of each stretch; `None` outside the period.
     pub(super) fn stretches(&self) -> impl Iterator<Item = (Timestamp, Option<usize>)> {
         self.stretches.iter().map(|stretch| (stretch.start, stretch.bucket))
     }
 
-    /// The instants of the period: one range, but for clocks that were put back across midnight.
+    /// The instants of the period. They are one range unless clocks were put back across midnight.
     pub(super) fn ranges(&self) -> Vec<Range<Timestamp>> {
         let ends = self.stretches.iter().skip(1).map(|next| next.start).chain([self.end]);
         let mut ranges: Vec<Range<Timestamp>> = Vec::new();
@@ -111,7 +111,7 @@ impl Buckets {
         ranges
     }
 
-    /// The bucket of a day. Hours are not made of days.
+    /// The bucket of a day; `None` for buckets of hours.
     pub(super) fn of_day(&self, day: Date) -> Option<usize> {
         self.places.get(&(self.interval.first_day(day).at(0, 0, 0, 0), None)).copied()
     }
@@ -128,10 +128,10 @@ impl Buckets {
         })
     }
 
-    /// Between two clock changes, local time runs evenly.
+    /// Cuts the time between two clock changes, in which the offset is constant.
     fn cut(&mut self, period: Period, zone: &TimeZone) {
         let utc = |day: Date| TimeZone::UTC.to_timestamp(day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX);
-        // No offset reaches further than a day.
+        // An offset is less than a day.
         let (begin, end) = (utc(period.from().saturating_sub(2.days())), utc(period.to().saturating_add(3.days())));
         let changes = zone.following(begin).map(|change| change.timestamp()).take_while(|change| *change < end);
         let mut starts: Vec<Timestamp> = std::iter::once(begin).chain(changes).collect();
@@ -139,7 +139,7 @@ impl Buckets {
         for (start, end) in starts.iter().zip(&starts[1..]) {
             self.cut_evenly(period, *start, *end, zone.to_offset(*start));
         }
-        // What lies before and after the period is not its business.
+        // Stretches before and after the period are removed.
         while self.stretches.last().is_some_and(|stretch| stretch.bucket.is_none()) {
             self.end = self.stretches.pop().map_or(self.end, |stretch| stretch.start);
         }
@@ -214,7 +214,7 @@ mod tests {
         let kolkata = buckets(date(2025, 1, 1), date(2025, 1, 1), Interval::Hour, "Asia/Kolkata");
         assert_eq!((kolkata.labels().len(), kolkata.labels()[0].as_str()), (24, "2025-01-01T00:00:00+05:30"));
         assert_eq!(kolkata.start().to_string(), "2024-12-31T18:30:00Z");
-        // Clocks there move by half an hour.
+        // Clocks on this island move by half an hour.
         let howe = buckets(date(2025, 4, 6), date(2025, 4, 6), Interval::Hour, "Australia/Lord_Howe");
         assert_eq!(howe.labels().len(), 25);
         assert_eq!(howe.labels()[1..3], ["2025-04-06T01:00:00+11:00", "2025-04-06T01:00:00+10:30"]);
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(samoa.stretches().map(|(_, bucket)| bucket).collect::<Vec<_>>(), [Some(0), Some(2)]);
     }
 
-    /// In St. John's, clocks were put back at one minute past midnight.
+    /// In St. John's, clocks were put back one minute after midnight.
     #[test]
     fn every_instant_is_in_the_bucket_of_the_day_that_the_rollups_count_it_in() {
         for (zone, first) in

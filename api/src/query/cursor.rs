@@ -23,9 +23,9 @@ use crate::problem::Problem;
 pub(crate) const CURSOR: Param =
     Param::new(&["cursor"], "The `next_cursor` of the page before, for the page after it. The filters must be the same.");
 
-/// Bytes of the signature in a cursor.
+/// Size of the signature in a cursor in bytes.
 const SIGNATURE_BYTES: usize = 16;
-/// Longest cursor that is looked at, in characters.
+/// Longest cursor that is accepted, in characters.
 const MAX_CHARACTERS: usize = 2_000;
 
 /// A cursor as a client sent it.
@@ -33,7 +33,7 @@ const MAX_CHARACTERS: usize = 2_000;
 pub(crate) struct SentCursor(String);
 
 impl SentCursor {
-    /// Takes `cursor`.
+    /// Reads `cursor`.
     pub(crate) fn take(parameters: &mut Parameters) -> Option<Self> {
         parameters.text(CURSOR).map(Self)
     }
@@ -56,7 +56,7 @@ impl Cursors {
     }
 }
 
-/// A list that is read page by page.
+/// A list that clients read page by page.
 pub(crate) struct List<'a> {
     cursors: &'a Cursors,
     project: ProjectId,
@@ -67,7 +67,7 @@ impl List<'_> {
     /// The cursor of a position.
     ///
     /// # Errors
-    /// Those of the database, from which the key comes.
+    /// Those of the database, because the key is read from it.
     pub(crate) async fn cursor(&self, position: &impl Serialize, connection: &mut PgConnection) -> Result<String, ApiError> {
         let position = serde_json::to_vec(position).map_err(ApiError::internal)?;
         let mut bytes = self.signature(&position, connection).await?;
@@ -75,10 +75,10 @@ impl List<'_> {
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// The position that a client's cursor stands for.
+    /// The position in a client's cursor.
     ///
     /// # Errors
-    /// [`ApiError::Parameters`] if it is no cursor of this list, and those of the database.
+    /// [`ApiError::Parameters`] if it is not a cursor of this list, and those of the database.
     pub(crate) async fn position<P: DeserializeOwned>(
         &self,
         cursor: &SentCursor,

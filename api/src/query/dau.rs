@@ -1,4 +1,4 @@
-//! Active users: how many different users were seen in each day, week or month.
+//! Active users: how many different users were active in each day, week or month.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ const GRANULARITY: Param = Param::new(&["granularity"], "How the period is cut: 
 const EVENT_TYPE: Param = Param::new(&["event_type"], "Count only people with an event of this type.");
 const FILL: Param = Param::new(&["fill"], "Whether to list days, weeks or months without anybody.");
 
-/// How the period is cut.
+/// The length of the buckets of the period.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, strum::EnumString, strum::VariantNames, strum::Display)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -35,7 +35,7 @@ pub(crate) enum Granularity {
 }
 
 impl Granularity {
-    /// The bucket that a day falls in.
+    /// The first day of the bucket that contains a day.
     fn bucket(self, day: Date) -> Date {
         match self {
             Self::Day => day,
@@ -44,7 +44,7 @@ impl Granularity {
         }
     }
 
-    /// The bucket after this one; none after the last that a date can name, so that lists end.
+    /// The next bucket; `None` after the last date that can be represented.
     fn next(self, bucket: Date) -> Option<Date> {
         let step = match self {
             Self::Day => 1.day(),
@@ -55,7 +55,7 @@ impl Granularity {
     }
 }
 
-/// Whether buckets without anyone are listed.
+/// Whether buckets without users are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::VariantNames, strum::Display)]
 #[strum(serialize_all = "lowercase")]
 enum Fill {
@@ -70,7 +70,7 @@ pub(crate) struct DauAnswer {
     granularity: Granularity,
 }
 
-/// The people of one day, week or month.
+/// The number of users of one day, week or month.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Bucket {
     /// The day, or the first day of the week or month.
@@ -123,7 +123,7 @@ impl Answer for DauAnswer {
     }
 }
 
-/// The answer where there are no events.
+/// The answer for a project without events.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn empty_answer(mut parameters: Parameters, zone: &Zone) {
     let query = Dau::take(&mut parameters, zone);
@@ -143,7 +143,7 @@ fn buckets(query: &Dau, counts: &BTreeMap<Date, u64>) -> Vec<Bucket> {
 
 async fn from_rollups(asker: &Asker, query: &Dau) -> Result<BTreeMap<Date, u64>, ApiError> {
     let (from, to) = (query.period.from(), query.period.to());
-    // The users of a week are no sum of its days, so only days can do with counts.
+    // The users of a week are not the sum of its days, so only days can use stored counts.
     let want_bitmaps = query.granularity != Granularity::Day;
     let mut connection = asker.connection().await?;
     let rows = sqlx::query_file!(

@@ -1,4 +1,4 @@
-//! A question's route, with its description.
+//! The routes of a question with their descriptions.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::auth::{KeyRing, Zone};
 use crate::openapi::{example, parameter, refusal};
 use crate::parameters::{Described, Parameters};
 
-/// The paths of a question, with how they are described.
+/// The routes of a question, with their descriptions.
 pub(crate) fn routes<Q: Question, S>() -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
@@ -34,9 +34,9 @@ where
     })
 }
 
-/// Everything that a question takes.
+/// All parameters of a question.
 pub(crate) fn parameters<Q: Question>() -> Vec<Described> {
-    // The zone changes nothing about which parameters there are.
+    // The parameters do not depend on the time zone.
     let Ok(zone) = Zone::named("UTC".to_owned()) else { return Vec::new() };
     Parameters::describe(|parameters| {
         Q::take(parameters, &zone);
@@ -46,7 +46,7 @@ pub(crate) fn parameters<Q: Question>() -> Vec<Described> {
     })
 }
 
-/// The operation at one of the question's paths.
+/// The description of one path of the question.
 fn described<Q: Question>(path: &str, index: usize) -> Paths {
     let parameters = parameters::<Q>();
     let is_paged = parameters.iter().any(|described| described.param.name() == "cursor");
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
     use crate::query::question::{Visitor, each};
 
-    /// Compares what the document says of each question with what the question says.
+    /// Compares the document's description of each question with the question.
     struct Comparison(Value);
 
     impl Visitor for Comparison {

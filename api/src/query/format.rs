@@ -10,12 +10,12 @@ use super::question::Answer;
 use crate::parameters::{Param, Parameters};
 
 const FORMAT: Param = Param::new(&["format"], "The format of the answer. `Accept: text/csv` asks for CSV as well.");
-/// Rows that are written at once.
+/// Number of rows that are written at once.
 const ROWS_AT_ONCE: usize = 200;
-/// The cursor of the next page, where the answer itself has no room for it.
+/// The header for the cursor of the next page in a CSV answer.
 pub(super) const NEXT_CURSOR: &str = "x-next-cursor";
 
-/// How an answer is written.
+/// The format of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::VariantNames, strum::Display)]
 #[strum(serialize_all = "lowercase")]
 pub(crate) enum Format {
@@ -24,7 +24,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// Takes `format`; without it the header `Accept` decides.
+    /// Reads `format`. Without it, the header `Accept` decides.
     pub(crate) fn take(parameters: &mut Parameters, headers: &HeaderMap) -> Self {
         let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
         let wants_csv = accepted.split(',').any(|range| range.split(';').next().unwrap_or_default().trim() == "text/csv");
@@ -54,20 +54,20 @@ pub(crate) struct Table {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Cell {
     Empty,
-    /// A number, a date or another value that Rollcall wrote.
+    /// A number, a date or another value that Rollcall generates.
     Plain(String),
-    /// A text that a client chose.
+    /// A client's text.
     Text(String),
 }
 
 impl Cell {
-    /// A value that Rollcall wrote.
+    /// A value that Rollcall generates.
     #[expect(clippy::needless_pass_by_value, reason = "numbers and dates are passed as they are")]
     pub(crate) fn plain(value: impl ToString) -> Self {
         Self::Plain(value.to_string())
     }
 
-    /// A text that a client chose, if there is one.
+    /// A client's text, or an empty cell.
     pub(crate) fn text(text: Option<&str>) -> Self {
         text.map_or(Self::Empty, |text| Self::Text(text.to_owned()))
     }
@@ -76,7 +76,7 @@ impl Cell {
         match self {
             Self::Empty => String::new(),
             Self::Plain(value) => value,
-            // Spreadsheets would run it as a formula.
+            // A spreadsheet would run this text as a formula.
             Self::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => format!("'{text}"),
             Self::Text(text) => text,
         }
@@ -89,7 +89,7 @@ impl Table {
         Self { columns: columns.iter().map(|&column| column.to_owned()).collect(), rows }
     }
 
-    /// Its lines, some at a time.
+    /// The lines as CSV, some at a time.
     fn into_csv(self) -> impl Iterator<Item = Result<Bytes, csv::Error>> {
         let mut rows = self.rows.into_iter();
         let mut columns = Some(self.columns);

@@ -1,4 +1,4 @@
-//! The fuzz targets' entry to the parameters of queries and to what is computed from them.
+//! Functions for the fuzz target of the parameters of queries.
 
 use axum::http::Uri;
 use jiff::civil::date;
@@ -9,10 +9,10 @@ use super::{dau, funnel, retention, trends};
 use crate::auth::Zone;
 use crate::parameters::Parameters;
 
-/// Parses a query string as every query does, and computes what needs no database.
+/// Parses a query string as every question does, and computes what needs no database.
 ///
 /// # Panics
-/// If anything does not hold that must.
+/// If an assertion fails.
 pub fn take(query: &str) {
     let Ok(uri) = format!("/?{query}").parse::<Uri>() else { return };
     let today = date(2026, 11, 25);

@@ -1,9 +1,9 @@
-//! Queries: each question in a file of its own, from its parameters to its answer.
+//! Queries: one file or folder for each question, with its parameters and its answer.
 //!
-//! `question` is what all of them have in common; `format` writes answers as JSON or CSV; `cursor`
+//! `question` defines what all questions have in common; `format` writes answers as JSON or CSV; `cursor`
 //! pages through lists. The statistics can be answered from the rollups, in milliseconds, or, with
-//! `source=events`, from the event rows in plain SQL. Both must give the same numbers; the tests
-//! compare them.
+//! `source=events`, from the event rows in plain SQL. Both must give the same numbers; the tests compare
+//! them.
 
 mod accounts;
 mod bitmap;

@@ -1,4 +1,4 @@
-//! Paging: which page of a list is asked for.
+//! Paging: the page of a list that a client requests.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,14 +11,14 @@ use crate::parameters::{Param, Parameters};
 
 const LIMIT: Param = Param::new(&["limit"], "How many entries a page has at most.");
 
-/// Which page.
+/// The requested page.
 pub(super) struct Paging {
     pub(super) limit: usize,
     cursor: Option<SentCursor>,
 }
 
 impl Paging {
-    /// Takes `limit` and `cursor`.
+    /// Reads `limit` and `cursor`.
     pub(super) fn take(parameters: &mut Parameters) -> Self {
         Self { limit: parameters.number(LIMIT, 100, 1..=1000) as usize, cursor: SentCursor::take(parameters) }
     }
@@ -26,7 +26,7 @@ impl Paging {
     /// The position after which the page begins; `None` for the first page.
     ///
     /// # Errors
-    /// [`ApiError::Parameters`] if the cursor is none of this list, and those of the database.
+    /// [`ApiError::Parameters`] if the cursor is not one of this list, and those of the database.
     pub(super) async fn position<P: DeserializeOwned>(
         &self,
         asker: &Asker,
@@ -38,8 +38,8 @@ impl Paging {
         }
     }
 
-    /// Cuts the entries, of which one more than the page takes were read, to the page. Returns the cursor
-    /// of the next page if there is one.
+    /// Removes the entry beyond the page, which the caller reads in addition. Returns the cursor of the next
+    /// page if there is such an entry.
     ///
     /// # Errors
     /// Those of the database.

@@ -1,6 +1,6 @@
-//! Percentages as answers give them.
+//! Percentages in answers.
 
-/// Two decimals, halves away from zero; zero of nothing.
+/// The percentage with two decimals, rounded half away from zero; 0 if the whole is 0.
 pub(super) fn percent(part: u64, whole: u64) -> f64 {
     if whole == 0 {
         return 0.0;

@@ -13,7 +13,7 @@ const TO: Param = Param::new(&["to", "to_date"], "The last day of the period; to
 
 /// Longest period in days: three years.
 const MAX_DAYS: i64 = 1100;
-/// Days of a period that is not given.
+/// Length of the default period in days.
 const DEFAULT_DAYS: i32 = 30;
 
 /// Days from `from` to `to`, both inclusive, at most 1100 of them.
@@ -33,12 +33,13 @@ enum PeriodError {
 }
 
 impl Period {
-    /// Takes `from` and `to`, also as `from_date` and `to_date`; the last 30 days when absent, or when
-    /// a problem with them was recorded.
+    /// Reads `from` and `to`, also as `from_date` and `to_date`. The result is the last 30 days if they are
+    /// absent or have a problem.
     pub(super) fn take(parameters: &mut Parameters, today: Date) -> Self {
         let from = parameters.date(FROM);
         let to = parameters.date(TO).unwrap_or(today);
-        // Compared with the default for an invalid date, the valid one would be blamed for it.
+        // If one date is invalid, it has the default value, and comparing the valid date with that would
+        // report a second, wrong problem.
         if parameters.has_problem(FROM) || parameters.has_problem(TO) {
             return Self::ending(today);
         }
@@ -53,13 +54,13 @@ impl Period {
         })
     }
 
-    /// A period that is known to be one.
+    /// A period of two days that are known to be valid.
     #[cfg(test)]
     pub(super) fn of(from: Date, to: Date) -> Self {
         Self::new(from, to).expect("a period")
     }
 
-    /// How many days it has.
+    /// The number of days.
     pub(super) fn days(self) -> i64 {
         days_between(self.from, self.to) + 1
     }

@@ -1,8 +1,8 @@
-//! A question: what every query has in common, from its parameters to its answer.
+//! The trait of all questions, and how they are answered.
 //!
-//! Each question is a type in a file of its own that reads its parameters ([`Question::take`]) and
-//! answers ([`Question::answer`]). The route, the description of the API and everything else that
-//! offers questions are made from [`each`].
+//! Each question is a type in its own file that reads its parameters ([`Question::take`]) and answers
+//! ([`Question::answer`]). The routes, the description of the API, GraphQL and MCP are generated from
+//! [`each`].
 
 use std::sync::Arc;
 
@@ -23,24 +23,24 @@ use crate::read_pool::ReadPool;
 
 /// A question that clients with the scope `read` may send.
 pub(crate) trait Question: Sized + Send + 'static {
-    /// What it is answered with.
+    /// The type of the answer.
     type Answer: Answer;
     /// Its name for programs, such as `daily_active_users`.
     const ID: &'static str;
-    /// Its path. A part in braces is the parameter of that name.
+    /// Its path. A part in braces is a parameter with that name.
     const PATH: &'static str;
     /// Further paths, with the same parameters.
     const OTHER_PATHS: &'static [&'static str] = &[];
-    /// What it asks, in a few words.
+    /// A summary in a few words.
     const SUMMARY: &'static str;
-    /// What a reader must know to understand the answer.
+    /// What a client must know to understand the answer.
     const ABOUT: &'static str;
 
-    /// Takes its parameters. What is wrong with them is recorded there; a question whose parameters
-    /// have problems is never answered.
+    /// Reads its parameters. Problems are recorded in `parameters`; a question whose parameters have problems
+    /// is never answered.
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self;
 
-    /// Answers it.
+    /// Answers the question.
     ///
     /// # Errors
     /// Those of the database, and [`ApiError::NoSuch`] for questions about one thing that does not exist.
@@ -49,7 +49,7 @@ pub(crate) trait Question: Sized + Send + 'static {
 
 /// An answer as clients get it.
 pub(crate) trait Answer: Serialize + ToSchema + Send + 'static {
-    /// Whether it can be had as CSV: it is a list or a series.
+    /// Whether the answer is a list or a series, which is also available as CSV.
     const IS_TABLE: bool = false;
 
     /// The answer as a table, if it is one.
@@ -57,28 +57,28 @@ pub(crate) trait Answer: Serialize + ToSchema + Send + 'static {
         None
     }
 
-    /// Where the next page begins, if the answer is a page of a longer list.
+    /// The cursor of the next page, if the answer is a page of a longer list.
     fn next_cursor(&self) -> Option<&str> {
         None
     }
 }
 
-/// What all questions are answered from. Clones share everything.
+/// The resources of all questions. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Answering {
     pub(crate) reads: ReadPool,
     pub(crate) cursors: Cursors,
-    /// What took long to compute.
+    /// The cache of answers that take long to compute.
     pub(crate) recent: RecentAnswers,
-    /// What must not be computed many times at once.
+    /// Limits the number of concurrent computations that need much memory.
     pub(crate) turns: Turns,
 }
 
-/// Who asks, and what the question may use.
+/// The project of a request, and the resources that its question may use.
 pub(crate) struct Asker {
     pub(crate) answering: Answering,
     pub(crate) project: Arc<Project>,
-    /// Identifies the question with its filters, whichever page of the answer is asked for.
+    /// Identifies the question and its filters, without the page.
     pub(crate) fingerprint: [u8; 32],
 }
 
@@ -91,7 +91,7 @@ impl Asker {
         self.answering.reads.acquire(self.project.id).await
     }
 
-    /// The list that this question pages through.
+    /// The list of this question, for cursors.
     pub(crate) fn list(&self) -> List<'_> {
         self.answering.cursors.list(self.project.id, &self.fingerprint)
     }
@@ -111,7 +111,7 @@ pub(crate) async fn ask<Q: Question>(
     Ok(format.respond(&answer))
 }
 
-/// Answers a question about a project, whoever brings it.
+/// Answers a question about a project, for the endpoint, GraphQL and MCP.
 ///
 /// # Errors
 /// [`ApiError::Parameters`] if a parameter is wrong or unknown, and those of [`Question::answer`].
@@ -126,7 +126,7 @@ pub(crate) async fn answer<Q: Question>(
     question.answer(&asker).await
 }
 
-/// Something that is done with each question.
+/// A function that is called with the type of each question.
 pub(crate) trait Visitor {
     fn visit<Q: Question>(&mut self);
 }

@@ -1,7 +1,7 @@
-//! Recent answers: what took long to compute is kept for a few seconds.
+//! Recent answers: a cache for answers that take long to compute.
 //!
-//! A dashboard that many people watch asks the same at the same time. The first computes, the others
-//! wait for its answer. Errors are not kept.
+//! If many people watch the same dashboard, the same request arrives many times. The first request computes
+//! the answer, and the others wait for it. Errors are not cached.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,27 +15,27 @@ use super::question::Asker;
 use super::trends::TrendsAnswer;
 use crate::error::ApiError;
 
-/// How old an answer may be. Longer saves more work, and shows new events later.
+/// How long an answer is cached. A longer time saves more work, but shows new events later.
 const KEPT_FOR: Duration = Duration::from_secs(5);
-/// Bytes that the kept answers of one question may take.
+/// Maximum size in bytes of the cached answers of one question.
 const MAX_BYTES: u64 = 8 << 20;
-/// Least weight of an answer, so that there are not too many small ones.
+/// Minimum weight of an answer in bytes, which limits the number of small answers.
 const MIN_BYTES: usize = 8 << 10;
 
-/// An answer whose size is known.
+/// An answer that knows its size in memory.
 pub(super) trait Weighed: Clone + Send + Sync + 'static {
-    /// About how many bytes it takes in memory.
+    /// The approximate size in bytes.
     fn bytes(&self) -> usize;
 }
 
-/// The recent answers to the questions that take long.
+/// The caches of all questions that take long.
 #[derive(Clone, Default)]
 pub(crate) struct RecentAnswers {
     pub(super) funnels: Recent<FunnelAnswer>,
     pub(super) trends: Recent<TrendsAnswer>,
 }
 
-/// The recent answers to one question, by project and parameters. Clones share them.
+/// The cached answers to one question, by project and parameters. Clones share them.
 #[derive(Clone)]
 pub(super) struct Recent<A: Weighed> {
     answers: Cache<(ProjectId, [u8; 32]), Arc<A>>,
@@ -49,10 +49,10 @@ impl<A: Weighed> Default for Recent<A> {
 }
 
 impl<A: Weighed> Recent<A> {
-    /// The answer that is kept or just being computed, or else the one that `compute` gives.
+    /// The answer that is cached or being computed, or else the result of `compute`.
     ///
     /// # Errors
-    /// Those of the computation; everybody who waited for it gets them.
+    /// Those of the computation. All requests that waited for it get them.
     pub(super) async fn get(&self, asker: &Asker, compute: impl Future<Output = Result<A, ApiError>>) -> Result<A, ApiError> {
         let computed = async { compute.await.map(Arc::new) };
         let answer = self.answers.try_get_with((asker.project.id, asker.fingerprint), computed).await;
@@ -60,7 +60,7 @@ impl<A: Weighed> Recent<A> {
     }
 }
 
-/// The time that an answer says it was computed at, in whole milliseconds.
+/// The current time in whole milliseconds, for `as_of`.
 pub(super) fn now() -> Timestamp {
     Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap_or(Timestamp::UNIX_EPOCH)
 }

@@ -1,8 +1,8 @@
-//! Retention: of those who came in one window, how many came back in the next ones.
+//! Retention: how many members of each cohort came back in the following windows.
 //!
-//! Cohort `i` is everyone active in window `i`; asked for new users, without everyone who was
-//! active on any day before that window. A late event moves a user to an earlier cohort by itself,
-//! because nothing but the days of activity is kept.
+//! Cohort `i` contains all users who were active in window `i`. A cohort of new users excludes everyone who
+//! was active on a day before that window. A late event moves a user to an earlier cohort without any
+//! correction, because only the days of activity are stored.
 
 use std::collections::BTreeMap;
 
@@ -34,10 +34,11 @@ const COHORT: Param = Param::new(
 const EVENT_TYPE: Param = Param::new(&["event_type"], "Only events of this type decide who belongs to a cohort.");
 const RETURN_EVENT_TYPE: Param = Param::new(&["return_event_type"], "Only events of this type count as coming back.");
 
-/// Days before this one have no events: 1970 began, in UTC, on this day west of Greenwich.
+/// No event is on an earlier day: events begin with 1970 in UTC, when it was still this day west of
+/// Greenwich.
 const FIRST_DAY: Date = jiff::civil::date(1969, 12, 31);
 
-/// Who belongs to a cohort.
+/// The kind of cohort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::VariantNames, strum::Display)]
 #[strum(serialize_all = "lowercase")]
 enum Cohort {
@@ -49,9 +50,9 @@ enum Cohort {
 pub(crate) struct Retention {
     windows: Windows,
     window_type: WindowType,
-    /// How many of the windows begin a cohort.
+    /// The number of cohorts.
     cohorts: usize,
-    /// How many windows each cohort is followed through.
+    /// The number of windows after each cohort.
     follow: usize,
     cohort: Cohort,
     event_type: Option<String>,
@@ -59,7 +60,7 @@ pub(crate) struct Retention {
     source: Source,
 }
 
-/// How many of each cohort came back in the windows after it.
+/// How many members of each cohort came back in the following windows.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RetentionAnswer {
     data: Vec<CohortAnswer>,
@@ -72,15 +73,15 @@ pub(crate) struct CohortAnswer {
     /// The first day of the cohort.
     cohort_date: Date,
     users_count: u64,
-    /// Percent of the cohort that was active in each window, two decimals.
+    /// The percentage of the cohort that was active in each window, with two decimals.
     retention_windows: Vec<f64>,
-    /// How many of the cohort were active in each window.
+    /// The number of members who were active in each window.
     retained_users: Vec<u64>,
     /// Whether each window is over.
     complete: Vec<bool>,
 }
 
-/// Users by cohort and window; window 0 is the cohort itself.
+/// The number of users by cohort and window; window 0 is the cohort itself.
 type Counts = BTreeMap<(usize, usize), u64>;
 
 impl Question for Retention {
@@ -98,7 +99,7 @@ impl Question for Retention {
         let window_type = parameters.one_of(WINDOW_TYPE, WindowType::Week);
         let cohorts = parameters.number(COHORTS, 1, 1..=52) as usize;
         Self {
-            // Without a start there is a problem, and the question is not answered.
+            // A missing start is a problem, so the question is never answered with this default.
             windows: Windows::new(start.unwrap_or(FIRST_DAY), window_type, cohorts + follow),
             window_type,
             cohorts,
@@ -140,7 +141,7 @@ impl Answer for RetentionAnswer {
     }
 }
 
-/// The answer where there are no events.
+/// The answer for a project without events.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn empty_answer(mut parameters: Parameters, zone: &Zone) {
     let query = Retention::take(&mut parameters, zone);
@@ -164,7 +165,7 @@ fn answer(query: &Retention, cohort: usize, counts: &Counts, today: Date) -> Coh
     }
 }
 
-/// The bitmaps of one event type, or of all: one a window, and one for all days before.
+/// The bitmaps of one event type, or of all: one for each window, and one for all days before.
 struct Series {
     name: Option<String>,
     from: Date,
@@ -172,7 +173,7 @@ struct Series {
     windows: Vec<RoaringBitmap>,
 }
 
-/// The distinct series that a query needs.
+/// The different series that a query needs.
 struct AllSeries(Vec<Series>);
 
 impl AllSeries {
@@ -227,7 +228,7 @@ async fn from_rollups(asker: &Asker, query: &Retention) -> Result<Counts, ApiErr
     Ok(counts)
 }
 
-/// Unites the stored days into the windows of each series, as they arrive.
+/// Adds the bitmaps of days to the windows of each series, as they arrive from the database.
 async fn load(asker: &Asker, query: &Retention, all: &mut AllSeries) -> Result<(), ApiError> {
     let last = query.windows.last(query.windows.len() - 1).to_sqlx();
     let numbers: Vec<i32> = (0..).take(all.0.len()).collect();
@@ -270,7 +271,7 @@ async fn from_events(asker: &Asker, query: &Retention) -> Result<Counts, ApiErro
     .fetch_all(&mut *connection)
     .await?;
     connection.answered();
-    // Counts and places are never negative; SQL counts cohorts from 1.
+    // Counts and indexes are never negative. SQL counts cohorts from 1.
     let number = |number: i64| usize::try_from(number).unwrap_or(0);
     Ok(rows.into_iter().map(|row| ((number(row.cohort) - 1, number(row.window)), number(row.users) as u64)).collect())
 }

@@ -7,18 +7,18 @@ const SOURCE: Param = Param::new(
     "What to compute the answer from: the rollups, or in plain SQL the event rows, which is slow and gives the same numbers.",
 );
 
-/// Where an answer is computed from.
+/// The data from which an answer is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::VariantNames, strum::Display)]
 #[strum(serialize_all = "lowercase")]
 pub(super) enum Source {
-    /// Bitmaps and counters.
+    /// The bitmaps and counters.
     Rollups,
-    /// The rows, in plain SQL.
+    /// The rows, with plain SQL.
     Events,
 }
 
 impl Source {
-    /// Takes `source`; rollups when absent.
+    /// Reads `source`; the default is the rollups.
     pub(super) fn take(parameters: &mut Parameters) -> Self {
         parameters.one_of(SOURCE, Self::Rollups)
     }

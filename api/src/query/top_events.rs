@@ -1,4 +1,4 @@
-//! Top events: what happened most often.
+//! Top events: the most frequent event types.
 
 use jiff_sqlx::ToSqlx;
 use serde::Serialize;

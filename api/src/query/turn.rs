@@ -1,4 +1,4 @@
-//! Turns: what may need much memory is computed one after the other.
+//! Turns: computations that may need much memory run one after the other.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,21 +9,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::ApiError;
 
-/// How many computations of one project may run or wait. One more keeps a project from filling the
-/// queue with its own.
+/// Maximum number of computations of one project that run or wait, so that one project cannot fill the queue.
 const MAX_OF_PROJECT: usize = 2;
-/// How long a computation waits for its turn.
+/// Timeout for waiting for a turn.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Hands out turns, in the order in which they were asked for. Clones share them.
+/// Gives turns in the order of the requests. Clones share them.
 #[derive(Debug, Clone)]
 pub(crate) struct Turns {
     turn: Arc<Semaphore>,
-    /// One semaphore for each project that has asked.
+    /// One semaphore for each project that has requested a turn.
     projects: Arc<Mutex<HashMap<ProjectId, Arc<Semaphore>>>>,
 }
 
-/// The right to compute, until it is dropped.
+/// The permit to compute. Dropping it gives the turn to the next request.
 #[derive(Debug)]
 pub(super) struct Turn {
     _permits: [OwnedSemaphorePermit; 2],
@@ -39,8 +38,8 @@ impl Turns {
     /// Waits for a turn.
     ///
     /// # Errors
-    /// [`ApiError::TooManyQueries`] if others of the project wait already, [`ApiError::DatabaseBusy`] if the
-    /// turn does not come in time.
+    /// [`ApiError::TooManyQueries`] if too many computations of the project run or wait,
+    /// [`ApiError::DatabaseBusy`] after the timeout.
     pub(super) async fn take(&self, project: ProjectId) -> Result<Turn, ApiError> {
         let of_project = self.of(project).try_acquire_owned();
         let of_project = of_project.map_err(|_| ApiError::TooManyQueries { limit: MAX_OF_PROJECT })?;

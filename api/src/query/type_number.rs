@@ -1,11 +1,11 @@
-//! Event types by name: the numbers that rows and rollups have for them.
+//! The numbers of event types in rows and rollups.
 
 use std::collections::HashMap;
 
 use rollcall_shared::project::ProjectId;
 use sqlx::PgConnection;
 
-/// The numbers of those of the names that were ever stored.
+/// The numbers of the names. A name without stored events has none.
 ///
 /// # Errors
 /// Those of the database.

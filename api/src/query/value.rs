@@ -1,4 +1,4 @@
-//! Values of a property by which an answer is broken down: each text once, and a number for it.
+//! The values of a breakdown: each different text gets a number.
 
 use std::collections::HashMap;
 
@@ -6,17 +6,17 @@ use crate::error::ApiError;
 use crate::parameters::Param;
 use crate::problem::Problem;
 
-/// Different values, and the bytes of their texts. A property with more of them describes single events
-/// rather than kinds of them.
+/// Maximum number of different values, and maximum size of their texts in bytes. A property with more values
+/// identifies single events rather than kinds of events.
 pub(super) const MAX_VALUES: usize = 100_000;
 const MAX_BYTES: usize = 16 << 20;
 
-/// Values that have a line of their own in an answer. A statement says the same.
+/// Number of values with a separate line in an answer. `api/sql/trends/events.sql` contains the same number.
 pub(super) const MAX_NAMED: usize = 20;
-/// The name of all others together.
+/// The name for all other values together.
 pub(super) const OTHER: &str = "other";
 
-/// The values that were met, and their numbers. Number 0 is no value.
+/// The values and their numbers. Number 0 means no value.
 #[derive(Debug, Default)]
 pub(super) struct Values {
     numbers: HashMap<String, usize>,
@@ -42,7 +42,7 @@ impl Values {
         Ok(number)
     }
 
-    /// The values, each at the place of its number.
+    /// The values, each at the index of its number.
     pub(super) fn into_texts(self) -> Vec<Option<String>> {
         let mut texts = vec![None; self.numbers.len() + 1];
         for (text, number) in self.numbers {

@@ -1,11 +1,11 @@
-//! Windows: equal stretches of days that follow each other from a start.
+//! Windows: equal periods of days that follow each other.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// How long a window is.
+/// The length of a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, strum::EnumString, strum::VariantNames, strum::Display)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
@@ -15,7 +15,7 @@ pub(crate) enum WindowType {
     Month,
 }
 
-/// Windows that follow each other without gaps.
+/// Consecutive windows without gaps.
 #[derive(Debug, Clone)]
 pub(super) struct Windows {
     /// The first day of each window, and the day after the last.
@@ -23,8 +23,8 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// `count` windows from `start`. Months are counted from the start itself, so those that begin
-    /// on the 31st come back to it after a shorter month.
+    /// `count` windows from `start`. Months are counted from the start itself, so windows that begin on the
+    /// 31st begin on the 31st again after a shorter month.
     pub(super) fn new(start: Date, window_type: WindowType, count: usize) -> Self {
         let bound = |index: usize| {
             let index = index as i64;
@@ -56,7 +56,7 @@ impl Windows {
         self.bounds[window + 1]
     }
 
-    /// The window that a day falls in; `None` before the first.
+    /// The window that contains a day; `None` before the first.
     pub(super) fn of(&self, day: Date) -> Option<usize> {
         self.bounds.partition_point(|bound| *bound <= day).checked_sub(1)
     }

@@ -29,7 +29,7 @@ const IN_FLIGHT: usize = 32;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DeadLetterError {
     /// The queue did not confirm the dead letter.
-    #[error("the queue did not confirm the dead letter")]
+    #[error("the dead letter was not taken")]
     Publish(#[from] PublishError),
     /// The compressor has no memory.
     #[error("the dead letter could not be compressed")]

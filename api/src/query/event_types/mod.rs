@@ -1,4 +1,4 @@
-//! Event types: which there are, how much they are used, and what their events look like.
+//! Event types: their names, their numbers of events and users, and the properties of their events.
 
 mod properties;
 
@@ -24,7 +24,7 @@ use crate::parameters::{Param, Parameters};
 
 const QUERY: Param = Param::new(&["query"], "Only names that begin with this text.");
 
-/// Days up to today whose events and users are counted.
+/// Number of days, up to today, whose events and users are counted.
 const COUNTED_DAYS: i32 = 30;
 
 /// `GET /event-types`
@@ -33,7 +33,7 @@ pub(crate) struct EventTypes {
     paging: Paging,
 }
 
-/// Event types, and where the next page begins.
+/// A page of event types.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventTypesAnswer {
     data: Vec<EventType>,
@@ -45,9 +45,9 @@ pub(crate) struct EventTypesAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventType {
     event_type: String,
-    /// How many events it has in the last 30 days, up to today.
+    /// The number of its events in the last 30 days, up to today.
     events: i64,
-    /// How many people have such an event in the last 30 days.
+    /// The number of people with such an event in the last 30 days.
     users: u64,
     /// The first day on which it occurred; null if no event of it is stored.
     first_day: Option<Date>,
@@ -103,7 +103,8 @@ async fn events(
     Ok(rows.into_iter().map(|row| (row.event_type_id, row.events)).collect())
 }
 
-/// The users of each type, united as the bitmaps arrive: one type is in memory at a time.
+/// The number of users of each type. The bitmaps are united as they arrive, so only one type is in memory at
+/// a time.
 async fn users(
     connection: &mut PgConnection,
     project: i32,

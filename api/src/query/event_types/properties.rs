@@ -1,4 +1,4 @@
-//! The properties of an event type: what its newest events look like.
+//! The properties of the newest events of a type.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -18,11 +18,11 @@ use crate::query::rows::selection::Selection;
 
 const NAME: Param = Param::new(&["name"], "The event type.");
 
-/// How many events are looked at.
+/// Number of events that are read.
 const SAMPLED_EVENTS: usize = 1_000;
-/// Properties that are listed at most; the most frequent ones are.
+/// Maximum number of listed properties, the most frequent ones.
 const MAX_PROPERTIES: usize = 200;
-/// Frequent values that are listed of each property.
+/// Maximum number of listed values of each property.
 const MAX_VALUES: usize = 10;
 
 /// `GET /event-types/{name}/properties`
@@ -34,7 +34,7 @@ pub(crate) struct EventTypeProperties {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PropertiesAnswer {
     event_type: String,
-    /// How many events were looked at, at most 1,000.
+    /// The number of events that were read, at most 1,000.
     events_sampled: usize,
     data: Vec<Property>,
 }
@@ -45,13 +45,13 @@ pub(crate) struct Property {
     property: String,
     /// The JSON types of its values.
     types: Vec<&'static str>,
-    /// The share of the events that have it, from 0 to 1, four decimals.
+    /// The share of the events that have it, from 0 to 1, with four decimals.
     share: f64,
     /// Its most frequent values that are texts, numbers or booleans. Texts are cut to 200 characters.
     values: Vec<ValueCount>,
 }
 
-/// How often a property has a value.
+/// The number of events in which a property has a value.
 #[derive(Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct ValueCount {
     #[schema(value_type = Value)]
@@ -78,7 +78,7 @@ impl Question for EventTypeProperties {
     }
 }
 
-/// What is counted of one property.
+/// The counts of one property.
 #[derive(Default)]
 struct Counted {
     events: usize,
@@ -132,7 +132,7 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-/// A value that can be frequent.
+/// The text of a string, number or boolean; `None` for other values.
 fn scalar(value: Value) -> Option<Value> {
     match value {
         Value::String(text) => Some(Value::String(clipped(&text).into_owned())),
@@ -144,7 +144,7 @@ fn scalar(value: Value) -> Option<Value> {
 impl Answer for PropertiesAnswer {
     const IS_TABLE: bool = true;
 
-    /// One row for each property; without the values, of which there are several.
+    /// One row for each property, without its values, because a property may have several.
     fn table(&self) -> Option<Table> {
         let row = |found: &Property| {
             vec![Cell::text(Some(&found.property)), Cell::plain(found.types.join(" ")), Cell::plain(found.share)]

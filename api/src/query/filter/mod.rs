@@ -1,6 +1,6 @@
 //! Filters: conditions on the properties of events, which PostgreSQL evaluates row by row.
 //!
-//! What clients send is only ever bound to a statement, never made a part of its text.
+//! Every text of a client is a bound parameter, and never a part of the statement's text.
 
 mod number;
 mod property;
@@ -24,7 +24,7 @@ const WHERE: Param = Param::new(
 /// Longest value in bytes.
 const MAX_VALUE_BYTES: usize = 1_000;
 
-/// Conditions that must all hold.
+/// Conditions, all of which an event must meet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Filters(Vec<Filter>);
 
@@ -46,11 +46,11 @@ enum Operator {
     Lt,
     Lte,
     Contains,
-    /// Its value is `true` or `false`.
+    /// Whether the property exists. The value is `true` or `false`.
     Exists,
 }
 
-/// Why a text is no condition.
+/// Why a text is not a condition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 enum FilterError {
     #[error("must be <property>:<value> or <property>:<operator>:<value>")]
@@ -66,7 +66,7 @@ enum FilterError {
 }
 
 impl Filters {
-    /// Takes every `where`.
+    /// Reads every `where`.
     pub(super) fn take(parameters: &mut Parameters) -> Self {
         let mut filters = Vec::new();
         for text in parameters.repeated(WHERE) {
@@ -82,7 +82,7 @@ impl Filters {
         self.0.is_empty()
     }
 
-    /// Appends ` and <condition>` on the event `e` for each.
+    /// Appends ` and <condition>` on the event `e` for each condition.
     pub(super) fn push_sql(&self, sql: &mut QueryBuilder<Postgres>) {
         for filter in &self.0 {
             sql.push("\n      and ");
@@ -91,7 +91,7 @@ impl Filters {
     }
 }
 
-/// Takes the path of a property from any parameter.
+/// Reads the path of a property from a parameter.
 pub(super) fn take_breakdown(parameters: &mut Parameters, param: Param) -> Option<Property> {
     let path = parameters.text(param)?;
     let property = path.parse::<Property>();
@@ -134,7 +134,7 @@ impl Filter {
                 self.property.push_text(sql);
                 sql.push(", ").push_bind(self.value.clone()).push("::text) > 0");
             }
-            // A missing property is not equal to anything.
+            // A missing property passes `ne`.
             Operator::Ne => {
                 sql.push("(");
                 self.push_comparison(sql, "=");
@@ -148,13 +148,13 @@ impl Filter {
         }
     }
 
-    /// Appends a comparison that is null where the property is missing.
+    /// Appends a comparison that is null if the property is missing.
     fn push_comparison(&self, sql: &mut QueryBuilder<Postgres>, operator: &'static str) {
         if is_number(&self.value) {
             return self.push_comparison_with_number(sql, operator);
         }
         if operator == "=" && self.value != "null" {
-            // The JSON null makes no difference then.
+            // For this comparison, the JSON null gives the same result as a missing property.
             self.property.push_text_but_null(sql);
         } else {
             self.property.push_text(sql);
@@ -162,8 +162,8 @@ impl Filter {
         self.push_text_operand(sql, operator);
     }
 
-    /// A property that is a number is compared as a number. The cast never fails: whatever it cannot take
-    /// is compared as text.
+    /// Compares a property that is a number as a number. The cast never fails, because values that it does
+    /// not accept are compared as text.
     fn push_comparison_with_number(&self, sql: &mut QueryBuilder<Postgres>, operator: &'static str) {
         sql.push("(select case when ");
         number::push_is_number(sql, "p.json");
@@ -172,11 +172,11 @@ impl Filter {
         self.push_text_operand(sql, operator);
         sql.push(" end from (select ");
         self.property.push_json(sql);
-        // The offset keeps PostgreSQL from looking the property up again for every mention of it.
+        // `offset 0` keeps PostgreSQL from reading the property again each time it is mentioned.
         sql.push("::text as json offset 0) p)");
     }
 
-    /// Texts are compared byte by byte, whatever the language of the database.
+    /// Compares texts byte by byte, independently of the collation of the database.
     fn push_text_operand(&self, sql: &mut QueryBuilder<Postgres>, operator: &'static str) {
         sql.push(" collate \"C\" ").push(operator).push(" ").push_bind(self.value.clone()).push("::text");
     }

@@ -1,14 +1,15 @@
-//! Numbers: which texts are compared as numbers.
+//! Decides which texts are compared as numbers.
 //!
-//! Those that JSON takes for numbers, if they are short enough that PostgreSQL's `numeric` holds them
-//! exactly and cheaply. All others are compared as text.
+//! A text is compared as a number if it is a JSON number and short enough that PostgreSQL's `numeric`
+//! represents it exactly and efficiently. All others are compared as text.
 
 use serde_json::value::RawValue;
 use sqlx::{Postgres, QueryBuilder};
 
 /// Longest number in bytes, more than any double is printed with.
 const MAX_NUMBER_BYTES: usize = 100;
-/// Digits of an exponent that are too many: `1e-20000` has more decimal places than `numeric` has.
+/// Number of digits of an exponent that is too large: `1e-20000` has more decimal places than `numeric`
+/// supports.
 const TOO_MANY_EXPONENT_DIGITS: usize = 4;
 
 /// Whether a text is compared as a number.
@@ -21,8 +22,8 @@ pub(super) fn is_number(text: &str) -> bool {
         && exponent(text).trim_start_matches(['+', '-']).len() < TOO_MANY_EXPONENT_DIGITS
 }
 
-/// Appends the same test for an expression that is the text of a JSON value. One whose first character
-/// is a digit or a minus is a number.
+/// Appends the same test in SQL for an expression that is the text of a JSON value. Such a text is a number
+/// if it begins with a digit or a minus sign.
 pub(super) fn push_is_number(sql: &mut QueryBuilder<Postgres>, json: &'static str) {
     sql.push(format_args!(
         "ascii({json}) between {} and {} and length({json}) <= {MAX_NUMBER_BYTES} \

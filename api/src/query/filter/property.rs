@@ -6,18 +6,18 @@ use sqlx::{Postgres, QueryBuilder};
 
 /// Longest path in bytes.
 const MAX_PATH_BYTES: usize = 200;
-/// Most parts of a path. Properties have at most 32 levels.
+/// Maximum number of parts of a path. Properties have at most 32 levels.
 const MAX_PARTS: usize = 10;
 
-/// A path such as `cart.currency`: the names to follow from the outermost object inwards. It leads
-/// through objects only, never into a list, and of a name that an object has twice it takes the last.
+/// A path such as `cart.currency`: the names to follow from the outermost object inwards. It leads only
+/// through objects, not into lists. If an object has a name twice, the last one counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::query) struct Property {
     /// Never empty.
     names: Vec<String>,
 }
 
-/// Why a text is no path.
+/// Why a text is not a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(in crate::query) enum PropertyError {
     #[error("the path of a property has 1 to {MAX_PATH_BYTES} bytes")]
@@ -47,20 +47,20 @@ impl FromStr for Property {
 }
 
 impl Property {
-    /// Appends its JSON in the event `e`; null where the event does not have it.
+    /// Appends the property of the event `e` as JSON; null if the event does not have it.
     pub(super) fn push_json(&self, sql: &mut QueryBuilder<Postgres>) {
         self.push(sql, "->");
     }
 
-    /// Appends its value in the event `e` as text: a string without its quotes, anything else as it was
-    /// sent. Null where the event does not have it, and where it is the JSON null.
+    /// Appends the value of the property of the event `e` as text: a string without its quotes, anything else
+    /// as it was sent. The result is null if the event does not have it, or if it is the JSON null.
     pub(super) fn push_text_but_null(&self, sql: &mut QueryBuilder<Postgres>) {
         self.push(sql, "->>");
     }
 
-    /// The same with the text `null` for the JSON null.
+    /// The same, but with the text `null` for the JSON null.
     pub(in crate::query) fn push_text(&self, sql: &mut QueryBuilder<Postgres>) {
-        // Where the first is not null, which is nearly always, the second is not evaluated.
+        // The second expression is evaluated only if the first one is null, which is rare.
         sql.push("coalesce(");
         self.push_text_but_null(sql);
         sql.push(", (");
@@ -68,8 +68,8 @@ impl Property {
         sql.push(")::text)");
     }
 
-    /// Step by step, because the operator `#>` also counts into lists and goes astray when a name occurs
-    /// twice.
+    /// Appends the path step by step with `->`, because the operator `#>` also leads into lists, and returns
+    /// wrong results if a name occurs twice.
     fn push(&self, sql: &mut QueryBuilder<Postgres>, last_operator: &str) {
         sql.push("(e.properties");
         for (place, name) in self.names.iter().enumerate() {

@@ -1,6 +1,6 @@
-//! Statements over event rows in which a property and filters are put.
+//! Inserts a property and filters into statements over rows.
 //!
-//! The statements are files of `api/sql` that are valid as they stand; two comments mark the places.
+//! The statements are files in `api/sql` that are also valid without these; two comments mark the places.
 
 use sqlx::postgres::PgArguments;
 use sqlx::{Postgres, QueryBuilder};
@@ -10,9 +10,9 @@ use super::{Filters, Property};
 const PROPERTY_MARK: &str = "/* property */ null::text";
 const FILTERS_MARK: &str = "/* filters */";
 
-/// The statement with the text of a property, if one is wanted, and with the filters.
+/// The statement with the text of the property, if there is one, and the filters.
 ///
-/// `arguments` are those of the file; further ones follow them.
+/// `arguments` are those of the file. The parameters of the property and the filters follow them.
 pub(in crate::query) fn over_rows(
     file: &'static str,
     arguments: PgArguments,

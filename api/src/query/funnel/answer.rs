@@ -19,7 +19,7 @@ use crate::query::value::{MAX_NAMED, OTHER};
 pub(crate) struct FunnelAnswer {
     data: Data,
     within_seconds: u64,
-    /// Whether everybody who entered in the period had all the time.
+    /// Whether the time for all steps is over for everybody who entered in the period.
     complete: bool,
     /// When the answer was computed.
     as_of: Timestamp,
@@ -31,12 +31,12 @@ pub(crate) struct FunnelAnswer {
 pub(crate) enum Data {
     /// Without a breakdown.
     Steps(Vec<Step>),
-    /// With a breakdown, the largest value first; all values without a funnel of their own are the last, named
+    /// With a breakdown, the largest value first. All values without their own funnel are the last entry, named
     /// `other`.
     Values(Vec<OfValue>),
 }
 
-/// The people who entered with one value of the property.
+/// The funnel of the people who entered with one value of the property.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct OfValue {
     /// Null for entries without the property. Values longer than 200 characters are cut.
@@ -50,16 +50,17 @@ pub(crate) struct Step {
     /// The event type.
     step: String,
     users: u64,
-    /// Percent of the users of the first step, with two decimals.
+    /// The percentage of the users of the first step, with two decimals.
     percent_of_first: f64,
-    /// Percent of the users of the step before, with two decimals.
+    /// The percentage of the users of the previous step, with two decimals.
     percent_of_previous: f64,
-    /// The median of the seconds since the step before; null for the first step, and if nobody reached this one.
+    /// The median of the seconds since the previous step; null for the first step, and if nobody reached this
+    /// one.
     median_seconds: Option<f64>,
 }
 
 impl FunnelAnswer {
-    /// The answer for these tallies; with a breakdown, `values` are the texts of the values by their numbers.
+    /// The answer for these tallies. With a breakdown, `values` are the texts of the values by their numbers.
     pub(super) fn new(steps: &[String], tallies: Tallies, values: Option<Vec<Option<String>>>) -> Self {
         let data = match values {
             None => Data::Steps(answer_steps(steps, tallies.total())),
@@ -87,7 +88,7 @@ fn answer_steps(steps: &[String], mut tally: Tally) -> Vec<Step> {
 fn answer_values(steps: &[String], tallies: Tallies, texts: &[Option<String>]) -> Vec<OfValue> {
     let mut values: Vec<(Option<&str>, Tally)> =
         tallies.by_value().map(|(number, tally)| (texts.get(number).and_then(Option::as_deref), tally)).collect();
-    // Of equally large values, those come first that are texts, by name.
+    // Values of equal size are sorted by name, with null last.
     values.sort_by_key(|(text, tally)| (Reverse(tally.users[0]), text.is_none(), *text));
     let mut rest = values.split_off(values.len().min(MAX_NAMED)).into_iter().map(|(_, tally)| tally);
     let other = rest.next().map(|first| {

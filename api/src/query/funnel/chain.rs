@@ -1,27 +1,27 @@
 //! Chains: how far a person gets through the steps of a funnel.
 //!
-//! A chain is one event for each step, one after the other, all within a time from the first. From one
-//! entry, taking the earliest event that can be the next step reaches as many steps as any choice
-//! does, and its events are the earliest. The next steps of a later entry are never earlier, so
-//! that each list of events is gone through once for each step, however many entries there are.
+//! A chain consists of one event for each step, one after the other, all within a time after the first. From
+//! one entry, the algorithm always takes the earliest event that can be the next step: no other choice
+//! reaches more steps or has earlier events. The next steps of a later entry are never earlier, so the
+//! algorithm reads each list of events once for each step, however many entries there are.
 
 use std::ops::Range;
 
 /// Most steps of a funnel.
 pub(super) const MAX_STEPS: usize = 10;
 
-/// An event of one of the steps. The order of events is that of their fields here.
+/// An event of one of the steps. Events are ordered by these fields in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Occurrence {
     /// The person.
     pub(super) user: u32,
     /// Microseconds since 1970.
     pub(super) at_us: i64,
-    /// As bytes, it has the alignment of a byte.
+    /// The event id as bytes, which need no alignment.
     pub(super) id: [u8; 16],
-    /// The place of the event type among those of the steps.
+    /// The index of the event type among those of the steps.
     pub(super) kind: u8,
-    /// The value by which the funnel is broken down; 0 if it is not, or the event is no entry.
+    /// The value of the breakdown; 0 without a breakdown, and for events that are not an entry.
     pub(super) value: Value,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Occurrence {
 pub(super) struct Value([u8; 3]);
 
 impl Value {
-    /// Numbers below this are values.
+    /// All numbers of values are lower than this.
     pub(super) const END: usize = 1 << 24;
 
     pub(super) fn new(number: usize) -> Self {
@@ -44,12 +44,12 @@ impl Value {
     }
 }
 
-/// What makes a chain.
+/// The rules for chains.
 #[derive(Debug, Clone)]
 pub(super) struct Rules {
-    /// For each step the place of its event type among the different ones.
+    /// For each step, the index of its event type among the different ones.
     pub(super) steps: Vec<u8>,
-    /// When an entry may be, in microseconds since 1970.
+    /// The ranges of time in which an entry may happen, in microseconds since 1970.
     pub(super) entries_us: Vec<Range<i64>>,
     pub(super) within_us: i64,
 }
@@ -58,17 +58,17 @@ pub(super) struct Rules {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Chain {
     pub(super) value: Value,
-    /// How many steps it has, at least one.
+    /// The number of its steps, at least one.
     pub(super) depth: usize,
-    /// When each of them happened.
+    /// The time of each step.
     at_us: [i64; MAX_STEPS],
 }
 
-/// Finds chains. Keeps its memory from one person to the next.
+/// Finds chains. It reuses its buffers from one person to the next.
 #[derive(Debug)]
 pub(super) struct Finder<'a> {
     rules: &'a Rules,
-    /// For each event type the places of its events in the history.
+    /// For each event type, the indexes of its events in the history.
     places: Vec<Vec<usize>>,
 }
 
@@ -84,7 +84,7 @@ impl Chain {
         self.depth += 1;
     }
 
-    /// How long after the step before it a step happened, in microseconds.
+    /// The time between a step and the previous one in microseconds.
     pub(super) fn gap_us(&self, step: usize) -> i64 {
         self.at_us[step] - self.at_us[step - 1]
     }
@@ -96,8 +96,8 @@ impl<'a> Finder<'a> {
         Self { rules, places: vec![Vec::new(); kinds] }
     }
 
-    /// The deepest chain in the history of one person, whose events are in order; of equally deep
-    /// ones the earliest. `None` for somebody who does not enter.
+    /// The deepest chain in the history of one person, whose events must be sorted; the earliest of equally
+    /// deep chains. `None` if the person does not enter.
     pub(super) fn deepest(&mut self, history: &[Occurrence]) -> Option<Chain> {
         self.places.iter_mut().for_each(Vec::clear);
         for (place, occurrence) in history.iter().enumerate() {
@@ -120,8 +120,8 @@ impl<'a> Finder<'a> {
         deepest
     }
 
-    /// The chain from an entry. Each step has a cursor in the events of its type, which only moves
-    /// forward from one entry to the next.
+    /// The chain that begins with an entry. Each step has a cursor in the events of its type, which only
+    /// moves forward from one entry to the next.
     fn follow(&self, history: &[Occurrence], entry: usize, cursors: &mut [usize; MAX_STEPS]) -> Chain {
         let mut chain = Chain::entered(&history[entry]);
         let mut last = entry;
@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn occurrence((at_us, id, kind): (i64, u8, u8)) -> Occurrence {
-        // The value tells entries apart.
+        // The value distinguishes entries.
         Occurrence {
             user: 1,
             at_us,
@@ -184,7 +184,7 @@ mod tests {
         }
     }
 
-    /// Few times, so that many events happen at one instant.
+    /// There are few different times, so that many events happen at the same instant.
     fn history() -> impl Strategy<Value = Vec<Occurrence>> {
         prop::collection::vec((0..12_i64, 0..200_u8, 0..3_u8), 0..14).prop_map(|drawn| {
             let mut history: Vec<_> = drawn.into_iter().map(occurrence).collect();
@@ -203,7 +203,7 @@ mod tests {
             length in 0..8_i64,
         ) {
             let rules = Rules { steps, within_us, entries_us: once(from..from + length).collect() };
-            // A type that no step has would never be read.
+            // The API never reads events of types that no step has.
             let history: Vec<_> = history.into_iter().filter(|occurrence| rules.steps.contains(&occurrence.kind)).collect();
             let found = Finder::new(&rules).deepest(&history);
             let expected = naive(&rules, &history);

@@ -1,8 +1,8 @@
-//! Funnels: how many people took one step after the other, and how long it took them.
+//! Funnels: how many people take one step after the other, and how long it takes them.
 //!
-//! The rows of the steps are read once, ordered by person and time, and gone through person by person
-//! (`chain`). PostgreSQL could join them with themselves instead, which takes many times as long. Where
-//! there are more rows than memory for them, the people are divided into slices.
+//! The API reads the rows of the steps once, sorts them by person and time, and processes one person after the
+//! other (`chain`). A join in PostgreSQL would take many times as long. If the rows need too much memory, the
+//! people are divided into slices, which are processed one after the other.
 
 mod answer;
 mod chain;
@@ -40,10 +40,10 @@ const BREAKDOWN: Param = Param::new(
      funnel of their own.",
 );
 
-/// Events in memory at a time, 32 bytes each. More of them mean fewer passes over the rows of a period
-/// that has many.
+/// Maximum number of events in memory, 32 bytes each. A higher number means fewer passes over the rows of long
+/// periods.
 const MAX_OCCURRENCES: i64 = 4_000_000;
-/// Slices of the people. Each is a pass over the rows.
+/// Maximum number of slices. Each slice is a pass over the rows.
 const MAX_SLICES: i64 = 8;
 
 /// `GET /stats/funnel`
@@ -99,7 +99,7 @@ impl Funnel {
     async fn compute(&self, asker: &Asker) -> Result<FunnelAnswer, ApiError> {
         let _turn = asker.answering.turns.take(asker.project.id).await?;
         let as_of = super::recent::now();
-        // The parts do not matter, only where the period begins and ends.
+        // Only the beginning and the end of the period are used, so any interval is right.
         let period = Buckets::new(self.period, Interval::Month, asker.project.zone()?.calendar.time_zone());
         let mut values = Values::default();
         let tallies = self.tallies(asker, &period, &mut values).await?;
@@ -111,7 +111,8 @@ impl Funnel {
     async fn tallies(&self, asker: &Asker, period: &Buckets, values: &mut Values) -> Result<Tallies, ApiError> {
         let mut connection = asker.connection().await?;
         let numbers = type_number::numbers(&mut connection, asker.project.id, &self.steps).await?;
-        // A step that never happened ends every chain. After an unknown first step there is nothing to look for.
+        // No chain continues past a step without events. If the first step has no events, nothing needs to be
+        // read.
         let known: Vec<i32> = self.steps.iter().map_while(|step| numbers.get(step).copied()).collect();
         let mut kinds: Vec<i32> = Vec::new();
         for number in &known {
@@ -142,7 +143,7 @@ impl Funnel {
         self.read_and_add(connection, &wanted, rules, values).await
     }
 
-    /// Slice by slice, so that the rows never take more memory than there is for them.
+    /// Reads and processes one slice after the other, which limits the memory for rows.
     async fn read_and_add(
         &self,
         mut connection: Connection,
@@ -171,7 +172,7 @@ impl Funnel {
         Ok(tallies)
     }
 
-    /// How many events the steps have, at least before filters.
+    /// The number of events of the steps, without filters.
     async fn size(&self, connection: &mut PgConnection, wanted: &Wanted<'_>) -> Result<i64, ApiError> {
         let last = self.period.to().saturating_add(self.within.days().days());
         let (from, last) = (self.period.from().to_sqlx(), last.to_sqlx());
@@ -184,7 +185,7 @@ impl Funnel {
     }
 }
 
-/// The answer where there are no events.
+/// The answer for a project without events.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn empty_answer(mut parameters: Parameters, zone: &Zone) {
     let funnel = Funnel::take(&mut parameters, zone);

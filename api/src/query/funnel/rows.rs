@@ -1,4 +1,4 @@
-//! The rows of a funnel, read into memory a slice of the people at a time.
+//! Reads the rows of a funnel into memory, for one slice of the people at a time.
 
 use futures::TryStreamExt;
 use jiff::{SignedDuration, Timestamp};
@@ -18,20 +18,20 @@ const ROWS: &str = include_str!("../../../sql/funnel/rows.sql");
 
 const _: () = assert!(MAX_VALUES < Value::END);
 
-/// Which rows to read.
+/// The selection of rows.
 pub(super) struct Wanted<'a> {
     pub(super) project: ProjectId,
-    /// The numbers of the event types of the steps, each once, the first step's first.
+    /// The numbers of the event types of the steps, each once, beginning with that of the first step.
     pub(super) kinds: &'a [i32],
     pub(super) start: Timestamp,
-    /// When the last entry may be, exclusive.
+    /// The end of the period for entries, exclusive.
     pub(super) end: Timestamp,
     pub(super) within: SignedDuration,
     pub(super) breakdown: Option<&'a Property>,
     pub(super) filters: &'a Filters,
 }
 
-/// Every so many people, beginning with a certain one.
+/// A slice: the people whose number has a certain remainder when divided by the number of slices.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slice {
     pub(super) number: i32,
@@ -39,7 +39,7 @@ pub(super) struct Slice {
 }
 
 impl Wanted<'_> {
-    /// Reads the events of a slice of the people, in no order.
+    /// Reads the events of a slice of the people, in any order.
     ///
     /// # Errors
     /// Those of the database, and [`ApiError::Parameters`] if the property has too many values.
@@ -53,7 +53,8 @@ impl Wanted<'_> {
         let arguments = self.arguments(slice).map_err(ApiError::Internal)?;
         let mut sql = over_rows(ROWS, arguments, self.breakdown, self.filters);
         let mut occurrences = Vec::with_capacity(room);
-        // Planned anew each time, for the values at hand: a plan for any period reads all partitions.
+        // PostgreSQL plans the statement each time for its actual values, because a generic plan would read
+        // all partitions.
         let mut rows = sql.build().persistent(false).fetch(connection);
         while let Some(row) = rows.try_next().await? {
             occurrences.push(self.occurrence(&row, values)?);
@@ -82,7 +83,7 @@ impl Wanted<'_> {
             user: row.try_get::<i32, _>(0)?.cast_unsigned(),
             at_us: at.to_jiff().as_microsecond(),
             id: row.try_get::<Uuid, _>(3)?.into_bytes(),
-            // There are at most ten.
+            // A linear search is enough, because there are at most ten types.
             kind: self.kinds.iter().position(|one| *one == kind).unwrap_or(0) as u8,
             value,
         })

@@ -1,17 +1,17 @@
-//! Tallies: how many people reached each step, and how long the steps took them.
+//! Tallies: how many people reached each step, and how long each step took.
 
 use super::chain::{Chain, Finder, MAX_STEPS, Occurrence, Rules, Value};
 
-/// The people with one value of a property, or all people.
+/// The tally of the people with one value of a property, or of all people.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
-    /// How many reached each step.
+    /// The number of people who reached each step.
     pub(super) users: [u64; MAX_STEPS],
-    /// For each step from the second on, the microseconds since the step before it.
+    /// For each step from the second on, the microseconds since the previous step.
     gaps_us: Vec<Vec<i64>>,
 }
 
-/// The tallies of all values, by their numbers.
+/// The tallies of all values by their numbers.
 #[derive(Debug, Default)]
 pub(super) struct Tallies(Vec<Tally>);
 
@@ -25,14 +25,14 @@ impl Tally {
         }
     }
 
-    /// Adds other people.
+    /// Adds the tally of other people.
     pub(super) fn merge(&mut self, other: Self) {
         self.gaps_us.resize_with(self.gaps_us.len().max(other.gaps_us.len()), Vec::new);
         self.users.iter_mut().zip(other.users).for_each(|(mine, others)| *mine += others);
         self.gaps_us.iter_mut().zip(other.gaps_us).for_each(|(mine, others)| mine.extend(others));
     }
 
-    /// The median of the seconds from the step before; `None` where nobody got that far.
+    /// The median of the seconds since the previous step; `None` if nobody reached this step.
     pub(super) fn median_seconds(&mut self, step: usize) -> Option<f64> {
         let gaps_us = self.gaps_us.get_mut(step.checked_sub(1)?)?;
         let middle = gaps_us.len() / 2;
@@ -48,7 +48,7 @@ impl Tally {
 }
 
 impl Tallies {
-    /// Adds the people whose events these are, in any order.
+    /// Adds the people of these events, which may come in any order.
     pub(super) fn add(&mut self, rules: &Rules, occurrences: &mut [Occurrence]) {
         occurrences.sort_unstable();
         let mut finder = Finder::new(rules);
@@ -67,7 +67,7 @@ impl Tallies {
         &mut self.0[number]
     }
 
-    /// All people together.
+    /// The tally of all people.
     pub(super) fn total(self) -> Tally {
         self.0.into_iter().fold(Tally::default(), |mut total, tally| {
             total.merge(tally);
@@ -75,7 +75,7 @@ impl Tallies {
         })
     }
 
-    /// The tallies of values that somebody entered with, with the numbers of the values.
+    /// The tallies of the values with which people entered, with the numbers of the values.
     pub(super) fn by_value(self) -> impl Iterator<Item = (usize, Tally)> {
         self.0.into_iter().enumerate().filter(|(_, tally)| tally.users[0] > 0)
     }

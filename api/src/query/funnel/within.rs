@@ -1,4 +1,4 @@
-//! How much time a person has to get through a funnel.
+//! The time that a person has for all steps of a funnel.
 
 use std::str::FromStr;
 
@@ -13,7 +13,7 @@ const WITHIN: Param = Param::new(
 
 const MINUTE_SECS: u64 = 60;
 const DAY_SECS: u64 = 86_400;
-/// Longest time in seconds. Events of that long after the period have to be read.
+/// Longest time in seconds. The API has to read events that happened up to this long after the period.
 const MAX_SECS: u64 = 90 * DAY_SECS;
 
 /// A time from one minute to 90 days.
@@ -23,7 +23,7 @@ pub(super) struct Within {
 }
 
 impl Within {
-    /// Takes `within`; 7 days when absent.
+    /// Reads `within`; the default is 7 days.
     pub(super) fn take(parameters: &mut Parameters) -> Self {
         let within = parameters.parsed(WITHIN, "a time from 1m to 90d such as 30m, 12h or 7d", schema);
         within.unwrap_or(Self { secs: 7 * DAY_SECS })
@@ -33,7 +33,7 @@ impl Within {
         self.secs
     }
 
-    /// The days that it touches at the most.
+    /// The maximum number of days that it can touch.
     pub(super) fn days(self) -> i64 {
         (self.secs.div_ceil(DAY_SECS) + 1).cast_signed()
     }

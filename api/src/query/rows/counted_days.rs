@@ -1,4 +1,4 @@
-//! Counted days: on which days a project has how many events of which type, known from the counters.
+//! Counted days: the number of events of each type on each day of a project, according to the counters.
 
 use std::collections::VecDeque;
 
@@ -11,28 +11,28 @@ use sqlx::PgConnection;
 use super::span::{Order, TimeSpan};
 use crate::error::ApiError;
 
-/// Days that are looked up first; each further look-up takes four times as many.
+/// Number of days in the first look-up. Each further look-up takes four times as many.
 const FIRST_DAYS: i32 = 8;
 
 /// A day with events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CountedDay {
-    /// The part of the day that is asked for.
+    /// The requested part of the day.
     pub(super) span: TimeSpan,
     /// The types that occurred on it.
     pub(super) types: Vec<i32>,
-    /// How many events the whole day has.
+    /// The number of events of the whole day.
     pub(super) events: i64,
 }
 
-/// The days of a project in the order in which they are listed, looked up some at a time.
+/// The days of a project in the order of the list. Each look-up reads some of them.
 pub(super) struct CountedDays {
     project: i32,
     event_type_id: Option<i32>,
     calendar: Calendar,
     order: Order,
     span: TimeSpan,
-    /// Days that are not looked up yet.
+    /// The first and last day that are not looked up yet.
     left: Option<(Date, Date)>,
     next_days: i32,
     found: VecDeque<CountedDay>,
@@ -130,7 +130,8 @@ pub(crate) async fn days_of_project(project: i32, connection: &mut PgConnection)
     Ok(days.first.zip(days.last).map(|(first, last)| (first.into(), last.into())))
 }
 
-/// Days that end after this instant may still have no B-trees; see the workers' maintenance.
+/// Partitions of days that end after this instant may have no B-trees yet; see
+/// `worker/src/maintenance/index.rs`.
 pub(super) fn unsealed_from_us() -> i64 {
     let today = Day::utc_of(Timestamp::now().as_microsecond());
     i64::from(today.0 - 1) * rollcall_shared::day::DAY_US

@@ -1,4 +1,4 @@
-//! An event as questions answer with it.
+//! An event in answers.
 
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::query::format::Cell;
 
-/// An event, with the ids as they were sent.
+/// An event with the ids that the client sent.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Event {
     event_id: String,
@@ -20,7 +20,7 @@ pub(crate) struct Event {
     anonymous_id: Option<String>,
     session_id: Option<String>,
     account_id: Option<String>,
-    /// When it happened, as the client said; in UTC.
+    /// When it happened according to the client, in UTC.
     occurred_at: Timestamp,
     /// When Rollcall received it, in UTC.
     received_at: Timestamp,
@@ -33,7 +33,7 @@ pub(crate) struct Event {
 pub(crate) const COLUMNS: [&str; 9] =
     ["event_id", "event_type", "user_id", "anonymous_id", "session_id", "account_id", "occurred_at", "received_at", "properties"];
 
-/// An event as it is read.
+/// An event as the statement returns it.
 #[derive(Debug, FromRow)]
 pub(super) struct EventRow {
     pub(super) event_id: Uuid,
@@ -54,7 +54,7 @@ impl EventRow {
         self.occurred_at.to_jiff().as_microsecond()
     }
 
-    /// About how much memory it takes.
+    /// Its approximate size in memory.
     pub(super) fn bytes(&self) -> usize {
         size_of::<Self>() + self.properties.get().len()
     }

@@ -1,4 +1,4 @@
-//! The questions that are answered with events.
+//! The questions whose answers are lists of events.
 
 use super::page::{self, EventsAnswer};
 use super::selection::Selection;

@@ -1,8 +1,8 @@
-//! Events themselves: lists and timelines, page by page.
+//! Lists and timelines of events, page by page.
 //!
-//! A `selection` says which events, in which `span` of time; a `walk` finds the windows of time to search
-//! for them, guided by `counted_days`; a `page` reads the windows until it is full. `events` are the
-//! questions.
+//! A `selection` says which events are wanted, in which `span` of time. A `walk` chooses the windows of time
+//! to search, with the help of `counted_days`. A `page` reads these windows until it is full. `events`
+//! contains the questions.
 
 pub(super) mod counted_days;
 mod event;

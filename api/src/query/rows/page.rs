@@ -1,4 +1,4 @@
-//! A page of events: found window by window, until it is full or its time is over.
+//! A page of events: searches one window after the other, until the page is full or the time is over.
 
 use std::time::{Duration, Instant};
 
@@ -17,12 +17,12 @@ use crate::query::format::Table;
 use crate::query::paging::Paging;
 use crate::query::question::{Answer, Asker};
 
-/// A page that is not full after this time ends all the same, with a cursor to go on.
+/// Time after which a page ends even if it is not full. Its cursor continues the search.
 const TIME_BUDGET: Duration = Duration::from_secs(2);
-/// A page takes no more events once it holds this many bytes.
+/// A page is full once its events have this many bytes.
 const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
 
-/// Events, and where the next page begins.
+/// A page of events.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventsAnswer {
     data: Vec<Event>,
@@ -31,7 +31,7 @@ pub(crate) struct EventsAnswer {
     next_cursor: Option<String>,
 }
 
-/// The event after which a page begins, by time and id.
+/// The time and id of the event after which a page begins.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Position(i64, Uuid);
 
@@ -40,7 +40,7 @@ impl Position {
         Self(row.occurred_at_us(), row.event_id)
     }
 
-    /// Before the first event that comes after this span.
+    /// The position after all events of a span.
     fn end_of(span: TimeSpan, order: Order) -> Self {
         match order {
             Order::Desc => Self(span.from_us, Uuid::nil()),
@@ -48,7 +48,7 @@ impl Position {
         }
     }
 
-    /// The time of all events that come after it; the first instant may have some that come before.
+    /// The span of all events after this position. Events of its first instant may be before the position.
     fn rest(self, order: Order) -> TimeSpan {
         match order {
             Order::Desc => TimeSpan { to_us: self.0.saturating_add(1), ..TimeSpan::ALL },
@@ -88,14 +88,14 @@ pub(crate) async fn newest(asker: &Asker, selection: Selection, limit: usize) ->
     Ok(page.rows.into_iter().map(Event::from).collect())
 }
 
-/// A page that is being filled.
+/// A page while it is being filled.
 struct Page {
     rows: Vec<EventRow>,
     bytes: usize,
     limit: usize,
-    /// After which position the next page begins; `None` if there is no next one.
+    /// The position after which the next page begins; `None` if there is no next page.
     end: Option<Position>,
-    /// Whether rows of the last statement were left unread.
+    /// Whether the last statement returned rows that were not read.
     is_cut: bool,
 }
 
@@ -125,7 +125,7 @@ impl Page {
         let (started, order) = (Instant::now(), selection.order);
         let span = position.map_or(selection.span, |position| selection.span.intersection(position.rest(order)));
         let mut walk = Walk::new(keys, &asker.project.zone()?.calendar, order, span, connection).await?;
-        // One more than the page takes tells whether there is a next one.
+        // One event more than the page holds shows whether there is a next page.
         while let Some(window) = walk.next(self.limit + 1 - self.rows.len(), connection).await? {
             self.read_window(keys, &window, order, position, connection).await?;
             if self.rows.len() > self.limit {
@@ -155,7 +155,8 @@ impl Page {
         connection: &mut PgConnection,
     ) -> Result<(), ApiError> {
         let mut statement = statement(keys, window, order, position, self.limit + 1 - self.rows.len());
-        // Planned with its values: which partitions and which index are right depends on them.
+        // PostgreSQL plans the statement for its actual values, because they determine the partitions and the
+        // index.
         let mut rows = statement.build_query_as::<EventRow>().persistent(false).fetch(connection);
         while let Some(row) = rows.try_next().await? {
             self.bytes += row.bytes();

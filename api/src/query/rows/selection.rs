@@ -1,4 +1,4 @@
-//! A selection: which events a question is about.
+//! A selection: the filters of a question about events.
 
 use rollcall_shared::event::identity;
 use rollcall_shared::project::ProjectId;
@@ -18,7 +18,7 @@ const SESSION_ID: Param = Param::new(&["session_id"], "Only events of this sessi
 const ACCOUNT_ID: Param = Param::new(&["account_id"], "Only events of this account.");
 const EVENT_ID: Param = Param::new(&["event_id"], "Only the events with this id.");
 
-/// Which events, and in which order.
+/// The filters and the order.
 #[derive(Debug)]
 pub(crate) struct Selection {
     pub(super) event_type: Option<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Takes every filter.
+    /// Reads every filter.
     pub(crate) fn take(parameters: &mut Parameters, zone: &Zone, order: Order) -> Self {
         Self {
             event_type: parameters.text(EVENT_TYPE),
@@ -46,14 +46,15 @@ impl Selection {
         }
     }
 
-    /// The events of one user, who must be named.
+    /// Reads the filters for the events of one user, who is required.
     pub(crate) fn take_of_user(parameters: &mut Parameters, zone: &Zone) -> Self {
         let selection = Self::take(parameters, zone, Order::Desc);
         parameters.require(USER_ID, selection.user.is_some());
         selection
     }
 
-    /// The events of one session, which must be named, the earliest first.
+    /// Reads the filters for the events of one session, which is required. The earliest event comes first by
+    /// default.
     pub(crate) fn take_of_session(parameters: &mut Parameters, zone: &Zone) -> Self {
         let selection = Self::take(parameters, zone, Order::Asc);
         parameters.require(SESSION_ID, selection.session.is_some());
@@ -74,7 +75,7 @@ impl Selection {
         }
     }
 
-    /// The numbers that stand for its names. `None` if no event can match.
+    /// Looks up the numbers of the names. `None` if no event can match.
     ///
     /// # Errors
     /// Those of the database.
@@ -95,7 +96,7 @@ impl Selection {
     }
 }
 
-/// The conditions of a selection, as the rows hold them.
+/// The conditions of a selection in terms of the columns of `events`.
 pub(super) struct Keys {
     pub(super) project: i32,
     pub(super) event_type_id: Option<i32>,
@@ -107,12 +108,12 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Whether something other than type and time finds the events.
+    /// Whether an index other than that of type and time finds the events.
     pub(super) fn has_index_of_its_own(&self) -> bool {
         self.user_ord.is_some() || self.session.is_some() || self.account.is_some() || self.event_id.is_some()
     }
 
-    /// Appends the conditions on the event `e`, but for those on its type and time.
+    /// Appends the conditions on the event `e`, except those on its type and time.
     pub(super) fn push_sql(&self, sql: &mut QueryBuilder<Postgres>) {
         sql.push("e.project_id = ").push_bind(self.project);
         if let Some(user_ord) = self.user_ord {

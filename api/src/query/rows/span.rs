@@ -1,4 +1,4 @@
-//! A span of time, and the order in which the events in it are listed.
+//! A span of time, and the order of the events in it.
 
 use jiff::{Timestamp, ToSpan};
 use jiff_sqlx::ToSqlx;
@@ -35,24 +35,24 @@ pub(crate) enum Order {
     Asc,
 }
 
-/// An instant as PostgreSQL takes it.
+/// Converts an instant into the type for PostgreSQL.
 pub(crate) fn instant(instant_us: i64) -> jiff_sqlx::Timestamp {
-    // Instants of events lie between 1970 and 9999, all of which can be named.
+    // Instants of events are between 1970 and 9999, so they can be represented.
     Timestamp::from_microsecond(instant_us).unwrap_or(Timestamp::MAX).to_sqlx()
 }
 
 impl Order {
-    /// Takes `order`.
+    /// Reads `order`.
     pub(crate) fn take(parameters: &mut Parameters, default: Self) -> Self {
         parameters.one_of(ORDER, default)
     }
 }
 
 impl TimeSpan {
-    /// All times that an event can have.
+    /// The span of all events.
     pub(crate) const ALL: Self = Self { from_us: FIRST_US, to_us: LAST_US };
 
-    /// Takes `from` and `to`, which may be days or instants.
+    /// Reads `from` and `to`, which may be days or instants.
     pub(crate) fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
         let from = parameters.day_or_instant(FROM);
         let to = parameters.day_or_instant(TO);
@@ -66,7 +66,7 @@ impl TimeSpan {
         Self { from_us, to_us: to_us.max(from_us) }
     }
 
-    /// What both have in common.
+    /// The intersection of two spans.
     pub(crate) fn intersection(self, other: Self) -> Self {
         let from_us = self.from_us.max(other.from_us);
         Self { from_us, to_us: self.to_us.min(other.to_us).max(from_us) }
@@ -76,7 +76,7 @@ impl TimeSpan {
         self.from_us >= self.to_us
     }
 
-    /// Cuts off the part that is listed first, `length_us` long at most. The other part is the rest.
+    /// Splits off the part that is listed first, which is at most `length_us` long. Also returns the rest.
     pub(crate) fn split(self, order: Order, length_us: i64) -> (Self, Self) {
         match order {
             Order::Desc => {

@@ -1,10 +1,10 @@
-//! A walk: the windows of time in which the events of a page are looked for, one after another.
+//! A walk: the sequence of windows of time in which a page searches for its events.
 //!
-//! Most pages need the latest events only, and most selections match few days. So a walk does not scan
-//! the project: the counters tell on which days it, or one of its event types, has events, and windows
-//! are cut so that each is expected to hold as many events as are still needed. Events of a user, a
-//! session or an account have indexes of their own; there, windows of time only bound how many
-//! partitions are searched at once.
+//! Most pages need only the latest events, and most selections match few days. So a walk does not scan the
+//! project. The counters say on which days the project, or one of its event types, has events, and each
+//! window is as long as it must be to contain the events that are still needed. Events of a user, a session
+//! or an account have their own indexes; for them, windows only limit how many partitions one statement
+//! searches.
 
 use jiff::Timestamp;
 use rollcall_shared::day::{Calendar, DAY_US, Day};
@@ -18,21 +18,20 @@ use crate::error::ApiError;
 use crate::ledger;
 use crate::query::sessions::session::{self, SessionKeys};
 
-/// Days in the first window of a user or an account; each next window is four times as long.
+/// Number of days in the first window of a user or an account. Each further window is four times as long.
 const FIRST_WINDOW_DAYS: i64 = 32;
-/// Events in a window if a filter on properties decides which are listed.
+/// Number of events in a window if there is a filter on properties.
 const FILTERED_EVENTS: i64 = 50_000;
-/// A part of a day is expected to hold this many times the events that are needed, since they are not
-/// spread evenly.
+/// A part of a day should contain this many times the needed events, because events are not spread evenly.
 const MARGIN: i64 = 3;
-/// The smallest part of a day that is searched.
+/// The shortest part of a day that is searched.
 const MIN_PART_US: i64 = 1_000_000;
 
 /// A window of time to search.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Window {
     pub(super) span: TimeSpan,
-    /// The event types that occur in it, where each is found by the B-tree of types.
+    /// The event types in the window, if it can be searched with the B-tree by type.
     pub(super) types: Option<Vec<i32>>,
 }
 
@@ -42,21 +41,21 @@ impl Window {
     }
 }
 
-/// Windows in the order in which their events are listed.
+/// Windows in the order of the list.
 pub(super) struct Walk {
     order: Order,
     guide: Guide,
 }
 
 enum Guide {
-    /// Days that the counters know.
+    /// Days with events, according to the counters.
     Days(DayWalk),
-    /// Everything in these spans, each cut into growing windows.
+    /// Spans that are cut into windows of growing length.
     Spans { spans: Vec<TimeSpan>, length_us: i64 },
 }
 
 impl Walk {
-    /// The windows in which the events of these keys are.
+    /// The windows for these keys.
     ///
     /// # Errors
     /// Those of the database.
@@ -88,7 +87,7 @@ impl Walk {
             length_us = i64::MAX;
             spans = found.iter().map(|found| found.span().intersection(known)).collect();
         }
-        // The next is taken from the end.
+        // The next span is taken from the end of the list.
         if order == Order::Asc {
             spans.reverse();
         }
@@ -96,7 +95,7 @@ impl Walk {
         Ok(Self { order, guide: Guide::Spans { spans, length_us } })
     }
 
-    /// The next window, in which `needed` events are looked for; `None` after the last.
+    /// The next window, in which `needed` events are wanted; `None` after the last.
     ///
     /// # Errors
     /// Those of the database.
@@ -115,14 +114,14 @@ impl Walk {
     }
 }
 
-/// The windows of the days that the counters know.
+/// The windows of days with events, according to the counters.
 struct DayWalk {
     days: CountedDays,
     order: Order,
     has_filters: bool,
-    /// What is left of a day that is searched in parts, and how long the next part is.
+    /// The rest of a day that is searched in parts, and the length of the next part.
     part: Option<(CountedDay, i64)>,
-    /// A day that was looked up and is not in a window yet.
+    /// A day that has been looked up, but is not in a window yet.
     ahead: Option<CountedDay>,
 }
 
@@ -134,7 +133,7 @@ impl DayWalk {
         let Some(day) = self.next_day(connection).await? else { return Ok(None) };
         let wanted = if self.has_filters { FILTERED_EVENTS } else { needed };
         let is_sealed = day.span.to_us <= unsealed_from_us();
-        // With the B-tree of types, the first events of a day are found whatever its size.
+        // With the B-tree by type, the first events of a day are found quickly, whatever its size.
         if day.events > wanted.saturating_mul(2 * MARGIN) && (self.has_filters || !is_sealed) {
             let length_us = part_us(&day, self.order, wanted);
             return Ok(Some(self.part_of(day, length_us)));
@@ -152,7 +151,7 @@ impl DayWalk {
         }
     }
 
-    /// The first part of a day. The next one will be four times as long.
+    /// The first part of a day. Each further part is four times as long.
     fn part_of(&mut self, day: CountedDay, length_us: i64) -> Window {
         let (span, rest) = day.span.split(self.order, length_us);
         if !rest.is_empty() {
@@ -161,7 +160,7 @@ impl DayWalk {
         Window::all_of(span)
     }
 
-    /// One window of as many sealed days as have the wanted number of events.
+    /// One window of as many sealed days as are needed for the wanted number of events.
     async fn days_together(&mut self, first: CountedDay, wanted: i64, connection: &mut PgConnection) -> Result<Window, ApiError> {
         let CountedDay { mut span, mut types, mut events } = first;
         while events < wanted {
@@ -180,19 +179,19 @@ impl DayWalk {
     }
 }
 
-/// How long a part of a day is that is expected to hold `wanted` events with a margin. Events are taken
-/// to be spread evenly over what is past of the day.
+/// The length of the part of a day that is expected to contain `wanted` events, with a margin. It assumes
+/// that events are spread evenly over the time of the day that has passed.
 fn part_us(day: &CountedDay, order: Order, wanted: i64) -> i64 {
     let now_us = Timestamp::now().as_microsecond().clamp(day.span.from_us, day.span.to_us);
     let (past_us, coming_us) = (now_us - day.span.from_us, day.span.to_us - now_us);
     let past_us = if past_us == 0 { coming_us } else { past_us };
     let part_us = i128::from(past_us) * i128::from(wanted.saturating_mul(MARGIN)) / i128::from(day.events.max(1));
     let part_us = i64::try_from(part_us).unwrap_or(i64::MAX).max(MIN_PART_US);
-    // The latest events come after what has not happened yet.
+    // In descending order, the part of the day that has not happened yet comes first.
     if order == Order::Desc { part_us.saturating_add(coming_us) } else { part_us }
 }
 
-/// The time in which the project has events at all.
+/// The span between the first and the last event of the project.
 async fn known_span(project: i32, calendar: &Calendar, connection: &mut PgConnection) -> Result<TimeSpan, ApiError> {
     let days = days_of_project(project, connection).await?;
     Ok(days.map_or(TimeSpan { from_us: 0, to_us: 0 }, |(first, last)| TimeSpan {

@@ -1,6 +1,6 @@
-//! Sessions: what clients send as `session_id`. Nothing is guessed.
+//! Sessions: the events with the same `session_id`. Rollcall does not infer sessions.
 //!
-//! `session` reads them from their rollup; the questions are here.
+//! `session` reads them from their rollup. This module has the questions.
 
 pub(super) mod session;
 
@@ -29,7 +29,7 @@ pub(crate) struct Sessions {
 /// `GET /sessions/{session_id}`
 pub(crate) struct OneSession(String);
 
-/// Sessions, and where the next page begins.
+/// A page of sessions.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SessionsAnswer {
     data: Vec<Session>,

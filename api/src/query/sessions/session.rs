@@ -1,4 +1,4 @@
-//! A session, and how sessions are read.
+//! A session, and the statements that read sessions.
 
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
@@ -9,35 +9,35 @@ use utoipa::ToSchema;
 use crate::query::format::Cell;
 use crate::query::rows::span::{TimeSpan, instant};
 
-/// What clients call a session: the events with one `session_id`.
+/// A session: the events with the same `session_id`.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Session {
     session_id: String,
-    /// The user id of its latest event that has one; without any, the anonymous id of the latest event
-    /// that has one; else null.
+    /// The user id of its latest event that has one, or else the anonymous id of the latest event that has
+    /// one, or else null.
     user_id: Option<String>,
     /// When its first event happened, in UTC.
     started_at: Timestamp,
     /// When its latest event happened, in UTC.
     last_event_at: Timestamp,
-    /// How many events it has.
+    /// The number of its events.
     events: i64,
 }
 
 /// The columns of [`Session::cells`].
 pub(super) const COLUMNS: [&str; 5] = ["session_id", "user_id", "started_at", "last_event_at", "events"];
 
-/// Which sessions are read.
+/// The selection of sessions.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionKeys {
     pub(crate) project: i32,
     pub(crate) user: Option<String>,
     pub(crate) session: Option<String>,
-    /// When the latest activity was.
+    /// The span of the latest activity.
     pub(crate) span: TimeSpan,
 }
 
-/// The session after which a page begins: its latest activity in microseconds, and its id.
+/// The latest activity, in microseconds, and the id of the session after which a page begins.
 pub(super) type Position = (i64, String);
 
 #[derive(FromRow)]
@@ -49,7 +49,7 @@ struct Row {
     events: i64,
 }
 
-/// The first sessions of these keys after a position, latest activity first.
+/// The first sessions of the selection after a position, latest activity first.
 ///
 /// # Errors
 /// Those of the database.
@@ -59,7 +59,7 @@ pub(crate) async fn read(
     after: Option<&Position>,
     limit: usize,
 ) -> sqlx::Result<Vec<Session>> {
-    // Planned with its values: which index is right depends on them.
+    // PostgreSQL plans the statement for its actual values, because they determine the index.
     let rows: Vec<Row> = sqlx::query_as(include_str!("../../../sql/sessions/sessions.sql"))
         .persistent(false)
         .bind(keys.project)
@@ -75,7 +75,7 @@ pub(crate) async fn read(
     Ok(rows.into_iter().map(Session::from).collect())
 }
 
-/// How many sessions of a user there are.
+/// The number of sessions of a user.
 ///
 /// # Errors
 /// Those of the database.
@@ -96,7 +96,7 @@ impl From<Row> for Session {
 }
 
 impl Session {
-    /// The time of its events.
+    /// The span of its events.
     pub(crate) fn span(&self) -> TimeSpan {
         TimeSpan { from_us: self.started_at.as_microsecond(), to_us: self.last_event_at.as_microsecond() + 1 }
     }

@@ -1,4 +1,4 @@
-//! Trends: how often something happened, or to how many people, hour by hour or month by month.
+//! Trends: the number of events or people by hour, day, week or month.
 //!
 //! Without filter and breakdown, events come from the rollups, and so do people in days, weeks and months.
 //! Everything else is counted from the rows, events by PostgreSQL and people here, and kept for a few
@@ -42,7 +42,7 @@ const BREAKDOWN: Param = Param::new(
     "A property of the events, as a path such as `cart.currency`: its 20 largest values and all others together are series of their own.",
 );
 
-/// Most days of a period that is cut into hours.
+/// Maximum number of days of a period with hourly buckets.
 const MAX_DAYS_OF_HOURS: i64 = 31;
 
 /// What is counted.
@@ -51,7 +51,7 @@ const MAX_DAYS_OF_HOURS: i64 = 31;
 #[strum(serialize_all = "lowercase")]
 pub(crate) enum Metric {
     Events,
-    /// Different people. Somebody who comes on two days is one person of the total.
+    /// Different people. The total counts a person who was active on two days once.
     Users,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct TrendsAnswer {
 /// `GET /stats/trends`
 pub(crate) struct Trends {
     metric: Metric,
-    /// None means all types together.
+    /// The requested types; empty for all types together.
     event_types: Vec<String>,
     interval: Interval,
     period: Period,
@@ -77,7 +77,7 @@ pub(crate) struct Trends {
     source: Source,
 }
 
-/// The event types of the series, in order, and their numbers in the database.
+/// The event types of the series in order, with their numbers in the database.
 #[derive(Debug)]
 struct Types(Vec<Type>);
 
@@ -171,7 +171,7 @@ impl Trends {
 }
 
 impl Counting<'_> {
-    /// A tally without an event.
+    /// A tally without events.
     fn nothing(self) -> Tally {
         Tally::new(self.buckets.labels().len())
     }
@@ -182,12 +182,12 @@ impl Types {
         self.0.iter().map(|one| one.name.clone()).collect()
     }
 
-    /// Those that were ever stored.
+    /// The numbers of the types that have stored events.
     fn numbers(&self) -> Vec<i32> {
         self.0.iter().filter_map(|one| one.number).collect()
     }
 
-    /// The same, or nothing for all types together.
+    /// The same numbers, or `None` for all types together.
     fn chosen(&self) -> Option<Vec<i32>> {
         let numbers = self.numbers();
         (numbers != [0]).then_some(numbers)
@@ -218,7 +218,7 @@ impl Weighed for TrendsAnswer {
     }
 }
 
-/// The answer where there are no events.
+/// The answer for a project without events.
 #[cfg(any(test, feature = "fuzzing"))]
 pub(super) fn empty_answer(mut parameters: Parameters, zone: &Zone) {
     let trends = Trends::take(&mut parameters, zone);

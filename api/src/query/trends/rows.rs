@@ -1,4 +1,4 @@
-//! Events in trends, from the rows, counted by PostgreSQL.
+//! Trends of events from the rows, which PostgreSQL counts.
 
 use jiff_sqlx::ToSqlx;
 use sqlx::postgres::PgArguments;
@@ -11,7 +11,7 @@ use crate::query::filter::over_rows;
 
 const EVENTS: &str = include_str!("../../../sql/trends/events.sql");
 
-/// The number of one bucket.
+/// The count of one bucket.
 #[derive(Debug, FromRow)]
 struct Count {
     event_type_id: i32,
@@ -27,7 +27,8 @@ pub(super) async fn count(connection: &mut PgConnection, counting: Counting<'_>)
     let mut tally = counting.nothing();
     let arguments = arguments(counting).map_err(ApiError::Internal)?;
     let mut sql = over_rows(EVENTS, arguments, trends.breakdown.as_ref(), &trends.filters);
-    // Planned anew each time, for the values at hand: a plan for any period reads all partitions.
+    // PostgreSQL plans the statement each time for its actual values, because a generic plan would read all
+    // partitions.
     let counts: Vec<Count> = sql.build_query_as().persistent(false).fetch_all(connection).await?;
     for Count { event_type_id, rank, value, bucket, n } in counts {
         let Some(place) = types.place(event_type_id) else { continue };
@@ -37,7 +38,7 @@ pub(super) async fn count(connection: &mut PgConnection, counting: Counting<'_>)
     Ok(tally)
 }
 
-/// The arguments of the statements, as far as they are the same.
+/// The arguments that all statements over rows have in common.
 pub(super) fn arguments(counting: Counting<'_>) -> Result<PgArguments, sqlx::error::BoxDynError> {
     let Counting { project, types, buckets, .. } = counting;
     let (starts, places): (Vec<_>, Vec<Option<i32>>) =

@@ -1,4 +1,4 @@
-//! Series: the numbers of one event type, or of one value of a property, bucket by bucket.
+//! Series: the counts of one event type, or of one value of a property, in each bucket.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::problem::clipped;
 use crate::query::bucket::Buckets;
 use crate::query::value::{MAX_NAMED, OTHER};
 
-/// One series.
+/// The counts of one event type or value.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Series {
     /// Null for all types together.
@@ -21,19 +21,19 @@ pub(crate) struct Series {
     points: Vec<Point>,
 }
 
-/// The number of one hour, day, week or month.
+/// The count of one hour, day, week or month.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(crate) struct Point {
-    /// The date with which it begins, or for hours the local time with its offset.
+    /// The first day of the bucket, or for hours the local time with its offset.
     pub(super) at: String,
     pub(super) value: u64,
 }
 
-/// Numbers on their way to become series.
+/// Counts from which the series are made.
 #[derive(Debug)]
 pub(super) struct Tally {
     buckets: usize,
-    /// By the place of the event type, and the rank of the value.
+    /// The lines by the index of the event type and the rank of the value.
     lines: BTreeMap<(usize, i32), Line>,
 }
 
@@ -49,20 +49,20 @@ impl Tally {
         Self { buckets, lines: BTreeMap::new() }
     }
 
-    /// Adds to the number of a bucket and to the total.
+    /// Adds to the count of a bucket and to the total.
     pub(super) fn add(&mut self, event_type: usize, rank: i32, value: Option<String>, bucket: usize, number: u64) {
         self.set(event_type, rank, value, bucket, number);
         self.line(event_type, rank).total += number;
     }
 
-    /// Adds to the number of a bucket, where the total is not the sum.
+    /// Adds to the count of a bucket, but not to the total.
     pub(super) fn set(&mut self, event_type: usize, rank: i32, value: Option<String>, bucket: usize, number: u64) {
         let line = self.line(event_type, rank);
         line.points[bucket] += number;
         line.value = line.value.take().or(value);
     }
 
-    /// Says the total.
+    /// Sets the total.
     pub(super) fn total(&mut self, event_type: usize, rank: i32, value: Option<String>, total: u64) {
         let line = self.line(event_type, rank);
         line.total = total;
@@ -74,7 +74,7 @@ impl Tally {
         self.lines.entry((event_type, rank)).or_insert_with(empty)
     }
 
-    /// The series of these event types, in their order. Without a breakdown, each has exactly one.
+    /// The series of these event types in their order. Without a breakdown, each type has exactly one series.
     pub(super) fn into_series(mut self, event_types: &[Option<String>], buckets: &Buckets, is_broken_down: bool) -> Vec<Series> {
         if !is_broken_down {
             for place in 0..event_types.len() {
@@ -108,7 +108,7 @@ impl Series {
         &self.points
     }
 
-    /// About how much memory it takes.
+    /// Its approximate size in memory.
     pub(super) fn bytes(&self) -> usize {
         let label_bytes = self.points.first().map_or(0, |point| point.at.len());
         size_of::<Self>() + self.points.len() * (size_of::<Point>() + label_bytes)

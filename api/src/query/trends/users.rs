@@ -1,4 +1,4 @@
-//! People in trends, from the rows: a bitmap for each bucket and value.
+//! Trends of people from the rows: a bitmap for each bucket and value.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -16,17 +16,17 @@ use crate::query::value::{MAX_NAMED, Values, too_many};
 
 const USERS: &str = include_str!("../../../sql/trends/users.sql");
 
-/// Bitmaps in memory, about 100 bytes each when they are small. Only a property with many values needs
-/// that many.
+/// Maximum number of bitmaps in memory, of about 100 bytes each when they are small. Only a property with
+/// many values needs that many.
 const MAX_BITMAPS: usize = 300_000;
 
-/// The people of one value of a type.
+/// The people with one value of a property and one event type.
 #[derive(Debug, Default)]
 struct People {
     buckets: HashMap<usize, RoaringBitmap>,
 }
 
-/// A value, and how many people have it in all.
+/// A value, and the number of people with it in all buckets.
 struct OfValue<'a> {
     text: Option<&'a str>,
     total: u64,
@@ -45,7 +45,7 @@ pub(super) async fn count(connection: &mut PgConnection, counting: Counting<'_>)
     }
     let mut tally = counting.nothing();
     for (place, mut of_type) in by_type {
-        // Of equally large values, those come first that are texts, by name.
+        // Values of equal size are sorted by name, with null last.
         of_type.sort_by_key(|of| (Reverse(of.total), of.text.is_none(), of.text));
         let rest = of_type.split_off(of_type.len().min(MAX_NAMED));
         let other = rest.into_iter().map(|of| of.people).reduce(People::and);
@@ -58,7 +58,7 @@ pub(super) async fn count(connection: &mut PgConnection, counting: Counting<'_>)
     Ok(tally)
 }
 
-/// The people by the place of the type and the number of the value.
+/// The people by the index of the type and the number of the value.
 async fn read(
     connection: &mut PgConnection,
     counting: Counting<'_>,
@@ -68,7 +68,8 @@ async fn read(
     let mut sql = over_rows(USERS, arguments, counting.trends.breakdown.as_ref(), &counting.trends.filters);
     let mut people: HashMap<(usize, usize), People> = HashMap::new();
     let mut bitmaps = 0;
-    // Planned anew each time, for the values at hand: a plan for any period reads all partitions.
+    // PostgreSQL plans the statement each time for its actual values, because a generic plan would read all
+    // partitions.
     let mut rows = sql.build().persistent(false).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let Some((place, bucket, user)) = seen(&row, counting)? else { continue };
@@ -86,7 +87,7 @@ async fn read(
     Ok(people)
 }
 
-/// The places of type and bucket, and the person; nothing outside the period.
+/// The indexes of type and bucket, and the person; `None` outside the period.
 fn seen(row: &PgRow, counting: Counting<'_>) -> Result<Option<(usize, usize, u32)>, sqlx::Error> {
     let bucket: Option<i32> = row.try_get(1)?;
     let place = counting.types.place(row.try_get(0)?);

@@ -1,6 +1,6 @@
-//! Users: those who are counted, when they were seen, and what they did in all.
+//! Users: the people who are counted, with the times of their first and latest events and their totals.
 //!
-//! `user` reads them from their rollup; the questions are here.
+//! `user` reads them from their rollup. This module has the questions.
 
 mod user;
 
@@ -31,7 +31,7 @@ pub(crate) struct Users {
 /// `GET /users/{user_id}`
 pub(crate) struct OneUser(String);
 
-/// Users, and where the next page begins.
+/// A page of users.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UsersAnswer {
     data: Vec<User>,
@@ -39,7 +39,7 @@ pub(crate) struct UsersAnswer {
     next_cursor: Option<String>,
 }
 
-/// What is known of one user.
+/// The summary of one user.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct UserAnswer {
     user_id: String,
@@ -47,11 +47,11 @@ pub(crate) struct UserAnswer {
     first_seen: Timestamp,
     /// When the latest event happened, in UTC.
     last_seen: Timestamp,
-    /// How many events there are.
+    /// The number of events.
     events: i64,
-    /// On how many days of the project's time zone there are events.
+    /// The number of days in the project's time zone with events.
     days_active: i64,
-    /// How many sessions `/sessions?user_id=` lists.
+    /// The number of sessions that `/sessions?user_id=` lists.
     sessions: i64,
 }
 
@@ -110,7 +110,7 @@ impl Question for OneUser {
     }
 }
 
-/// On how many days of the project the user has events.
+/// The number of days with events of the user.
 async fn days_active(connection: &mut PgConnection, asker: &Asker, user: &UserRow) -> Result<i64, ApiError> {
     let calendar = &asker.project.zone()?.calendar;
     let day = |at: Timestamp| calendar.day_of(at.as_microsecond()).date().to_sqlx();

@@ -1,4 +1,4 @@
-//! A user, and how users are read.
+//! A user, and the statements that read users.
 
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::query::format::Cell;
 
-/// A person who is counted: the user id of events; where there is none, the anonymous id, else the session id.
+/// A person who is counted: the user id of an event, or else its anonymous id, or else its session id.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct User {
     user_id: String,
@@ -21,19 +21,19 @@ pub(super) struct User {
 /// The columns of [`User::cells`].
 pub(super) const COLUMNS: [&str; 3] = ["user_id", "first_seen", "last_seen"];
 
-/// Which users are read.
+/// The selection of users.
 #[derive(Debug)]
 pub(super) enum UserKeys {
-    /// Those whose ids begin with a text, after an id.
+    /// The users whose ids begin with a text, after a given id.
     Page { prefix: String, after: Option<String> },
-    /// The one with this id.
+    /// The user with this id.
     One(String),
 }
 
-/// A user as the rollup knows it.
+/// A user as the statement returns it.
 #[derive(Debug, FromRow)]
 pub(super) struct UserRow {
-    /// The number in bitmaps.
+    /// The user's number in bitmaps.
     pub(super) ord: i32,
     pub(super) user_id: String,
     pub(super) first_seen: SqlTimestamp,
@@ -41,7 +41,7 @@ pub(super) struct UserRow {
     pub(super) events: i64,
 }
 
-/// The first users of these keys who have events, by id.
+/// The first users of the selection who have events, sorted by id.
 ///
 /// # Errors
 /// Those of the database.
@@ -58,7 +58,7 @@ pub(super) async fn read(
         }
         UserKeys::One(id) => (id.clone(), None, None, Some(id)),
     };
-    // Planned with its values: a bound that is not given is no condition.
+    // PostgreSQL plans the statement for its actual values and drops the conditions that are null.
     sqlx::query_as(include_str!("../../../sql/users/users.sql"))
         .persistent(false)
         .bind(project)
@@ -71,12 +71,11 @@ pub(super) async fn read(
         .await
 }
 
-/// The first text, in the order of bytes, that comes after all those that begin with `prefix`; `None` if
-/// nothing does.
+/// The first text in byte order after all texts that begin with `prefix`; `None` if there is none.
 fn end_of_prefix(prefix: &str) -> Option<String> {
     let mut end = prefix.to_owned();
     while let Some(last) = end.pop() {
-        // Characters have the order of their bytes in UTF-8.
+        // The order of characters is that of their bytes in UTF-8.
         if let Some(next) = (last..=char::MAX).nth(1) {
             end.push(next);
             return Some(end);
@@ -92,7 +91,7 @@ impl From<UserRow> for User {
 }
 
 impl User {
-    /// The id, after which the next page begins.
+    /// The position of this user: the id.
     pub(super) fn position(&self) -> String {
         self.user_id.clone()
     }
