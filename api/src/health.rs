@@ -98,7 +98,7 @@ pub(crate) async fn live() -> Json<Live> {
     operation_id = "health_ready",
     tag = "service",
     summary = "Whether the service can do its work",
-    description = "Without PostgreSQL, events are accepted and questions cannot be answered: the status is `degraded`.",
+    description = "Without PostgreSQL, events are accepted, but queries fail: the status is `degraded`.",
     responses(
         (status = 200, description = "Events are accepted.", body = Ready),
         (status = 503, description = "Events are not accepted, or the process is about to stop.", content(

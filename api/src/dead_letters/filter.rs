@@ -13,7 +13,7 @@ use crate::error::ApiError;
 use crate::parameters::{Param, Parameters};
 use crate::queue::letter::Letter;
 
-const CODE: Param = Param::new(&["code"], "Only letters with this reason.");
+const CODE: Param = Param::new(&["code"], "Only letters with this code.");
 const EVENT_TYPE: Param = Param::new(&["event_type"], "Only letters with an event of this type.");
 const EVENT_ID: Param = Param::new(&["event_id"], "Only letters with this event.");
 const FROM: Param = Param::new(&["from", "from_date"], "The first day of the failures, in the project's time zone.");

@@ -46,7 +46,7 @@ pub(crate) struct Listed {
     operation_id = "dead_letters",
     tag = "dead letters",
     summary = "List dead letters",
-    description = "Lists them by their sequence, oldest first.",
+    description = "Lists dead letters, oldest first.",
     params(OfList),
     security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
     responses((status = 200, description = "A page of dead letters.", body = Listed), refusal::WithKey),
@@ -122,7 +122,7 @@ pub(crate) struct Change {
     description = "Sends the events of a page of dead letters to the queue again. Follow `next_cursor` to reach all of them.",
     params(OfRedrive),
     security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
-    responses((status = 200, description = "What was done.", body = Change), refusal::WithKey),
+    responses((status = 200, description = "The result of the change.", body = Change), refusal::WithKey),
 )]
 pub(crate) async fn redrive(
     State(nats): State<async_nats::Client>,
@@ -142,7 +142,7 @@ pub(crate) async fn redrive(
     summary = "Send a dead letter again",
     params(("id" = String, Path, description = "The `id` from a list.", example = "1"), OfOne),
     security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
-    responses((status = 200, description = "What was done.", body = Change), refusal::WithKey, refusal::NoSuch),
+    responses((status = 200, description = "The result of the change.", body = Change), refusal::WithKey, refusal::NoSuch),
 )]
 pub(crate) async fn redrive_one(
     State(nats): State<async_nats::Client>,
@@ -161,10 +161,10 @@ pub(crate) async fn redrive_one(
     operation_id = "purge_dead_letters",
     tag = "dead letters",
     summary = "Purge dead letters",
-    description = "Throws a page of dead letters away. Without a filter it must be told `all=true`.",
+    description = "Removes a page of dead letters. Without a filter, the request needs `all=true`.",
     params(OfPurge),
     security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
-    responses((status = 200, description = "What was done.", body = Change), refusal::WithKey),
+    responses((status = 200, description = "The result of the change.", body = Change), refusal::WithKey),
 )]
 pub(crate) async fn purge(
     State(nats): State<async_nats::Client>,
@@ -183,7 +183,7 @@ pub(crate) async fn purge(
     summary = "Purge a dead letter",
     params(("id" = String, Path, description = "The `id` from a list.", example = "1"), OfOne),
     security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
-    responses((status = 200, description = "What was done.", body = Change), refusal::WithKey, refusal::NoSuch),
+    responses((status = 200, description = "The result of the change.", body = Change), refusal::WithKey, refusal::NoSuch),
 )]
 pub(crate) async fn purge_one(
     State(nats): State<async_nats::Client>,

@@ -13,8 +13,8 @@ use crate::parameters::{Param, Parameters};
 use crate::queue::dead_letters::DeadLetterStream;
 use crate::queue::letter::Letter;
 
-const LIMIT: Param = Param::new(&["limit"], "How many letters a page has at most.");
-const CURSOR: Param = Param::new(&["cursor"], "The next_cursor of the page before.");
+const LIMIT: Param = Param::new(&["limit"], "The maximum number of letters in a page.");
+const CURSOR: Param = Param::new(&["cursor"], "The `next_cursor` of the previous page.");
 
 /// At most this many letters are read for one page. If few of them match the filter, the page may be short
 /// or empty although there is a next one.

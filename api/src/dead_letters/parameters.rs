@@ -8,8 +8,8 @@ use super::page::Paging;
 use crate::openapi::parameter;
 use crate::parameters::{Param, Parameters};
 
-const DRY_RUN: Param = Param::new(&["dry_run"], "Say what would be changed, and change nothing.");
-const ALL: Param = Param::new(&["all"], "Whether to purge every letter, where no filter is sent.");
+const DRY_RUN: Param = Param::new(&["dry_run"], "Count the letters that would be changed, and change nothing.");
+const ALL: Param = Param::new(&["all"], "Purge every letter. Required without a filter.");
 
 /// The parameters of a list.
 pub(super) struct ListParameters {

@@ -74,7 +74,8 @@ impl PartialSchema for NewEvent {
             Field::OccurredAt,
             Field::Properties,
         ];
-        let about = "An event. It needs a user, an anonymous id or a session. Any other field is kept in `properties`.";
+        let about =
+            "An event. It needs at least one of user id, anonymous id and session id. Unknown fields are kept in `properties`.";
         let event = ObjectBuilder::new().description(Some(about));
         fields.into_iter().fold(event, |event, field| event.property(field.name(), of_field(field))).into()
     }
@@ -85,17 +86,17 @@ impl ToSchema for NewEvent {}
 /// The schema of one field.
 fn of_field(field: Field) -> ObjectBuilder {
     let (types, about): (&[Type], _) = match field {
-        Field::EventId => (&[Type::String], "What makes the event unique. The service makes one if there is none."),
-        Field::EventType => (&[Type::String], "What happened. `properties.action` if there is none."),
+        Field::EventId => (&[Type::String], "Identifies the event. The service generates an id if it is absent."),
+        Field::EventType => (&[Type::String], "What happened. The default is `properties.action`."),
         Field::UserId => (&[Type::String, Type::Integer], "Who did it."),
-        Field::AnonymousId => (&[Type::String, Type::Integer], "Who did it, where nobody is signed in."),
+        Field::AnonymousId => (&[Type::String, Type::Integer], "Who did it, if nobody is signed in."),
         Field::SessionId => (&[Type::String, Type::Integer], "The visit during which it happened."),
         Field::AccountId => (&[Type::String, Type::Integer], "The customer or group on whose behalf it happened."),
         Field::OccurredAt => (
             &[Type::String, Type::Number],
-            "When it happened: RFC 3339, or seconds or milliseconds since 1970. Now if there is none.",
+            "When it happened: RFC 3339, or seconds or milliseconds since 1970. The default is the time of receipt.",
         ),
-        Field::Properties => (&[Type::Object], "Anything else, at most 64 KiB and 32 levels."),
+        Field::Properties => (&[Type::Object], "Any other data, at most 64 KiB and 32 levels."),
     };
     let others = &field.names()[1..];
     let schema = ObjectBuilder::new()

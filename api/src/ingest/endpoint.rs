@@ -198,7 +198,7 @@ pub(crate) struct Accepted {
     )),
     security(("api_key" = ["ingest"]), ("bearer" = ["ingest"])),
     responses(
-        (status = 202, description = "Every event is safe in the queue, and will be stored.", body = Accepted),
+        (status = 202, description = "Every event is durable in the queue and will be stored.", body = Accepted),
         (status = 200, description = "With `wait=stored`: every event is stored, or is a dead letter.", body = Accepted),
         refusal::WithKey,
         refusal::WithBody,

@@ -9,11 +9,12 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use crate::openapi::parameter;
 use crate::parameters::{Param, Parameters};
 
-const PARTIAL: Param =
-    Param::new(&["partial"], "Accept the valid events of a batch and list the others, instead of refusing all.");
-const WAIT: Param = Param::new(&["wait"], "`stored`: answer once every event is stored or a dead letter.");
-const TIMEOUT_MS: Param =
-    Param::new(&["timeout_ms"], "How long to wait for `stored`, in milliseconds; afterwards the answer is 202.");
+const PARTIAL: Param = Param::new(
+    &["partial"],
+    "Accept the valid events of a batch and list the invalid ones, instead of refusing the whole batch.",
+);
+const WAIT: Param = Param::new(&["wait"], "With `stored`, answer once every event is stored or is a dead letter.");
+const TIMEOUT_MS: Param = Param::new(&["timeout_ms"], "Timeout of `wait=stored` in milliseconds. After it, the answer is 202.");
 
 /// The options of a request.
 pub(crate) struct Options {

@@ -20,19 +20,19 @@ use self::refusal::Refusal;
 use crate::problem::ProblemDetails;
 
 const ABOUT: &str = "\
-Rollcall stores events and answers who showed up.
+Rollcall stores events and answers queries about them.
 
 **Keys.** Send an API key in `X-API-Key`, or in `Authorization` as a Bearer token. A key belongs to one project, and every \
-answer is about that project only. The scopes `ingest` and `read` allow sending events and asking questions; `admin` allows \
+answer is about that project only. The scope `ingest` allows sending events, and `read` allows queries; `admin` allows \
 everything.
 
 **Time zones.** Days, weeks and months begin and end in the project's time zone. Instants in answers are in UTC.
 
-**Pages.** A list that has more rows than one answer holds names the next page in `next_cursor`. Send the same request with this \
-`cursor` until `next_cursor` is null. As CSV, it is in the header `X-Next-Cursor`.
+**Pages.** A list that does not fit into one answer has a `next_cursor`. Send the same request with it as `cursor` to get the next \
+page, until `next_cursor` is null. In CSV answers, the header `X-Next-Cursor` contains it.
 
-**Errors** are `application/problem+json` (RFC 9457). Programs should look at `code`, which does not change. A parameter that a \
-request does not take is an error too. With a `Retry-After` header the same request may succeed after so many seconds.
+**Errors** are `application/problem+json` (RFC 9457). Programs should rely on `code`, which does not change. An unknown parameter \
+is an error too. If there is a `Retry-After` header, the same request may succeed after that number of seconds.
 
 Every answer has an `X-Request-Id`; a client may send its own.";
 
@@ -40,13 +40,13 @@ Every answer has an `X-Request-Id`; a client may send its own.";
 #[derive(utoipa::OpenApi)]
 #[openapi(
     info(title = "Rollcall", description = ABOUT, license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    servers((url = "/", description = "The service that this description comes from")),
+    servers((url = "/", description = "The service that serves this description")),
     tags(
         (name = "events", description = "Send events."),
-        (name = "questions", description = "Ask about the events. Scope `read`."),
-        (name = "pipeline", description = "See how far events have come. Scope `read`."),
+        (name = "questions", description = "Query the events. Scope `read`."),
+        (name = "pipeline", description = "The state of the queue, the workers and single events. Scope `read`."),
         (name = "dead letters", description = "Events that could not be stored: list, redrive and purge them. Scope `admin`."),
-        (name = "service", description = "The state of the service, and this description. No key needed."),
+        (name = "service", description = "The state of the service, and this description. These paths need no key."),
     ),
     components(schemas(ProblemDetails)),
     modifiers(&Additions),

@@ -55,19 +55,19 @@ impl Refusal {
             Self::BadRequest => {
                 "The parameters, or the body as a whole, cannot be read. `errors` lists every parameter that is wrong."
             }
-            Self::Unauthorized => "There is no key, or nobody has this one.",
+            Self::Unauthorized => "The key is missing or unknown.",
             Self::Forbidden => "The key lacks the scope.",
             Self::NotFound => "Nothing has this id.",
             Self::BodyTimeout => "The body did not arrive in time.",
-            Self::TooLarge => {
-                "The body has more bytes or events than a request may. The limit is in `limit_bytes` or `limit_events`."
+            Self::TooLarge => "The body has too many bytes or events. The limit is in `limit_bytes` or `limit_events`.",
+            Self::UnsupportedMediaType => "The content type or encoding is not supported.",
+            Self::InvalidEvents => {
+                "At least one event is invalid, and no event of the batch was queued. `errors` lists the problems."
             }
-            Self::UnsupportedMediaType => "The content type or encoding is not read.",
-            Self::InvalidEvents => "Events are not valid, and none of the batch was queued. `errors` lists what is wrong.",
-            Self::TooManyRequests => "Too many requests of this kind are under way. Try again after `Retry-After` seconds.",
+            Self::TooManyRequests => "Too many requests of this kind are in progress. Try again after `Retry-After` seconds.",
             Self::InternalError => "Something went wrong in the service. Its log has the details under the request id.",
             Self::Unavailable => {
-                "The database or the queue is away, busy or full, or the answer takes too long. Where there is a `Retry-After`, try \
+                "The database or the queue is away, busy or full, or the answer takes too long. If there is a `Retry-After`, try \
                  again after so many seconds."
             }
         }

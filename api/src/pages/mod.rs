@@ -75,9 +75,9 @@ struct Welcome {
     path = "/",
     operation_id = "welcome",
     tag = "service",
-    summary = "Where to go",
-    description = "Browsers, which accept HTML, get a page.",
-    responses((status = 200, description = "Paths to begin with.", content((Welcome = "application/json"), (String = "text/html")))),
+    summary = "Addresses of the service",
+    description = "Lists the addresses of the service. Browsers, which accept HTML, get a page.",
+    responses((status = 200, description = "The addresses.", content((Welcome = "application/json"), (String = "text/html")))),
 )]
 async fn welcome(headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
@@ -98,7 +98,7 @@ async fn welcome(headers: HeaderMap) -> Response {
     operation_id = "docs",
     tag = "service",
     summary = "This description as a page",
-    responses((status = 200, description = "A page on which requests can be tried.", body = String, content_type = "text/html")),
+    responses((status = 200, description = "A page that shows this description and can send requests.", body = String, content_type = "text/html")),
 )]
 async fn docs() -> Html<&'static str> {
     Html(DOCS)

@@ -50,11 +50,11 @@ pub(crate) enum Answer {
     path = "/pipeline/events/{event_id}",
     operation_id = "event_place",
     tag = "pipeline",
-    summary = "Where an event is",
-    description = "An event is `stored` or `dead_lettered`. An event that still waits in the queue is `unknown`, like one that was never sent.",
-    params(("event_id" = String, Path, description = "The id as it was sent, or as the answer to it named it.", example = "evt_001")),
+    summary = "State of an event",
+    description = "The event is `stored`, `dead_lettered` or `unknown`. An event that is still in the queue is `unknown`, like one that was never sent.",
+    params(("event_id" = String, Path, description = "The event id as it was sent, or as the answer to `POST /events` returned it.", example = "evt_001")),
     security(("api_key" = ["read"]), ("bearer" = ["read"])),
-    responses((status = 200, description = "Where it is.", body = Answer), refusal::WithKey, refusal::TooMany),
+    responses((status = 200, description = "The state of the event.", body = Answer), refusal::WithKey, refusal::TooMany),
 )]
 pub(crate) async fn event(
     State(reads): State<ReadPool>,

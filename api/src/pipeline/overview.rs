@@ -107,7 +107,7 @@ struct WorkerRow {
     operation_id = "pipeline",
     tag = "pipeline",
     summary = "The queue, the dead letters and the workers",
-    description = "How many events wait, for how long, and how fast they are stored. The figures are of the whole installation.",
+    description = "How many messages wait, for how long, and how fast events are stored. The figures are those of the whole installation.",
     security(("api_key" = ["read"]), ("bearer" = ["read"])),
     responses((status = 200, description = "The figures.", body = Overview), refusal::WithKey),
 )]
