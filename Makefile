@@ -3,8 +3,8 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CARGO ?= cargo
-# The statements in .sql files were checked against the schema and the result is kept in .sqlx,
-# so that building needs no database.
+# The folder .sqlx contains the results of checking all statements against the schema, so a build needs no
+# database.
 export SQLX_OFFLINE ?= true
 
 .PHONY: help
@@ -12,7 +12,7 @@ help: ## List all targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: prepare
-prepare: ## Make sure that PostgreSQL and nats-server are there; install them if not
+prepare: ## Install PostgreSQL and nats-server if they are missing
 	@sh stack/prepare.sh
 
 .PHONY: run
@@ -20,13 +20,14 @@ run: prepare ## Build and run everything on 127.0.0.1:8000 with sample data
 	$(CARGO) build --locked --profile quick -p rollcall-cli
 	target/quick/rollcall dev --demo
 
-# Cargo turns on the features that any of the packages asks for, so the benchmark and the tests, whose
-# feature "bench" opens what loses events, are never built together with what is shipped.
+# In one build, Cargo turns on the features of all selected packages. The benchmark and the tests use the
+# feature "bench", with which programs can lose events, so they are never built together with the shipped
+# programs.
 .PHONY: build
-build: ## Build all binaries for use
+build: ## Build the programs for release
 	$(CARGO) build --locked --release -p rollcall-cli -p rollcall-api -p rollcall-worker
 
-# Tells what begins and how long it took: $(call timed,what,command). Cargo adds the time of each suite.
+# Prints what begins and how long it took: $(call timed,what,command).
 timed = echo "make: $(1)"; begin=$$(date +%s); $(2) && echo "make: $(1): $$(($$(date +%s) - begin)) s"
 
 .PHONY: test
@@ -44,24 +45,24 @@ chaos: prepare ## Break things under load and check every promise: SECONDS=60 SE
 	$(CARGO) build --locked --workspace --bins
 	target/debug/chaos --seconds $(SECONDS) --seed $(SEED) --seeds $(SEEDS) $(if $(FAULTS),--faults $(FAULTS))
 
-# For how long each target runs.
+# Seconds for which each target runs.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= ingest decompress chunk query
 .PHONY: fuzz
-fuzz: ## Throw random input at every parser: FUZZ_SECONDS=60 FUZZ_TARGETS=... (needs cargo-fuzz and a nightly toolchain)
+fuzz: ## Feed random input to every parser: FUZZ_SECONDS=60 FUZZ_TARGETS=... (needs cargo-fuzz and a nightly toolchain)
 	@# The project has no unsafe code, so the sanitizer would only take time. New inputs stay in fuzz/corpus.
 	set -e; for target in $(FUZZ_TARGETS); do \
 		$(CARGO) +nightly fuzz run --fuzz-dir fuzz --sanitizer none $$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 -rss_limit_mb=2048; \
 	done
 
-# Options, such as --only slow-heads,trickle or --clients 20.
+# Options of the program, such as --only slow-heads,trickle or --clients 20.
 ABUSE ?=
 .PHONY: abuse
-abuse: prepare ## Do what hostile clients do and show memory and delays: ABUSE="--clients 20"
+abuse: prepare ## Treat an API as hostile clients do, and show memory and delays: ABUSE="--clients 20"
 	$(CARGO) build --locked --release -p rollcall-api -p rollcall-tests --bins
 	target/release/abuse $(ABUSE)
 
-# Rows in place and repetitions; 20,000,000 rows are what the README shows.
+# Rows of the largest stage, and repetitions. The README shows the results with 20,000,000 rows.
 ROWS ?= 2000000
 REPS ?= 5
 # Further options, such as --only reads,delay or --data target/bench/data.
@@ -69,7 +70,7 @@ BENCH ?=
 BENCH_PYTHON := target/bench/python
 
 .PHONY: bench
-bench: prepare $(BENCH_PYTHON)/installed ## Measure everything: ROWS=2000000 REPS=5 BENCH="--only reads"
+bench: prepare $(BENCH_PYTHON)/installed ## Measure every performance target: ROWS=2000000 REPS=5 BENCH="--only reads"
 	@# One after the other: built together, the program under test would get the features of the benchmark.
 	$(CARGO) build --locked --release -p rollcall-cli
 	$(CARGO) build --locked --release -p rollcall-bench
@@ -82,7 +83,7 @@ $(BENCH_PYTHON)/installed: bench/reference/requirements.txt
 	touch $@
 
 CONFORMANCE_PYTHON := target/conformance/python
-# Random requests to each operation, and where they begin.
+# Number of random requests to each operation.
 EXAMPLES ?= 50
 .PHONY: conformance
 conformance: prepare $(CONFORMANCE_PYTHON)/installed ## Let schemathesis, a generated client and an MCP client call a service: EXAMPLES=50 SEED=1
@@ -103,7 +104,7 @@ fmt-check: ## Check the format
 	$(CARGO) fmt --all --check
 
 .PHONY: lint
-lint: ## Check the code with every warning an error
+lint: ## Run clippy with every warning as an error
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 .PHONY: deny
@@ -111,7 +112,7 @@ deny: ## Check licences and advisories of all dependencies (needs cargo-deny)
 	$(CARGO) deny check
 
 .PHONY: sqlx
-sqlx: prepare ## Check all statements against the schema anew and refresh .sqlx
+sqlx: prepare ## Check all statements against the schema and refresh .sqlx
 	sh stack/sqlx.sh
 
 .PHONY: openapi
@@ -126,6 +127,6 @@ compose-check: ## Check docker-compose.yml (needs docker compose or docker-compo
 	else docker-compose --env-file .env.example config --quiet; fi
 
 .PHONY: clean
-clean: ## Remove what was built and the data of `make run`
+clean: ## Remove the build results and the data of `make run`
 	$(CARGO) clean
 	rm -rf .rollcall
