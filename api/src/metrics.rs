@@ -47,7 +47,7 @@ pub(crate) fn begin() -> PrometheusHandle {
 
 fn describe_requests() {
     describe_counter!("rollcall_connections_displaced_total", "Waiting connections closed to make room for new ones");
-    describe_counter!("rollcall_connections_refused_total", "Connections refused because all others had requests under way");
+    describe_counter!("rollcall_connections_refused_total", "Connections refused because all others had requests in progress");
     describe_counter!("rollcall_http_requests_total", "Requests by method, route and status");
     describe_histogram!(
         "rollcall_http_request_duration_seconds",

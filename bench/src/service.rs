@@ -146,7 +146,7 @@ impl Service {
     async fn stored_total(&self, worker: &mut Connection) -> anyhow::Result<u64> {
         let text = String::from_utf8(worker.expect(200, &get("/metrics")).await?)?;
         let line = text.lines().find_map(|line| line.strip_prefix("rollcall_events_stored_total "));
-        // The counter may be missing from the metrics as long as it is zero.
+        // A counter that is not listed counts as zero.
         Ok(line.map_or(Ok(0), str::parse)?)
     }
 }
