@@ -46,8 +46,8 @@ pub struct Hour {
     pub day: Day,
     /// The hour that it shows, from 0 to 23.
     pub hour: i16,
-    /// How many seconds the local clock is ahead of UTC. Where clocks are put back, two hours of a day differ
-    /// in nothing else.
+    /// The seconds by which the local clock is ahead of UTC. They distinguish the two hours that have the
+    /// same local time when clocks are put back.
     pub utc_offset_secs: i32,
 }
 

@@ -1,7 +1,8 @@
--- How many events each hour of a period had: of some types, where number 0 stands for all together. Hours
--- are those of the local clock; the offset tells two apart where clocks are put back.
+-- How many events of each given type each hour of a period had; number 0 stands for all types together. Hours
+-- are those of the local clock. The offset distinguishes the two hours that have the same local time when
+-- clocks are put back.
 with counted as (
-    -- base and deltas in one statement, so the sum is right at every moment
+    -- base and deltas are read in one statement, so the sum is right even during a fold
     select event_type_id, day, hour, utc_offset, n
     from event_hours
     where project_id = $1

@@ -1,8 +1,8 @@
 //! Trends: the number of events or people by hour, day, week or month.
 //!
-//! Without filter and breakdown, events come from the rollups, and so do people in days, weeks and months.
-//! Everything else is counted from the rows, events by PostgreSQL and people here, and kept for a few
-//! seconds.
+//! Without filter and breakdown, events are counted from the rollups, and so are people in days, weeks and
+//! months. Everything else is counted from the rows, events by PostgreSQL and people by the API, and cached
+//! for a few seconds.
 
 mod rollups;
 mod rows;
