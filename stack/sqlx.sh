@@ -11,11 +11,12 @@ cleanup() {
     rm -rf "$data"
 }
 trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
 
 SQLX_OFFLINE=true cargo build --quiet -p rollcall-stack
 mkfifo "$data/stdin"
-"${CARGO_TARGET_DIR:-target}"/debug/rollcall-stack "$data/servers" <"$data/stdin" >"$data/out" &
-# The servers stop when this script closes its end of the pipe.
+"${CARGO_TARGET_DIR:-target}"/debug/rollcall-stack <"$data/stdin" >"$data/out" &
+# The servers stop when this end of the pipe is closed.
 exec 3>"$data/stdin"
 servers=$!
 until grep -q READY "$data/out"; do

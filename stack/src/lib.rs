@@ -6,15 +6,14 @@
 //! operator provides the servers. All functions block; async code must call them on a blocking
 //! thread.
 //!
-//! - [`Stack`] runs both servers in one folder; [`Postgres`] and [`NatsServer`] run one each.
-//! - [`Search`] lists the places where the programs may be.
-//! - `folder` locks a data folder and makes it reachable, `account` chooses the account of the
-//!   servers, `orphan` stops servers that a killed run left behind.
+//! - [`Stack`] is both servers in one folder; [`Postgres`] and [`NatsServer`] are each alone.
+//! - [`Search`] says where their programs are looked for.
+//! - [`Scratch`] is a temporary folder, such as that of an ephemeral stack.
+//! - `folder` locks a data folder and makes it reachable, `account` drops root, `orphan` ends what
+//!   a killed run left behind.
 //! - `process` runs one server under its `guardian`, the shell that stops the server when this
 //!   process is killed; `plan` is how a server is told to stop.
-//! - `scratch` is the temporary folder of an ephemeral stack.
-//! - `log` reads a server's log, `port` finds free ports, `secret` generates passwords, and `wait`
-//!   polls a condition.
+//! - `log`, `port`, `secret` and `wait` are what their names say.
 
 mod account;
 mod cluster;
@@ -39,5 +38,6 @@ mod wait;
 pub use error::StackError;
 pub use nats::{NatsServer, NatsUser};
 pub use postgres::Postgres;
+pub use scratch::Scratch;
 pub use search::Search;
 pub use stack::Stack;

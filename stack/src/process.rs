@@ -56,7 +56,7 @@ impl ServerProcess {
         let failed = |source| StackError::Program { program: launch.program.to_owned(), source };
         let mut child = gated(launch, folder, log)?.spawn().map_err(failed)?;
         let gate = child.stdin.take();
-        let guardian = Guardian::start(child.id(), launch.plan, folder.account());
+        let guardian = Guardian::of_server(child.id(), launch.plan, folder.account());
         let mut process = match guardian {
             Ok(guardian) => Self { server: launch.server, child, guardian, plan: launch.plan, has_ended: false },
             Err(error) => {

@@ -1,54 +1,94 @@
-//! The temporary folder of an ephemeral stack. It is removed with the stack.
+//! A temporary folder that goes with the process that made it.
 //!
-//! A killed process cannot remove its folder. Therefore each process holds a lock in its folder, which
-//! the kernel releases when the process ends, and a process that creates a folder first removes those
-//! whose locks are free. It removes only folders of this name that belong to this user and contain a
-//! lock.
+//! A process that is killed, or keeps the folder to its end, does not remove it. Then a guardian does. If the
+//! guardian was killed too, the next process does: each folder has a lock in it, which ends with its process,
+//! and whoever makes the next folder removes those whose locks are free. Nothing else is touched: only
+//! folders of this name, of this user, with a lock in them.
 
 use std::env;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-
-use tempfile::TempDir;
+use std::sync::Once;
 
 use crate::account::Account;
-use crate::folder::Folder;
+use crate::folder::{self, Folder};
+use crate::guardian::Guardian;
 use crate::{StackError, orphan, plan};
 
 const PREFIX: &str = "rollcall-ephemeral-";
 const LOCK: &str = "ephemeral.lock";
+/// The lock's name until it is held.
+const LOCK_TO_BE: &str = "ephemeral.lock.new";
 
-/// A temporary folder. Dropping it removes the folder and its content.
+/// A temporary folder. Dropping it removes the folder and all in it, and so does the end of the process.
 #[derive(Debug)]
-pub(crate) struct Scratch {
-    // Declared before the lock, which must hold until the folder is gone.
-    folder: TempDir,
+pub struct Scratch {
+    path: PathBuf,
+    guardian: Guardian,
     _lock: File,
 }
 
 impl Scratch {
-    /// Creates a folder, after removing those that killed runs left behind.
+    /// Makes a folder. The first call of a process removes those that killed runs left behind.
     ///
     /// # Errors
-    /// Only if no folder can be created. It logs folders that it cannot remove.
-    pub(crate) fn make() -> Result<Self, StackError> {
+    /// Only if no folder can be made. One that cannot be removed is none.
+    pub fn make() -> Result<Self, StackError> {
+        static SWEPT: Once = Once::new();
         let base = base()?;
-        remove_abandoned(&base);
+        SWEPT.call_once(|| remove_abandoned(&base));
         let folder = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(Permissions::from_mode(0o700))
             .tempdir_in(&base)
             .map_err(StackError::file("create a folder in", &base))?;
-        let path = folder.path().join(LOCK);
-        let lock = File::create(&path).and_then(|lock| lock.lock().map(|()| lock)).map_err(StackError::file("lock", &path))?;
-        Ok(Self { folder, _lock: lock })
+        // Servers may have their data directly below it.
+        let path = folder::make(folder.path())?;
+        let lock = lock(&path).map_err(StackError::file("lock", &path))?;
+        let guardian =
+            Guardian::of_folder(&path).map_err(|source| StackError::Program { program: PathBuf::from("/bin/sh"), source })?;
+        // From here on the guardian removes it.
+        let _ = folder.keep();
+        Ok(Self { path, guardian, _lock: lock })
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        self.folder.path()
+    /// The folder, absolute.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
     }
+
+    /// Lets the folder stay for good, for somebody to look at, and returns its path.
+    #[must_use]
+    pub fn keep(mut self) -> PathBuf {
+        self.guardian.dismiss();
+        // A folder without a lock is nobody's to remove.
+        let _ = fs::remove_file(self.path.join(LOCK));
+        std::mem::take(&mut self.path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if self.path.as_os_str().is_empty() {
+            return; // It was kept.
+        }
+        // What cannot be removed now is the guardian's to remove.
+        if fs::remove_dir_all(&self.path).is_ok() {
+            self.guardian.dismiss();
+        }
+    }
+}
+
+/// Makes the lock of a folder. It gets its name when it is held: nobody may find it free before.
+fn lock(folder: &Path) -> io::Result<File> {
+    let unnamed = folder.join(LOCK_TO_BE);
+    let lock = File::create(&unnamed)?;
+    lock.lock()?;
+    fs::rename(unnamed, folder.join(LOCK))?;
+    Ok(lock)
 }
 
 /// The system's folder for temporary files, unless the servers' account cannot enter it.

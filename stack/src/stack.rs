@@ -43,8 +43,8 @@ impl Stack {
         Ok(Self { postgres, nats, folder: data, _scratch: None })
     }
 
-    /// Starts both servers in a temporary folder, which is removed when they have stopped. It first
-    /// removes the folders of killed runs.
+    /// Starts both servers in a temporary folder that is removed when they have stopped, also if this
+    /// process is killed.
     ///
     /// # Errors
     /// As [`Stack::start`], and if no temporary folder can be created.

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use rollcall_stack::Scratch;
 use rollcall_tests::binary;
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ const PLAIN: &str = "plain Python service";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_small_benchmark_measures_every_row() {
-    let out = tempfile::tempdir().unwrap();
+    let out = Scratch::make().unwrap();
     let mut command = Command::new(binary("rollcall-bench"));
     command.args(["--rows", "3000", "--reps", "1", "--events", "2000", "--seconds", "0.05", "--out"]).arg(out.path());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();

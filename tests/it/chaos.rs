@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use rollcall_stack::Scratch;
 use rollcall_tests::chaos::{FaultKind, Plan, run, table};
 
 /// Runs with a few kinds of fault, so that each of them comes in a short time.
 async fn assert_promises_are_kept(seed: u64, secs: u64, faults: &[FaultKind]) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let plan = Plan { seed, duration: Duration::from_secs(secs), faults: faults.to_vec(), folder: folder.path().to_owned() };
     let report = run(&plan, &ProgressBar::hidden()).await;
     if !report.failures.is_empty() {

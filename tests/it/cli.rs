@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use rollcall_stack::Scratch;
 use rollcall_tests::{App, KEY, Poison, binary, event, wait_until};
 use serde_json::json;
 
@@ -23,7 +24,7 @@ fn repository() -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_can_be_repeated_and_stores_nothing_twice() {
     let app = App::start().await;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let files: Vec<_> =
         ["a.csv", "b.ndjson.gz", "c.csv.zst"].iter().map(|name| folder.path().join(name).display().to_string()).collect();
     for (seed, file) in files.iter().enumerate() {
@@ -64,7 +65,7 @@ async fn an_import_can_be_repeated_and_stores_nothing_twice() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_stops_at_a_bad_record_and_resumes_there() {
     let app = App::start().await;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let file = folder.path().join("events.ndjson");
     let path = file.display().to_string();
     let good = |n: usize| format!("{{\"event_id\":\"e{n:03}\",\"event_type\":\"t\",\"user_id\":{}}}\n", 100 + n);
@@ -89,7 +90,7 @@ async fn the_sample_file_and_the_walk_through_work_as_written() {
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
     // An import keeps its progress next to the file; the checkout may be read-only.
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let sample = folder.path().join("events_sample.csv");
     std::fs::copy(repository().join("example/events_sample.csv"), &sample).unwrap();
     let sample = sample.display().to_string();

@@ -4,12 +4,13 @@
 use std::process::Output;
 
 use nix::sys::signal::Signal;
+use rollcall_stack::Scratch;
 use rollcall_tests::{App, AppOptions, KEY, Process, binary, free_port, wait_until};
 use serde_json::Value;
 
 /// Writes a file and imports it; returns whether that went well and what was said.
 async fn import(url: &str, name: &str, content: &str, arguments: &[&str]) -> (bool, String, String) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     std::fs::write(folder.path().join(name), content).unwrap();
     let mut command = std::process::Command::new(binary("rollcall"));
     command.arg("import").args(arguments).arg(name).current_dir(folder.path()).env("ROLLCALL_URL", url).env("API_KEY", KEY);
@@ -96,7 +97,7 @@ async fn an_import_of_nothing_fails_with_a_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_import_says_at_once_that_nothing_answers_and_how_to_resume_when_interrupted() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let file = folder.path().join("a.ndjson");
     let lines: String =
         (0..20_000).map(|n| format!("{{\"event_id\":\"e{n}\",\"event_type\":\"t\",\"user_id\":\"u\"}}\n")).collect();
@@ -132,7 +133,7 @@ async fn an_import_says_at_once_that_nothing_answers_and_how_to_resume_when_inte
 
 #[test]
 fn days_ahead_are_refused_by_generate() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let mut command = std::process::Command::new(binary("rollcall"));
     command.args(["generate", "--from", "2090-01-01", "--to", "2090-01-02", "-o", "a.ndjson"]).current_dir(folder.path());
     let output = command.output().unwrap();

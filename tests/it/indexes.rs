@@ -68,50 +68,76 @@ async fn workers_build_the_missing_indexes_of_days_that_are_over() {
     wait_until("all indexes are built", || is_as_it_should_be(&app.pool)).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn rows_of_today_are_found_through_filters_that_workers_keep() {
-    let app = App::start().await;
-    // It would do the workers' work, a minute later.
-    sqlx::raw_sql(WITHOUT_AUTOVACUUM).execute(&app.pool).await.expect("the statement runs");
-    let now_us = jiff::Timestamp::now().as_microsecond();
+/// Stores events of one moment, each of another user and session, and one of a type of its own. Returns the
+/// conditions that only the latter meets, and how many pages the rows take.
+async fn load(app: &App, at: jiff::Timestamp) -> ([String; 4], i64) {
+    let at_us = at.as_microsecond();
     let line = |number: u32| {
         let event_type = if number == 12_345 { "rare" } else { "t" };
         format!(
-            r#"{{"id":"e{number}","type":"{event_type}","user":"u{number}","session":"s{number}","occurred_us":{now_us},"received_us":{now_us},"properties":{{}}}}"#
+            r#"{{"id":"e{number}","type":"{event_type}","user":"u{number}","session":"s{number}","occurred_us":{at_us},"received_us":{at_us},"properties":{{}}}}"#
         ) + "\n"
     };
     let lines: String = (0..20_000).map(line).collect();
     let loader = Loader::new(app.pool.clone());
     assert_eq!(loader.store(&Lines::new(ProjectId::DEFAULT, lines.into_bytes())).await.expect("it is stored"), 20_000);
-    let pages: i64 = sqlx::query_scalar(
-        "select sum(pg_relation_size(inhrelid) / current_setting('block_size')::int)::bigint
-        from pg_inherits where inhparent = 'events'::regclass",
-    )
-    .fetch_one(&app.pool)
-    .await
-    .expect("pages");
+    let pages = "select sum(pg_relation_size(inhrelid) / current_setting('block_size')::int)::bigint
+        from pg_inherits where inhparent = 'events'::regclass";
+    let pages: i64 = sqlx::query_scalar(pages).fetch_one(&app.pool).await.expect("pages");
     let numbers = "select event_type_id, event_id::text from events where client_event_id = 'e12345'";
     let (event_type, id): (i32, String) = sqlx::query_as(numbers).fetch_one(&app.pool).await.expect("numbers");
-    for condition in
-        ["user_ord = 12345", "session_id = 's12345'", &format!("event_type_id = {event_type}"), &format!("event_id = '{id}'")]
-    {
-        wait_until(&format!("few pages are read for {condition}"), async || {
-            let (rows, read) = rows_and_pages(&app.pool, condition).await;
-            assert_eq!(rows, 1, "{condition}");
-            // Without filters, all pages; with filters that do not know them yet, all as well. A filter
-            // may be wrong about a range or two of its seventeen or so.
-            (read * 3 < pages).then_some(())
-        })
-        .await;
+    let conditions = [
+        format!("event_id = '{id}'"),
+        "user_ord = 12345".to_owned(),
+        "session_id = 's12345'".to_owned(),
+        format!("event_type_id = {event_type}"),
+    ];
+    (conditions, pages)
+}
+
+/// Now, as exactly as PostgreSQL knows it.
+fn now() -> jiff::Timestamp {
+    jiff::Timestamp::from_microsecond(jiff::Timestamp::now().as_microsecond()).expect("a time that was just read")
+}
+
+/// Waits until a search at this moment reads few pages. Without filters it reads all of them, and with filters
+/// that do not know the rows yet, all as well. A filter may be wrong about a range or two of its seventeen or so.
+async fn wait_until_few_are_read(app: &App, at: jiff::Timestamp, condition: &str, pages: i64) {
+    wait_until(&format!("few pages are read for {condition}"), async || {
+        let (rows, read) = rows_and_pages(&app.pool, at, condition).await;
+        assert_eq!(rows, 1, "{condition}");
+        (read * 3 < pages).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_of_today_are_found_through_filters_that_workers_keep() {
+    let app = App::start().await;
+    // It would do the workers' work, a minute later.
+    sqlx::raw_sql(WITHOUT_AUTOVACUUM).execute(&app.pool).await.expect("the statement runs");
+    let now = now();
+    let (conditions, pages) = load(&app, now).await;
+    for condition in &conditions {
+        wait_until_few_are_read(&app, now, condition, pages).await;
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_came_when_its_day_was_long_over_is_found_through_the_filters_too() {
+    let app = App::start().await;
+    sqlx::raw_sql(WITHOUT_AUTOVACUUM).execute(&app.pool).await.expect("the statement runs");
+    let long_ago = now() - jiff::SignedDuration::from_hours(24 * 100);
+    let (conditions, pages) = load(&app, long_ago).await;
+    wait_until_few_are_read(&app, long_ago, &conditions[0], pages).await;
+}
+
 /// How many rows a search finds, and how many pages it reads for that, those of indexes among them.
-async fn rows_and_pages(pool: &PgPool, condition: &str) -> (u64, i64) {
+async fn rows_and_pages(pool: &PgPool, at: jiff::Timestamp, condition: &str) -> (u64, i64) {
     let mut connection = pool.acquire().await.expect("a connection");
     sqlx::query("set enable_seqscan = off").execute(&mut *connection).await.expect("a setting");
     let statement = format!(
-        "explain (analyze, buffers, format json) select * from events where project_id = 1 and occurred_at > now() - interval '1 day' and {condition}"
+        "explain (analyze, buffers, format json) select * from events where project_id = 1 and occurred_at = '{at}' and {condition}"
     );
     let plan: Value = sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(&mut *connection).await.expect("a plan");
     let plan = &plan[0]["Plan"];

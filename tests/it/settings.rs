@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
-use rollcall_stack::NatsUser;
+use rollcall_stack::{NatsUser, Scratch};
 use rollcall_tests::{App, AppOptions, KEY, Process, WAIT_TIMEOUT, binary, event, free_port, fresh_database, wait_until};
 use tokio::process::Command;
 
@@ -26,7 +26,7 @@ async fn refusal(folder: &Path, arguments: &[&str], variables: &[(&str, OsString
 
 #[tokio::test]
 async fn a_bad_line_in_the_dotenv_file_stops_the_start() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     std::fs::write(folder.path().join(".env"), "# mine\nAPI_KEY=hush hush\nMAX_BODY_BYTES=2000\n").unwrap();
     for arguments in [&["config"][..], &["import", "x.csv"], &["worker"]] {
         let said = refusal(folder.path(), arguments, &[]).await;
@@ -39,7 +39,7 @@ async fn a_bad_line_in_the_dotenv_file_stops_the_start() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tools_take_key_and_address_from_the_dotenv_file() {
     let app = App::start().await;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     std::fs::write(folder.path().join(".env"), format!("ROLLCALL_URL={}\nAPI_KEY={KEY}\n", app.url)).unwrap();
     std::fs::write(folder.path().join("a.ndjson"), event("e", "u", "t", "2026-03-01T10:00:00Z").to_string()).unwrap();
     let output = rollcall(folder.path(), &["import", "a.ndjson"], &[]).await;
@@ -48,7 +48,7 @@ async fn the_tools_take_key_and_address_from_the_dotenv_file() {
 
 #[tokio::test]
 async fn a_wrong_setting_is_refused_by_name_with_what_it_must_be() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let form = "postgres://user:password@host:port/database";
     let cases: [(&str, &str, &[&str]); 6] = [
         ("LOG_LEVEL", "loud", &["LOG_LEVEL=loud", "error, warn, info, debug or trace"]),
@@ -67,7 +67,7 @@ async fn a_wrong_setting_is_refused_by_name_with_what_it_must_be() {
 
 #[tokio::test]
 async fn a_variable_that_is_not_utf_8_is_named_if_it_is_a_setting() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let not_utf_8 = || OsString::from_vec(vec![b'x', 0xff]);
     let said = refusal(folder.path(), &["dev", "--ephemeral"], &[("API_KEY", not_utf_8())]).await;
     assert!(said.contains("API_KEY: is not UTF-8 text"), "{said}");
@@ -76,7 +76,7 @@ async fn a_variable_that_is_not_utf_8_is_named_if_it_is_a_setting() {
 
 #[tokio::test]
 async fn dev_checks_the_settings_before_it_starts_servers() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let said = refusal(folder.path(), &["dev", "--data", "data"], &[("MAX_BODY_BYTES", "all".into())]).await;
     assert!(said.contains("MAX_BODY_BYTES=all"), "{said}");
     assert!(!folder.path().join("data").exists());
@@ -84,7 +84,7 @@ async fn dev_checks_the_settings_before_it_starts_servers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_waits_for_a_server_says_for_which() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let address = format!("127.0.0.1:{}", free_port());
     let password = "hush";
     for (database_url, nats_url) in [
@@ -106,7 +106,7 @@ async fn who_waits_for_a_server_says_for_which() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ephemeral_dev_says_that_the_data_goes_and_it_goes_even_after_a_crash() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     // Where root runs the tests, the servers' account must be able to pass.
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
@@ -142,7 +142,7 @@ async fn an_ephemeral_dev_says_that_the_data_goes_and_it_goes_even_after_a_crash
 #[tokio::test(flavor = "multi_thread")]
 async fn a_nats_server_that_syncs_lazily_is_warned_of() {
     let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let monitor_port = free_port();
     let configuration = folder.path().join("lazy.conf");
     let text = format!("host: 127.0.0.1\nport: {}\nhttp_port: {monitor_port}\njetstream {{ store_dir: store }}\n", free_port());

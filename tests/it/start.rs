@@ -3,6 +3,7 @@
 use rollcall_stack::{NatsServer, Postgres};
 use rollcall_tests::{App, AppOptions, KEY, Process, event, wait_until};
 use serde_json::{Value, json};
+use sqlx::migrate::Migrate as _;
 
 /// Servers of the test's own, and a service that begins without one of them.
 async fn app(variables: &[(&'static str, &str)]) -> App {
@@ -128,5 +129,24 @@ async fn a_worker_that_starts_without_its_servers_says_so_and_begins_by_itself()
     app.wait_until_ready(&url).await;
     app.wait_until_stored().await;
     assert_eq!(app.stored().await, 1);
+    assert_eq!(worker.stop().await, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_waits_for_the_migration_of_another_replica_longer_than_statements_may() {
+    let app = app(&[]).await;
+    let mut other = app.pool.acquire().await.unwrap();
+    other.lock().await.unwrap();
+    let settings = [("MIGRATE_ON_START", "true"), ("DATABASE_LOCK_TIMEOUT_MS", "100"), ("DATABASE_STATEMENT_TIMEOUT_MS", "200")];
+    let (mut worker, url) = app.process_with("worker", &settings);
+    worker.start();
+    wait_until("it waits for long", async || {
+        let waiting = "select count(*) from pg_stat_activity where wait_event = 'advisory' and clock_timestamp() - query_start > interval '500 ms'";
+        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&app.pool).await.ok()?;
+        (waiting > 0).then_some(())
+    })
+    .await;
+    other.unlock().await.unwrap();
+    app.wait_until_ready(&url).await;
     assert_eq!(worker.stop().await, Ok(()));
 }

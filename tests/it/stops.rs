@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use rollcall_stack::Scratch;
 use rollcall_tests::{App, AppOptions, KEY, Process, binary, event, free_port, wait_until};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -93,7 +94,7 @@ async fn a_request_that_waits_is_answered_before_the_api_ends() {
 async fn services_whose_servers_never_came_stop_all_the_same() {
     let nowhere =
         || vec![("DATABASE_URL", "postgres://nobody@127.0.0.1:9/x".to_owned()), ("NATS_URL", "nats://127.0.0.1:9".to_owned())];
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     for (program, variable) in [("api", "API_LISTEN"), ("worker", "WORKER_LISTEN")] {
         let mut variables = nowhere();
         variables.push((variable, format!("127.0.0.1:{}", free_port())));
@@ -107,7 +108,7 @@ async fn services_whose_servers_never_came_stop_all_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rollcall_dev_stops_under_load_and_keeps_what_it_accepted() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let (address, data) = (format!("127.0.0.1:{}", free_port()), folder.path().join("data").display().to_string());
     let url = format!("http://{address}");
     let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
@@ -157,7 +158,7 @@ async fn clients_that_dawdle(address: &str) -> Vec<TcpStream> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_dawdle_do_not_keep_rollcall_dev_from_stopping() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Scratch::make().unwrap();
     let address = format!("127.0.0.1:{}", free_port());
     let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
     let mut variables: Vec<_> = ["PATH", "HOME"].iter().filter_map(|name| Some((*name, std::env::var(name).ok()?))).collect();

@@ -7,7 +7,7 @@ use rollcall_api::ApiSettings;
 use rollcall_shared::database;
 use rollcall_shared::queue::{connect, stream};
 use rollcall_shared::settings::{Environment, Secret};
-use rollcall_stack::{NatsServer, NatsUser, Postgres};
+use rollcall_stack::{NatsServer, NatsUser, Postgres, Scratch};
 use rollcall_worker::WorkerSettings;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -54,7 +54,7 @@ pub struct App {
     pub http: reqwest::Client,
     options: AppOptions,
     stop: CancellationToken,
-    folder: tempfile::TempDir,
+    folder: Scratch,
 }
 
 impl App {
@@ -73,7 +73,7 @@ impl App {
     /// # Panics
     /// If anything does not start.
     pub async fn start_with(options: AppOptions) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = Scratch::make().expect("a temporary folder");
         let (database_url, postgres) = if options.own_postgres {
             let postgres = own_postgres(folder.path().join("postgres")).await;
             (postgres.url("rollcall"), Some(postgres))

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rollcall_shared::database::{self, DatabaseSettings};
-use rollcall_stack::Postgres;
+use rollcall_stack::{Postgres, Scratch};
 use sqlx::AssertSqlSafe;
 use tokio::sync::OnceCell;
 
@@ -14,8 +14,8 @@ const TEMPLATE: &str = "rollcall_template";
 
 struct Server {
     postgres: Postgres,
-    // Removed by the next line of `/tmp` cleaning at the latest: a static is never dropped.
-    _folder: tempfile::TempDir,
+    // A static is never dropped: its folder and the server go when the process ends.
+    _folder: Scratch,
 }
 
 static SERVER: OnceCell<Server> = OnceCell::const_new();
@@ -41,7 +41,7 @@ pub async fn postgres_log() -> PathBuf {
 }
 
 async fn start() -> Server {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let path = folder.path().join("postgres");
     let postgres =
         tokio::task::spawn_blocking(move || Postgres::start(&path)).await.expect("no panic").expect("PostgreSQL starts");

@@ -129,7 +129,7 @@ impl Loader {
     /// Only if PostgreSQL does not answer.
     pub async fn seal(&self) -> anyhow::Result<()> {
         index::seal(&self.pool, clock::today(&self.pool).await?).await?;
-        Ok(index::summarize(&self.pool).await?)
+        Ok(index::summarize(&self.pool, &index::Summarized::default()).await?)
     }
 
     /// Folds every delta of the rollups into its base, as a worker does every few seconds.

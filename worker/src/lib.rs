@@ -107,7 +107,10 @@ async fn work(
 async fn prepare(settings: WorkerSettings, pool: sqlx::PgPool) -> anyhow::Result<async_nats::Client> {
     database::wait_until_reachable(&pool).await;
     if settings.database.migrate_on_start {
-        database::migrate(&pool).await.context("the schema cannot be brought up to date")?;
+        // Migrations may take, and wait for, as long as they like; another replica may be at one.
+        let unlimited = database::pool(&settings.database, "rollcall-worker", Duration::ZERO).context("DATABASE_URL")?;
+        database::migrate_when_reachable(&unlimited).await.context("the schema cannot be brought up to date")?;
+        unlimited.close().await;
         stream::ensure_as_admin(&settings.nats).await?;
     }
     let nats = connect::connect(&settings.nats.url, Role::Worker).await?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::unistd::{User, geteuid};
-use rollcall_stack::{NatsServer, NatsUser, Postgres, Search, Stack};
+use rollcall_stack::{NatsServer, NatsUser, Postgres, Scratch, Search, Stack};
 
 use crate::owner::Owner;
 use crate::wire;
@@ -32,7 +32,7 @@ fn no_server_runs_as_root() {
 /// As root the program is run as `nobody`; otherwise it is run as whoever runs the test.
 #[test]
 fn an_ordinary_user_runs_the_servers_as_itself() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let data = folder.path().join("data");
     fs::create_dir(&data).expect("the folder is ours");
     let mut command = Owner::command();
@@ -62,9 +62,9 @@ fn an_ordinary_user_runs_the_servers_as_itself() {
 /// an ordinary user, it runs the program itself.
 #[test]
 fn a_nats_server_that_only_root_can_reach_is_run_from_a_copy() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let found = NatsServer::start(&folder.path().join("first")).expect("nats-server starts").program().to_owned();
-    let private = tempfile::tempdir().expect("a temporary folder");
+    let private = Scratch::make().expect("a temporary folder");
     fs::set_permissions(private.path(), Permissions::from_mode(0o700)).expect("the folder is ours");
     let search = Search { nats_server: Some(copy_of(&found, private.path())), ..Search::default() };
 
@@ -86,7 +86,7 @@ fn copy_of(program: &Path, folder: &Path) -> PathBuf {
 /// always the same one. As an ordinary user, it uses the folder itself.
 #[test]
 fn a_folder_that_the_servers_cannot_enter_is_replaced_by_one_they_can() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let data = folder.path().join("closed/data");
     fs::create_dir_all(&data).expect("the folder is ours");
     fs::set_permissions(folder.path().join("closed"), Permissions::from_mode(0o700)).expect("the folder is ours");

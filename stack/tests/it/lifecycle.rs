@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rollcall_stack::{NatsServer, NatsUser, Postgres, Stack};
+use rollcall_stack::{NatsServer, NatsUser, Postgres, Scratch, Stack};
 
 use crate::owner::Owner;
 use crate::process::{is_running, wait_until};
@@ -33,7 +33,7 @@ fn folder_of(log: &Path) -> &Path {
 
 #[test]
 fn psql_logs_in_with_the_url_if_it_is_installed() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let postgres = Postgres::start(folder.path()).expect("PostgreSQL starts");
 
     let psql = std::process::Command::new("psql")
@@ -52,7 +52,7 @@ fn psql_logs_in_with_the_url_if_it_is_installed() {
 
 #[test]
 fn a_killed_postgres_restarts_on_its_port() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let mut postgres = Postgres::start(folder.path()).expect("PostgreSQL starts");
     let (first_pid, url) = (postgres.pid(), postgres.url("rollcall"));
 
@@ -67,7 +67,7 @@ fn a_killed_postgres_restarts_on_its_port() {
 
 #[test]
 fn a_stopped_postgres_restarts_and_stops_again() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let mut postgres = Postgres::start(folder.path()).expect("PostgreSQL starts");
 
     postgres.stop();
@@ -80,7 +80,7 @@ fn a_stopped_postgres_restarts_and_stops_again() {
 
 #[test]
 fn a_killed_nats_server_restarts_on_its_ports_with_its_streams() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let mut nats = NatsServer::start(folder.path()).expect("nats-server starts");
     let urls = (nats.url(NatsUser::Admin), nats.monitor_url());
     let config = r#"{"name":"EVENTS","subjects":["events.ingest.>"]}"#;
@@ -98,7 +98,7 @@ fn a_killed_nats_server_restarts_on_its_ports_with_its_streams() {
 
 #[test]
 fn nats_syncs_before_it_acknowledges() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let nats = NatsServer::start(folder.path()).expect("nats-server starts");
 
     let jetstream = wire::monitor(&nats, "/jsz?config=true");
@@ -108,7 +108,7 @@ fn nats_syncs_before_it_acknowledges() {
 
 #[test]
 fn a_nats_user_may_do_its_own_work_only() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let nats = NatsServer::start(folder.path()).expect("nats-server starts");
     let refused =
         |user, subject: &str| wire::nats(&nats, user, &format!("PUB {subject} 0\r\n\r\n")).contains("Permissions Violation");
@@ -132,7 +132,7 @@ fn a_nats_user_may_do_its_own_work_only() {
 
 #[test]
 fn a_path_with_spaces_and_quotes_is_a_data_folder() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let stack = Stack::start(&folder.path().join("1 \"folder\" of mine")).expect("the stack starts");
 
     assert!(wire::postgres_asks_for_a_scram_password(stack.postgres.port()));
@@ -141,7 +141,7 @@ fn a_path_with_spaces_and_quotes_is_a_data_folder() {
 
 #[test]
 fn the_program_stops_its_servers_when_its_input_ends() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let owner = Owner::start(Owner::command().arg(folder.path()));
     let servers = owner.servers();
     assert!(servers.iter().all(|pid| is_running(*pid)));

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 /// A process that owns a running stack.
@@ -39,6 +40,11 @@ impl Owner {
     /// The process ids of both servers.
     pub(crate) fn servers(&self) -> [u32; 2] {
         ["POSTGRES_PID", "NATS_PID"].map(|name| self.values[name].parse().expect("a process id"))
+    }
+
+    /// The folder of the stack.
+    pub(crate) fn folder(&self) -> PathBuf {
+        PathBuf::from(&self.values["FOLDER"])
     }
 
     /// Ends the program's input, which tells it to stop, and waits for its end.

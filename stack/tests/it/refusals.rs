@@ -4,11 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rollcall_stack::{NatsServer, Postgres, Search, StackError};
+use rollcall_stack::{NatsServer, Postgres, Scratch, Search, StackError};
 
 #[test]
 fn a_folder_in_use_is_refused_by_name_of_its_holder() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let _first = NatsServer::start(folder.path()).expect("nats-server starts");
 
     let second = NatsServer::start(folder.path()).expect_err("the folder is in use");
@@ -19,7 +19,7 @@ fn a_folder_in_use_is_refused_by_name_of_its_holder() {
 
 #[test]
 fn a_postgres_folder_in_use_is_refused() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let first = Postgres::start(folder.path()).expect("PostgreSQL starts");
 
     let second = Postgres::start(folder.path()).expect_err("the folder is in use");
@@ -42,7 +42,7 @@ fn program_that_says(folder: &Path, line: &str) -> PathBuf {
 
 #[test]
 fn a_nats_server_without_sync_interval_is_refused_with_the_reason_and_the_remedy() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let old = program_that_says(folder.path(), "nats-server: v2.9.10");
     let search = Search { nats_server: Some(old), ..Search::default() };
 
@@ -55,7 +55,7 @@ fn a_nats_server_without_sync_interval_is_refused_with_the_reason_and_the_remedy
 
 #[test]
 fn a_newer_nats_server_further_on_is_preferred_to_an_old_one() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     program_that_says(folder.path(), "nats-server: v2.9.10");
     let mut search = Search::from_env();
     // The old one comes first, and the one that was named is now just one of those on the path.
@@ -67,7 +67,7 @@ fn a_newer_nats_server_further_on_is_preferred_to_an_old_one() {
 
 #[test]
 fn missing_programs_are_named() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     let nowhere = Search { tools_from: folder.path().to_owned(), ..Search::default() };
 
     let refused = NatsServer::start_with(folder.path(), &nowhere).expect_err("there is none");
@@ -78,7 +78,7 @@ fn missing_programs_are_named() {
 
 #[test]
 fn a_server_that_cannot_start_is_reported_with_the_end_of_its_log() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     Postgres::start(folder.path()).expect("PostgreSQL starts").stop();
     fs::write(folder.path().join("data/postgresql.conf"), "no_such_setting = 1\n").expect("the folder is ours");
 
@@ -89,7 +89,7 @@ fn a_server_that_cannot_start_is_reported_with_the_end_of_its_log() {
 
 #[test]
 fn a_database_of_a_postgres_that_is_not_installed_is_left_alone() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = Scratch::make().expect("a temporary folder");
     fs::create_dir(folder.path().join("data")).expect("the folder is ours");
     fs::write(folder.path().join("data/PG_VERSION"), "9\n").expect("the folder is ours");
 

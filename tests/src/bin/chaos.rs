@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
+use rollcall_stack::Scratch;
 use rollcall_tests::chaos::{FaultKind, Plan, Report, run, table};
 use strum::VariantArray as _;
 
@@ -49,7 +50,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run_seed(arguments: &Arguments, seed: u64) -> Report {
-    let scratch = tempfile::Builder::new().prefix("rollcall-chaos-").tempdir().expect("a temporary folder");
+    let scratch = Scratch::make().expect("a temporary folder");
     let folder = match &arguments.keep {
         Some(folder) => folder.join(format!("seed-{seed}")),
         None => scratch.path().to_owned(),

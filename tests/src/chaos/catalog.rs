@@ -22,6 +22,8 @@ pub(crate) const RECENT_DAYS: i64 = 30;
 pub(crate) const LATE_DAYS: i64 = 120;
 /// One event in this many is late.
 const LATE_ONE_IN: u64 = 20;
+/// One event in this many comes from somebody who is not signed in.
+const ANONYMOUS_ONE_IN: u64 = 4;
 
 /// Every event that the run may send.
 #[derive(Debug, Clone)]
@@ -37,7 +39,10 @@ pub(crate) struct Catalog {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ChaosEvent {
     pub(crate) id: String,
+    /// Who is counted.
     pub(crate) user: String,
+    /// Whether the user is named as such, or else as an anonymous id.
+    pub(crate) is_signed_in: bool,
     pub(crate) event_type: String,
     pub(crate) day: Date,
     pub(crate) occurred_at: Timestamp,
@@ -57,6 +62,7 @@ impl Catalog {
         ChaosEvent {
             id: self.id(number),
             user: format!("user_{user}"),
+            is_signed_in: !self.draw(number, "anonymous").is_multiple_of(ANONYMOUS_ONE_IN),
             event_type: if self.is_poison(number) { POISON.to_owned() } else { format!("type_{event_type}") },
             day,
             occurred_at: midnight + second.seconds(),
@@ -72,7 +78,8 @@ impl Catalog {
     pub(crate) fn wire(&self, number: u64) -> Value {
         let event = self.event(number);
         let session = format!("session_{}", self.draw(number, "session") % SESSIONS);
-        json!({"event_id": event.id, "user_id": event.user, "session_id": session, "event_type": event.event_type,
+        let who = if event.is_signed_in { "user_id" } else { "anonymous_id" };
+        json!({"event_id": event.id, who: event.user, "session_id": session, "event_type": event.event_type,
                "occurred_at": event.occurred_at.to_string(), "properties": {"n": number}})
     }
 

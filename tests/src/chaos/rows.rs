@@ -16,7 +16,7 @@ const EXAMPLES: usize = 10;
 
 /// Every row, with what its numbers stand for.
 const ROWS: &str = "
-    select events.event_id, client_event_id, user_id, event_types.name, users.actor, occurred_at,
+    select events.event_id, client_event_id, user_id, anonymous_id, event_types.name, users.actor, occurred_at,
            (properties ->> 'n')::bigint
     from events
     left join event_types on event_types.id = event_type_id and event_types.project_id = events.project_id
@@ -30,7 +30,7 @@ const DOUBLES: &str = "
     having count(*) > 1
     limit 10";
 
-type Row = (Uuid, Option<String>, Option<String>, Option<String>, Option<String>, Timestamp, Option<i64>);
+type Row = (Uuid, Option<String>, Option<String>, Option<String>, Option<String>, Option<String>, Timestamp, Option<i64>);
 
 /// Whether the database refuses poison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,11 +139,14 @@ fn is_storable(catalog: &Catalog, number: usize, poison: Poison) -> bool {
 }
 
 /// The event that the row is, if it is one to the last field.
-fn number_of((event_id, client_event_id, user, event_type, actor, occurred_at, n): &Row, catalog: &Catalog) -> Option<u64> {
+fn number_of(row: &Row, catalog: &Catalog) -> Option<u64> {
+    let (event_id, client_event_id, user, anonymous, event_type, actor, occurred_at, n) = row;
     let number = catalog.number_of(*event_id, client_event_id.as_deref())?;
     let event = catalog.event(number);
+    let (named, unnamed) = if event.is_signed_in { (user, anonymous) } else { (anonymous, user) };
     let is_same = catalog.identity(number).0 == *event_id
-        && user.as_deref() == Some(&event.user)
+        && named.as_deref() == Some(&event.user)
+        && unnamed.is_none()
         && actor.as_deref() == Some(&event.user)
         && event_type.as_deref() == Some(&event.event_type)
         && occurred_at.to_jiff() == event.occurred_at

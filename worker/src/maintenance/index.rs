@@ -1,10 +1,12 @@
 //! Indexes of the rows: filters while a day is written to, B-trees when it is over.
 //!
-//! Every partition has the filters of `events_lookup`, which cost a fraction of a microsecond per row. A
-//! partition is sealed when its last day ended a day ago: its B-trees are built in one go, which is far less
-//! work than inserting row after row into them, and few events arrive later. Nothing waits for a build; one
-//! that is interrupted starts again.
+//! Every partition has the filters of `events_lookup`, which cost a fraction of a microsecond a row. They
+//! are brought up to date while rows come in, also in sealed partitions, where single events are found
+//! through them. A partition is sealed when its last day ended a day ago: its B-trees are built in one go, which is
+//! far less work than inserting row after row into them, and few events arrive later. Nothing waits for
+//! a build; one that is interrupted starts again.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::ToSpan;
@@ -13,6 +15,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::postgres::types::Oid;
 use sqlx::{Connection, PgConnection, PgPool};
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -58,7 +61,8 @@ pub(super) async fn build_on_new(connection: &mut PgConnection, partition: &str)
 
 /// Brings filters up to date and builds B-trees, each at its interval, until told to stop.
 pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
-    let summarizing = every("summarize", SUMMARIZE_INTERVAL, stop, || summarize(pool));
+    let summarized = Summarized::default();
+    let summarizing = every("summarize", SUMMARIZE_INTERVAL, stop, || summarize(pool, &summarized));
     let sealing = every("seal", SEAL_INTERVAL, stop, || async {
         let sealed = timeout(SEAL_TIMEOUT, async { seal(pool, clock::today(pool).await?).await }).await;
         sealed.map_err(StoreError::from).flatten()
@@ -67,28 +71,43 @@ pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
     tokio::join!(stop.run_until_cancelled(summarizing), stop.run_until_cancelled(sealing));
 }
 
-/// Brings the filters up to date, except those that another worker is processing.
-pub(crate) async fn summarize(pool: &PgPool) -> Result<(), StoreError> {
+/// How many rows had come into each sealed partition, by its filter, when the filter was last brought up to
+/// date.
+pub(crate) type Summarized = Mutex<HashMap<Oid, i64>>;
+
+/// Brings the filters up to date, except those of sealed partitions that no rows came into since the last
+/// time, and those that another worker is processing.
+pub(crate) async fn summarize(pool: &PgPool, summarized: &Summarized) -> Result<(), StoreError> {
+    let mut summarized = summarized.lock().await;
     let filters = sqlx::query_file!("sql/maintenance/select_filters.sql", BTREES[0].suffix).fetch_all(pool).await?;
     for filter in filters {
-        match summarize_one(pool, filter.filter).await {
+        if filter.rows_inserted.is_some() && filter.rows_inserted.as_ref() == summarized.get(&filter.filter) {
+            continue;
+        }
+        match (summarize_one(pool, filter.filter).await, filter.rows_inserted) {
+            (Ok(true), Some(rows)) => {
+                summarized.insert(filter.filter, rows);
+            }
             // Vacuum holds the lock, and it summarizes as well.
-            Err(error) if error.is_lock_timeout() => {}
-            result => result?,
+            (Err(error), _) if error.is_lock_timeout() => {}
+            (result, _) => {
+                result?;
+            }
         }
     }
     Ok(())
 }
 
-async fn summarize_one(pool: &PgPool, filter: Oid) -> Result<(), StoreError> {
+/// False if another worker is at it.
+async fn summarize_one(pool: &PgPool, filter: Oid) -> Result<bool, StoreError> {
     let mut transaction = pool.begin().await?;
     if !AdvisoryLock::Filters.try_for_transaction(&mut transaction).await? {
-        return Ok(());
+        return Ok(false);
     }
     sqlx::query_file!("sql/maintenance/set_summarize_lock_timeout.sql").fetch_one(&mut *transaction).await?;
     sqlx::query_file!("sql/maintenance/summarize_new_rows.sql", filter).fetch_one(&mut *transaction).await?;
     transaction.commit().await?;
-    Ok(())
+    Ok(true)
 }
 
 /// Builds every B-tree that is missing, as of `today`, unless another worker is building. An index that

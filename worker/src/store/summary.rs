@@ -16,7 +16,11 @@ use crate::store::write::{Write, copy};
 /// a single one reads whole rows.
 const MAX_SUMMARIES_PER_DELTA: usize = 1_000;
 
-/// A summary of the events of one session or one user.
+/// The most bytes that the loopback interface carries in one packet. A COPY of no more is acknowledged late,
+/// as `insert` explains: 1,400 users take 45 ms instead of 5.
+const PACKET_BYTES: usize = 64 * 1024;
+
+/// What events say about the session or the user that they belong to.
 pub(crate) trait Summary: Sized + Send + Sync {
     /// The name of its events in errors.
     const EVENTS: &'static str;
@@ -99,10 +103,10 @@ impl<S: Summary> Summaries<S> {
         if deltas.is_empty() {
             return Ok(());
         }
-        let written = if write.copies(self.summaries.len()) {
-            copy_deltas::<S>(connection, self.encode()).await?
-        } else {
-            S::insert(connection, &deltas).await?
+        let body = write.copies(self.summaries.len()).then(|| self.encode()).filter(|body| body.len() > PACKET_BYTES);
+        let written = match body {
+            Some(body) => copy_deltas::<S>(connection, body).await?,
+            None => S::insert(connection, &deltas).await?,
         };
         agree(S::DELTAS, deltas.len() as u64, written)
     }
