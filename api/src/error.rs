@@ -98,6 +98,9 @@ pub(crate) enum ApiError {
     /// 503: requests already hold all the memory that they may. Nothing of the batch was queued.
     #[error("too many or too large requests at once; nothing was accepted, send the batch again in a moment")]
     Overloaded,
+    /// 503: answers that clients have not taken yet hold all the memory that they may.
+    #[error("clients are slow to take large answers, and there is no room for another; try again, or ask for less")]
+    UnsentFull,
     /// 503: this process is about to end.
     #[error("this replica is stopping; resend the request, another will take it")]
     Stopping,
@@ -165,6 +168,7 @@ impl ApiError {
             | Self::DeadLettersUnavailable
             | Self::NotConfirmed { .. }
             | Self::Overloaded
+            | Self::UnsentFull
             | Self::Stopping
             | Self::LiveFull { .. }
             | Self::DatabaseBusy(_)
@@ -194,7 +198,7 @@ impl ApiError {
             Self::QueueFull | Self::NotConfirmed { is_full: true, .. } => "queue_full",
             Self::QueueUnavailable | Self::NotConfirmed { .. } => "queue_unavailable",
             Self::DeadLettersUnavailable => "dead_letters_unavailable",
-            Self::Overloaded => "overloaded",
+            Self::Overloaded | Self::UnsentFull => "overloaded",
             Self::Stopping => "stopping",
             Self::TooManyQueries { .. } => "too_many_questions",
             Self::TooManyReaders { .. } => "too_many_readers",
@@ -217,6 +221,7 @@ impl ApiError {
             | Self::DeadLettersUnavailable
             | Self::NotConfirmed { .. }
             | Self::Overloaded
+            | Self::UnsentFull
             | Self::Stopping
             | Self::TooManyQueries { .. }
             | Self::DatabaseBusy(_)

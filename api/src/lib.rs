@@ -4,8 +4,8 @@
 //! durable in JetStream; `query` answers queries from PostgreSQL; `mcp` offers the same queries to
 //! assistants; `live` sends events on as they are accepted; `pipeline` shows how far events have come;
 //! `dead_letters` lists, redrives and purges events that could not be stored; `auth` decides who may do
-//! what; `error` defines the error answers; `metrics` describes the metrics; `openapi` describes the
-//! API, and `pages` shows it to people.
+//! what; `unsent` bounds the answers that clients have not taken yet; `error` defines the error answers;
+//! `metrics` describes the metrics; `openapi` describes the API, and `pages` shows it to people.
 //!
 //! It never writes events: that is the worker's work.
 
@@ -39,6 +39,7 @@ mod shown;
 mod start;
 mod state;
 mod under_way;
+mod unsent;
 
 use std::time::Duration;
 

@@ -27,7 +27,8 @@ use crate::openapi::Document;
 use crate::query::description;
 use crate::query::question::{self, Question, Visitor};
 use crate::state::AppState;
-use crate::{dead_letters, graphql, health, ingest, live, mcp, pages, pipeline};
+use crate::unsent::Unsent;
+use crate::{dead_letters, graphql, health, ingest, live, mcp, pages, pipeline, unsent};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -47,6 +48,7 @@ pub(crate) fn router(app: AppState) -> Router {
         .fallback(async || ApiError::NotFound)
         .layer(from_fn_with_state(app.clone(), refuse_when_stopping))
         .merge(alive.method_not_allowed_fallback(async || ApiError::MethodNotAllowed))
+        .layer(from_fn_with_state(Unsent::default(), unsent::hold))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| panicked(panic.as_ref()).into_response()))
         .layer(from_fn(observe))
         .with_state(app)

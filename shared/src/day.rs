@@ -120,6 +120,15 @@ impl Calendar {
         day.to_zoned(self.zone.clone()).map_or_else(|_| utc_us(), |start| start.timestamp().as_microsecond())
     }
 
+    /// Whether clocks were put back over the midnight with which a day begins. Then instants of the day before
+    /// come again after the start of this one.
+    #[must_use]
+    pub fn begins_twice(&self, day: Date) -> bool {
+        let Ok(start) = Timestamp::from_microsecond(self.start_us(day)) else { return false };
+        let change = self.zone.following(start).next().map(|change| change.timestamp());
+        change.is_some_and(|change| change.duration_since(start).as_hours() < 24 && self.zone.to_datetime(change).date() < day)
+    }
+
     /// Its time zone.
     #[must_use]
     pub fn time_zone(&self) -> &TimeZone {
@@ -181,6 +190,24 @@ mod tests {
                 assert_eq!(calendar.day_of(start_us).date(), date, "{name}");
                 assert!(calendar.day_of(start_us - 1).date() < date, "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn a_day_begins_twice_where_clocks_are_put_back_after_midnight() {
+        let twice = |zone: &str, day: Date| Calendar::of_zone(zone).unwrap().begins_twice(day);
+        // From 00:01 to 23:01.
+        assert!(twice("America/St_Johns", jiff::civil::date(2010, 11, 7)));
+        for (zone, day) in [
+            ("America/St_Johns", jiff::civil::date(2010, 11, 6)),
+            ("America/St_Johns", jiff::civil::date(2010, 11, 8)),
+            // From 00:00 to 23:00, from 01:00 to 00:00, and from 03:00 to 02:00.
+            ("Asia/Beirut", jiff::civil::date(2025, 10, 26)),
+            ("Atlantic/Azores", jiff::civil::date(2025, 10, 26)),
+            ("Europe/Berlin", jiff::civil::date(2025, 10, 26)),
+            ("UTC", jiff::civil::date(2025, 10, 26)),
+        ] {
+            assert!(!twice(zone, day), "{zone} {day}");
         }
     }
 

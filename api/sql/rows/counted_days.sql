@@ -1,4 +1,5 @@
--- How many events of each type, or of one given type, a project has on each day of a period.
+-- How many events a project has on the days of a period, and of which types; only those of one type, if it
+-- is given.
 with counted as (
     -- base and deltas are read in one statement, so the sum is right even during a fold
     select day, event_type_id, n
@@ -15,9 +16,8 @@ with counted as (
 )
 select
     day as "day!: jiff_sqlx::Date",
-    event_type_id as "event_type_id!",
+    array_agg(distinct event_type_id) as "types!",
     sum(n)::bigint as "events!"
 from counted
-group by day, event_type_id
-having sum(n) > 0
-order by day, event_type_id
+group by day
+order by day

@@ -1,17 +1,19 @@
 //! The parameters of a request: its query string and the variable parts of its path.
 //!
-//! `param` declares one parameter, [`Parameters`] reads them, and `description` describes them.
+//! `param` declares one parameter, [`Parameters`] reads them, `query_string` finds them in an address, and
+//! `description` says what is read.
 
 mod day_or_instant;
 mod description;
 mod param;
+mod query_string;
 
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use axum::extract::{FromRequestParts, Query, RawPathParams};
+use axum::extract::FromRequestParts;
 use axum::http::Uri;
 use axum::http::request::Parts;
 use jiff::civil::Date;
@@ -24,6 +26,7 @@ pub(crate) use self::description::Described;
 use self::description::Descriptions;
 pub(crate) use self::param::Param;
 use crate::error::ApiError;
+use crate::extract::PathParts;
 use crate::problem::Problem;
 use crate::rfc3339;
 
@@ -68,9 +71,7 @@ impl Parameters {
     /// # Errors
     /// Only if the query string as such cannot be read.
     pub(crate) fn of(uri: &Uri) -> Result<Self, ApiError> {
-        let query = Query::<Vec<(String, String)>>::try_from_uri(uri)
-            .map_err(|error| ApiError::Parameters(vec![Problem::of_parameter("", "invalid_query", error.body_text())]))?;
-        Ok(Self::of_pairs(query.0))
+        Ok(Self::of_pairs(query_string::pairs(uri)?))
     }
 
     /// Parameters that do not come from an address, such as the arguments of a tool.
@@ -79,8 +80,8 @@ impl Parameters {
     }
 
     /// Adds the variable parts of the path.
-    pub(crate) fn with_path(mut self, path: &RawPathParams) -> Self {
-        self.pairs.extend(path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    pub(crate) fn with_path(mut self, path: PathParts) -> Self {
+        self.pairs.extend(path.0);
         self
     }
 

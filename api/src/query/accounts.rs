@@ -20,8 +20,8 @@ const LIMIT: Param = Param::new(&["limit"], "How many accounts to list at most."
 const ACCOUNT_ID: Param = Param::new(&["account_id"], "The account, as clients sent it.");
 const WINDOW: Param = Param::new(&["window"], "The period up to now. Send either this, or `from` and `to`.");
 
-/// Numbers of latest days in which a sample is searched, one after the other.
-const SAMPLE_DAYS: [i64; 3] = [7, 90, 4_000];
+/// Days in which a sample is looked for first, and then. The last are more than any event is old.
+const SAMPLE_DAYS: [i64; 3] = [7, 90, 100_000];
 
 /// `GET /accounts/sample`
 pub(crate) struct AccountSample {
@@ -31,8 +31,14 @@ pub(crate) struct AccountSample {
 /// `GET /accounts/{account_id}/summary`
 pub(crate) struct AccountSummary {
     account: String,
-    window: Option<SummaryWindow>,
-    span: TimeSpan,
+    period: SummaryPeriod,
+}
+
+/// Which events are summed up.
+#[derive(Debug, Clone, Copy)]
+enum SummaryPeriod {
+    Window(SummaryWindow),
+    Span(TimeSpan),
 }
 
 /// A period that ends now.
@@ -122,16 +128,19 @@ impl Question for AccountSummary {
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
         let account = parameters.required_text(ACCOUNT_ID);
         let window = parameters.optional_one_of::<SummaryWindow>(WINDOW);
-        let span = TimeSpan::take(parameters, zone);
-        if window.is_some() && span != TimeSpan::ALL {
+        let span = TimeSpan::take_if_sent(parameters, zone);
+        if window.is_some() && span.is_some() {
             parameters.problem(WINDOW.name(), "conflict", "must not be sent together with from or to");
         }
-        let window = window.or((span == TimeSpan::ALL).then_some(SummaryWindow::Last24h));
-        Self { account, window, span }
+        let period = span.map_or(SummaryPeriod::Window(window.unwrap_or(SummaryWindow::Last24h)), SummaryPeriod::Span);
+        Self { account, period }
     }
 
     async fn answer(self, asker: &Asker) -> Result<AccountSummaryAnswer, ApiError> {
-        let span = self.window.map_or(self.span, SummaryWindow::span);
+        let (window, span) = match self.period {
+            SummaryPeriod::Window(window) => (Some(window), window.span()),
+            SummaryPeriod::Span(span) => (None, span),
+        };
         let (from, to) = (instant(span.from_us), instant(span.to_us));
         let mut connection = asker.connection().await?;
         let rows = sqlx::query_file!("sql/accounts/summary.sql", asker.project.id.0, self.account, from as _, to as _)
@@ -141,7 +150,7 @@ impl Question for AccountSummary {
         let (types, users): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_type);
         Ok(AccountSummaryAnswer {
             account_id: self.account,
-            window: self.window,
+            window,
             totals: types.into_iter().map(|row| (row.name, row.events)).collect(),
             top_users: users.into_iter().map(|row| UserEventCount { user_id: row.name, events: row.events }).collect(),
         })

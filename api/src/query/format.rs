@@ -1,18 +1,15 @@
 //! The format of an answer: JSON, or CSV for lists and series.
 
 use axum::Json;
-use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 
 use super::question::Answer;
+use crate::error::ApiError;
 use crate::parameters::{Param, Parameters};
 
 const FORMAT: Param = Param::new(&["format"], "The format of the answer. `Accept: text/csv` asks for CSV as well.");
-/// Number of rows that are written at once.
-const ROWS_AT_ONCE: usize = 200;
-/// The header for the cursor of the next page in a CSV answer.
+/// The cursor of the next page, where the answer itself has no room for it.
 pub(super) const NEXT_CURSOR: &str = "x-next-cursor";
 
 /// The format of an answer.
@@ -35,7 +32,10 @@ impl Format {
     pub(crate) fn respond(self, answer: &impl Answer) -> Response {
         let table = if self == Self::Csv { answer.table() } else { None };
         let Some(table) = table else { return Json(answer).into_response() };
-        let mut response = Body::from_stream(futures::stream::iter(table.into_csv())).into_response();
+        let mut response = match table.into_csv() {
+            Ok(csv) => csv.into_response(),
+            Err(error) => return ApiError::internal(error).into_response(),
+        };
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
         if let Some(cursor) = answer.next_cursor().and_then(|cursor| HeaderValue::from_str(cursor).ok()) {
             response.headers_mut().insert(NEXT_CURSOR, cursor);
@@ -89,26 +89,15 @@ impl Table {
         Self { columns: columns.iter().map(|&column| column.to_owned()).collect(), rows }
     }
 
-    /// The lines as CSV, some at a time.
-    fn into_csv(self) -> impl Iterator<Item = Result<Bytes, csv::Error>> {
-        let mut rows = self.rows.into_iter();
-        let mut columns = Some(self.columns);
-        std::iter::from_fn(move || {
-            let header = columns.take();
-            let mut records: Vec<Vec<String>> = header.into_iter().collect();
-            records.extend(rows.by_ref().take(ROWS_AT_ONCE).map(|row| row.into_iter().map(Cell::into_field).collect()));
-            (!records.is_empty()).then(|| lines(&records))
-        })
+    /// Its lines.
+    fn into_csv(self) -> Result<Vec<u8>, csv::Error> {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(self.columns)?;
+        for row in self.rows {
+            writer.write_record(row.into_iter().map(Cell::into_field))?;
+        }
+        writer.into_inner().map_err(|error| error.into_error().into())
     }
-}
-
-fn lines(records: &[Vec<String>]) -> Result<Bytes, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for record in records {
-        writer.write_record(record)?;
-    }
-    let lines = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
-    Ok(lines.into())
 }
 
 #[cfg(test)]
@@ -119,8 +108,7 @@ mod tests {
     fn texts_that_a_spreadsheet_would_run_are_escaped() {
         let row = ["=1+1", "+1", "-1", "@x", "a,b", "\"q\""].map(|text| Cell::text(Some(text))).to_vec();
         let table = Table::new(&["a", "b", "c", "d", "e", "f"], vec![row, vec![Cell::plain(-1); 6]]);
-        let csv: Vec<u8> = table.into_csv().flat_map(|lines| lines.unwrap().to_vec()).collect();
         let expected = "a,b,c,d,e,f\n'=1+1,'+1,'-1,'@x,\"a,b\",\"\"\"q\"\"\"\n-1,-1,-1,-1,-1,-1\n";
-        assert_eq!(String::from_utf8(csv).unwrap(), expected);
+        assert_eq!(String::from_utf8(table.into_csv().unwrap()).unwrap(), expected);
     }
 }

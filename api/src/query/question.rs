@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{RawPathParams, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
@@ -18,6 +18,7 @@ use super::recent::RecentAnswers;
 use super::turn::Turns;
 use crate::auth::{Access, Project, Read, Zone};
 use crate::error::ApiError;
+use crate::extract::PathParts;
 use crate::parameters::Parameters;
 use crate::read_pool::ReadPool;
 
@@ -101,11 +102,11 @@ impl Asker {
 pub(crate) async fn ask<Q: Question>(
     State(answering): State<Answering>,
     access: Access<Read>,
-    path: RawPathParams,
+    path: PathParts,
     headers: HeaderMap,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let mut parameters = parameters.with_path(&path);
+    let mut parameters = parameters.with_path(path);
     let format = if Q::Answer::IS_TABLE { Format::take(&mut parameters, &headers) } else { Format::Json };
     let answer = answer::<Q>(answering, access.project, parameters).await?;
     Ok(format.respond(&answer))

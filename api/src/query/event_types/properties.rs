@@ -13,6 +13,7 @@ use crate::parameters::{Param, Parameters};
 use crate::problem::clipped;
 use crate::query::format::{Cell, Table};
 use crate::query::question::{Answer, Asker, Question};
+use crate::query::rows::event::Event;
 use crate::query::rows::page;
 use crate::query::rows::selection::Selection;
 
@@ -22,7 +23,10 @@ const NAME: Param = Param::new(&["name"], "The event type.");
 const SAMPLED_EVENTS: usize = 1_000;
 /// Maximum number of listed properties, the most frequent ones.
 const MAX_PROPERTIES: usize = 200;
-/// Maximum number of listed values of each property.
+/// Properties that are counted at most: those that were met first. Each takes about half a kilobyte while the
+/// answer is made, and events can have names that never occur again.
+const MAX_COUNTED_PROPERTIES: usize = 10_000;
+/// Frequent values that are listed of each property.
 const MAX_VALUES: usize = 10;
 
 /// `GET /event-types/{name}/properties`
@@ -73,8 +77,12 @@ impl Question for EventTypeProperties {
 
     async fn answer(self, asker: &Asker) -> Result<PropertiesAnswer, ApiError> {
         let events = page::newest(asker, Selection::of_type(self.event_type.clone()), SAMPLED_EVENTS).await?;
-        let data = summary(events.iter().map(|event| event.properties()));
-        Ok(PropertiesAnswer { event_type: self.event_type, events_sampled: events.len(), data })
+        let events_sampled = events.len();
+        // To parse megabytes would hold up the requests of others.
+        let summing_up =
+            tokio::task::spawn_blocking(move || summary(counted(events.iter().map(Event::properties)), events.len()));
+        let data = summing_up.await.map_err(ApiError::internal)?;
+        Ok(PropertiesAnswer { event_type: self.event_type, events_sampled, data })
     }
 }
 
@@ -86,14 +94,15 @@ struct Counted {
     values: HashMap<String, usize>,
 }
 
-fn summary<'a>(events: impl Iterator<Item = &'a RawValue>) -> Vec<Property> {
+fn counted<'a>(events: impl Iterator<Item = &'a RawValue>) -> BTreeMap<String, Counted> {
     let mut counted: BTreeMap<String, Counted> = BTreeMap::new();
-    let mut sampled = 0;
     for properties in events {
-        sampled += 1;
         // Properties were validated when they were accepted, so they are always an object.
         let Ok(Value::Object(properties)) = serde_json::from_str(properties.get()) else { continue };
         for (name, value) in properties {
+            if counted.len() == MAX_COUNTED_PROPERTIES && !counted.contains_key(&name) {
+                continue;
+            }
             let property = counted.entry(name).or_default();
             property.events += 1;
             property.types.insert(type_of(&value));
@@ -102,6 +111,11 @@ fn summary<'a>(events: impl Iterator<Item = &'a RawValue>) -> Vec<Property> {
             }
         }
     }
+    counted
+}
+
+/// The most frequent properties of `sampled` events.
+fn summary(counted: BTreeMap<String, Counted>, sampled: usize) -> Vec<Property> {
     let mut data: Vec<_> = counted.into_iter().collect();
     data.sort_by(|(a_name, a), (b_name, b)| b.events.cmp(&a.events).then_with(|| a_name.cmp(b_name)));
     data.truncate(MAX_PROPERTIES);
@@ -163,12 +177,23 @@ mod tests {
     fn properties_are_counted_by_event() {
         let events = [r#"{"plan":"pro","seats":3}"#, r#"{"plan":"pro","seats":null}"#, r#"{"plan":"free"}"#, "{}"];
         let events: Vec<Box<RawValue>> = events.map(|event| RawValue::from_string(event.to_owned()).unwrap()).into();
-        let found = serde_json::to_value(summary(events.iter().map(AsRef::as_ref))).unwrap();
+        let found = serde_json::to_value(summary(counted(events.iter().map(AsRef::as_ref)), 4)).unwrap();
         let expected = json!([
             {"property": "plan", "types": ["string"], "share": 0.75,
              "values": [{"value": "pro", "count": 2}, {"value": "free", "count": 1}]},
             {"property": "seats", "types": ["null", "number"], "share": 0.5, "values": [{"value": 3, "count": 1}]},
         ]);
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn names_that_never_occur_again_do_not_hide_the_others() {
+        let unique = |event: usize| (0..4_000).map(move |number| format!(r#","n{event}-{number}":1"#)).collect::<String>();
+        let event = |event| RawValue::from_string(format!(r#"{{"plan":"pro"{}}}"#, unique(event))).unwrap();
+        let events: Vec<Box<RawValue>> = (0..5).map(event).collect();
+        let counted = counted(events.iter().map(AsRef::as_ref));
+        assert_eq!(counted.len(), MAX_COUNTED_PROPERTIES);
+        let found = summary(counted, 5);
+        assert_eq!((found.len(), found[0].property.as_str(), found[0].share), (MAX_PROPERTIES, "plan", 1.0));
     }
 }

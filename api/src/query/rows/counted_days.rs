@@ -1,6 +1,6 @@
 //! Counted days: the number of events of each type on each day of a project, according to the counters.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
@@ -11,15 +11,17 @@ use sqlx::PgConnection;
 use super::span::{Order, TimeSpan};
 use crate::error::ApiError;
 
-/// Number of days in the first look-up. Each further look-up takes four times as many.
+/// Days that are looked up first; each further look-up takes four times as many, up to a limit: a day can have
+/// thousands of types.
 const FIRST_DAYS: i32 = 8;
+const MAX_DAYS: i32 = 500;
 
 /// A day with events.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CountedDay {
     /// The requested part of the day.
     pub(super) span: TimeSpan,
-    /// The types that occurred on it.
+    /// The types that occurred on it, some of them twice.
     pub(super) types: Vec<i32>,
     /// The number of events of the whole day.
     pub(super) events: i64,
@@ -54,7 +56,8 @@ impl CountedDays {
         let known = days_of_project(project, connection).await?;
         let left = known.and_then(|(first, last)| {
             let first = first.max(calendar.day_of(span.from_us).date());
-            let last = last.min(calendar.day_of(span.to_us - 1).date());
+            // One more, because events of a day can have happened after the next one had begun.
+            let last = last.min(calendar.day_of(span.to_us - 1).date()).saturating_add(1.day());
             (first <= last).then_some((first, last))
         });
         let calendar = calendar.clone();
@@ -77,7 +80,7 @@ impl CountedDays {
     fn take_days(&mut self) -> Option<(Date, Date)> {
         let (first, last) = self.left?;
         let days = self.next_days.days();
-        self.next_days = self.next_days.saturating_mul(4).min(4_000);
+        self.next_days = self.next_days.saturating_mul(4).min(MAX_DAYS);
         let (taken, rest) = match self.order {
             Order::Desc => {
                 let cut = last.saturating_sub(days).max(first.saturating_sub(1.day()));
@@ -93,25 +96,29 @@ impl CountedDays {
     }
 
     async fn look_up(&mut self, first: Date, last: Date, connection: &mut PgConnection) -> Result<(), ApiError> {
-        let (from, to) = (first.to_sqlx(), last.to_sqlx());
-        let rows = sqlx::query_file!("sql/rows/counted_days.sql", self.project, from as _, to as _, self.event_type_id)
-            .fetch_all(connection)
-            .await?;
-        let mut days: Vec<(Date, CountedDay)> = Vec::new();
+        let from = first.saturating_sub(1.day()).to_sqlx();
+        let rows =
+            sqlx::query_file!("sql/rows/counted_days.sql", self.project, from as _, last.to_sqlx() as _, self.event_type_id)
+                .fetch_all(connection)
+                .await?;
+        let mut days: BTreeMap<Date, (Vec<i32>, i64)> = BTreeMap::new();
         for row in rows {
             let date = Date::from(row.day);
-            if days.last().is_none_or(|(last, _)| *last != date) {
-                days.push((date, CountedDay { span: self.span_of(date), types: Vec::new(), events: 0 }));
-            }
-            if let Some((_, day)) = days.last_mut() {
-                day.types.push(row.event_type_id);
-                day.events += row.events;
+            // Some events of such a day happened after the next one had begun.
+            let next = date.saturating_add(1.day());
+            for date in std::iter::once(date).chain(self.calendar.begins_twice(next).then_some(next)) {
+                let (types, events) = days.entry(date).or_default();
+                types.extend(&row.types);
+                *events += row.events;
             }
         }
+        let days = days.into_iter().filter(|(date, _)| (first..=last).contains(date));
+        let days = days.map(|(date, (types, events))| CountedDay { span: self.span_of(date), types, events });
+        let mut days: Vec<CountedDay> = days.filter(|day| !day.span.is_empty()).collect();
         if self.order == Order::Desc {
             days.reverse();
         }
-        self.found.extend(days.into_iter().map(|(_, day)| day).filter(|day| !day.span.is_empty()));
+        self.found.extend(days);
         Ok(())
     }
 

@@ -5,7 +5,7 @@
 //! contains the questions.
 
 pub(super) mod counted_days;
-mod event;
+pub(super) mod event;
 pub(super) mod events;
 pub(super) mod page;
 pub(super) mod selection;

@@ -19,8 +19,9 @@ use crate::query::question::{Answer, Asker};
 
 /// Time after which a page ends even if it is not full. Its cursor continues the search.
 const TIME_BUDGET: Duration = Duration::from_secs(2);
-/// A page is full once its events have this many bytes.
-const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
+/// A page takes no more events once it holds this many bytes. As an answer it takes up to twice as much, and as CSV
+/// some more, and all connections to PostgreSQL can read pages at the same time.
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
 /// A page of events.
 #[derive(Debug, Serialize, ToSchema)]

@@ -52,10 +52,18 @@ impl TimeSpan {
     /// The span of all events.
     pub(crate) const ALL: Self = Self { from_us: FIRST_US, to_us: LAST_US };
 
-    /// Reads `from` and `to`, which may be days or instants.
+    /// Takes `from` and `to`, which may be days or instants. What is absent is no limit.
     pub(crate) fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
+        Self::take_if_sent(parameters, zone).unwrap_or(Self::ALL)
+    }
+
+    /// The same, but `None` when both are absent.
+    pub(crate) fn take_if_sent(parameters: &mut Parameters, zone: &Zone) -> Option<Self> {
         let from = parameters.day_or_instant(FROM);
         let to = parameters.day_or_instant(TO);
+        if from.is_none() && to.is_none() {
+            return None;
+        }
         let calendar = &zone.calendar;
         let from_us = from.map_or(FIRST_US, |from| from.either(|day| calendar.start_us(day)));
         let to_us = to.map_or(LAST_US, |to| to.either(|day| calendar.start_us(day.saturating_add(1.day()))));
@@ -63,7 +71,7 @@ impl TimeSpan {
             let message = format!("must not be after {}", parameters.name_of(TO));
             parameters.problem(parameters.name_of(FROM), "out_of_range", message);
         }
-        Self { from_us, to_us: to_us.max(from_us) }
+        Some(Self { from_us, to_us: to_us.max(from_us) })
     }
 
     /// The intersection of two spans.

@@ -6,7 +6,7 @@
 //! or an account have their own indexes; for them, windows only limit how many partitions one statement
 //! searches.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use rollcall_shared::day::{Calendar, DAY_US, Day};
 use rollcall_shared::project::ProjectId;
 use sqlx::PgConnection;
@@ -196,7 +196,8 @@ async fn known_span(project: i32, calendar: &Calendar, connection: &mut PgConnec
     let days = days_of_project(project, connection).await?;
     Ok(days.map_or(TimeSpan { from_us: 0, to_us: 0 }, |(first, last)| TimeSpan {
         from_us: calendar.start_us(first),
-        to_us: calendar.start_us(last.tomorrow().unwrap_or(last)),
+        // One day more, because events of a day can have happened after the next one had begun.
+        to_us: calendar.start_us(last.saturating_add(2.days())),
     }))
 }
 
