@@ -116,6 +116,21 @@ async fn at_one_instant_the_ids_decide_and_no_event_is_used_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn repeated_steps_are_taken_in_the_order_in_which_they_are_sent() {
+    let app = App::start().await;
+    let events = json!([
+        happened(1, "ada", "a", "2025-10-01T10:00:00Z"),
+        happened(2, "ada", "b", "2025-10-01T10:00:01Z"),
+        happened(3, "bob", "a", "2025-10-01T10:00:00Z"),
+    ]);
+    app.store_as(KEY, &events).await;
+    let day = [("from", "2025-10-01"), ("to", "2025-10-01")];
+    // One right after the other, so that the first answer is still kept.
+    assert_eq!(users(&app, KEY, &[day, [("steps", "a"), ("steps", "b")]].concat()).await, [2, 1]);
+    assert_eq!(users(&app, KEY, &[day, [("steps", "b"), ("steps", "a")]].concat()).await, [1, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_breakdown_takes_the_value_of_the_entry_and_a_filter_every_step() {
     let app = App::start().await;
     let mut events = Vec::new();

@@ -96,7 +96,8 @@ impl Parameters {
     pub(crate) fn fingerprint(&self, question: &str) -> [u8; 32] {
         let mut pairs: Vec<_> =
             self.pairs.iter().filter(|(name, _)| !matches!(name.as_str(), "cursor" | "limit" | "format")).collect();
-        pairs.sort();
+        // The order of the values of one name can mean something, as it does for the steps of a funnel.
+        pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
         let mut hash = Sha256::new();
         for text in std::iter::once(question).chain(pairs.iter().flat_map(|(name, value)| [name.as_str(), value])) {
             hash.update((text.len() as u64).to_le_bytes());
