@@ -102,6 +102,24 @@ async fn values_after_the_twentieth_are_counted_as_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn long_values_are_cut_and_stay_apart() {
+    let app = App::start().await;
+    let (long, exact) = ("x".repeat(60_000), "y".repeat(200));
+    let sent = [format!("{long}a"), format!("{long}a"), format!("{long}b"), exact.clone()];
+    let of = |(number, value): (usize, &String)| {
+        with(event(&number.to_string(), &format!("u{number}"), "t", "2025-10-01T10:00:00Z"), &json!({"v": value}))
+    };
+    app.store_as(KEY, &json!(sent.iter().enumerate().map(of).collect::<Vec<_>>())).await;
+    let cut = format!("{}…", "x".repeat(200));
+    let expected =
+        [(&cut, 2), (&cut, 1), (&exact, 1)].map(|(value, total)| series(None, Some(value), total, &[("2025-10-01", total)]));
+    for metric in ["events", "users"] {
+        let parameters = [("from", "2025-10-01"), ("to", "2025-10-01"), ("breakdown", "v"), ("metric", metric)];
+        assert_eq!(app.trends_as(KEY, &parameters).await["data"], json!(expected), "{metric}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_hours_of_a_day_on_which_clocks_are_put_back_are_25() {
     let app = App::start().await;
     app.add_berlin().await;

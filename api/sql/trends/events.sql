@@ -36,7 +36,8 @@ ranked as (
 select
     r.event_type_id,
     least(r.rank, 21)::int as rank,
-    max(r.value) filter (where r.rank <= 20) as value,
+    -- one character more than the program shows, so that it knows whether there are more
+    left(max(r.value) filter (where r.rank <= 20), 201) as value,
     p.bucket,
     sum(p.n)::bigint as n
 from ranked r

@@ -1,5 +1,6 @@
 //! Trends of events from the rows, which PostgreSQL counts.
 
+use futures::TryStreamExt;
 use jiff_sqlx::ToSqlx;
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, FromRow, PgConnection};
@@ -29,8 +30,8 @@ pub(super) async fn count(connection: &mut PgConnection, counting: Counting<'_>)
     let mut sql = over_rows(EVENTS, arguments, trends.breakdown.as_ref(), &trends.filters);
     // PostgreSQL plans the statement each time for its actual values, because a generic plan would read all
     // partitions.
-    let counts: Vec<Count> = sql.build_query_as().persistent(false).fetch_all(connection).await?;
-    for Count { event_type_id, rank, value, bucket, n } in counts {
+    let mut counts = sql.build_query_as::<Count>().persistent(false).fetch(connection);
+    while let Some(Count { event_type_id, rank, value, bucket, n }) = counts.try_next().await? {
         let Some(place) = types.place(event_type_id) else { continue };
         let (bucket, n) = (usize::try_from(bucket).unwrap_or(0), u64::try_from(n).unwrap_or(0));
         tally.add(place, rank, value, bucket, n);
