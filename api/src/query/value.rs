@@ -53,7 +53,18 @@ impl Values {
 }
 
 /// The error for a property that has too many values.
-pub(super) fn too_many(param: Param) -> ApiError {
-    let message = format!("has more than {MAX_VALUES} different values in this period, or very long ones");
+fn too_many(param: Param) -> ApiError {
+    refused(param, format!("has more than {MAX_VALUES} different values in this period, or very long ones"))
+}
+
+/// The error for a property whose values are too many for that many event types and intervals.
+pub(super) fn too_many_for_each(param: Param) -> ApiError {
+    refused(
+        param,
+        "has too many values for so many event types and intervals; ask for fewer types, longer intervals or a shorter period",
+    )
+}
+
+fn refused(param: Param, message: impl Into<String>) -> ApiError {
     ApiError::Parameters(vec![Problem::of_parameter(param.name(), "too_many_values", message)])
 }

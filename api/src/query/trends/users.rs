@@ -12,7 +12,7 @@ use super::series::Tally;
 use super::{BREAKDOWN, Counting, rows};
 use crate::error::ApiError;
 use crate::query::filter::over_rows;
-use crate::query::value::{MAX_NAMED, Values, too_many};
+use crate::query::value::{MAX_NAMED, Values, too_many_for_each};
 
 const USERS: &str = include_str!("../../../sql/trends/users.sql");
 
@@ -81,7 +81,7 @@ async fn read(
         });
         users.insert(user);
         if bitmaps > MAX_BITMAPS {
-            return Err(too_many(BREAKDOWN));
+            return Err(too_many_for_each(BREAKDOWN));
         }
     }
     Ok(people)
