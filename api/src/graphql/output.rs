@@ -85,7 +85,7 @@ impl Types {
             return self.reference(path.rsplit('/').next().unwrap_or_default());
         }
         let (types, is_nullable) = without_null(&schema["type"]);
-        if let Some(alternatives) = schema["oneOf"].as_array() {
+        if let Some(alternatives) = alternatives_of(schema) {
             return self.alternatives(alternatives, name);
         }
         let leaf = |name: &str| Shape { ty: TypeRef::named(name), is_nullable, is_leaf: true };
@@ -141,7 +141,7 @@ impl Types {
             .collect();
         let part = |part: &Json| self.properties(part);
         properties.extend(schema["allOf"].as_array().into_iter().flatten().flat_map(part));
-        let alternatives = schema["oneOf"].as_array().into_iter().flatten().flat_map(part);
+        let alternatives = alternatives_of(schema).into_iter().flatten().flat_map(part);
         properties.extend(alternatives.map(|property| Property { is_required: false, ..property }));
         let mut names = HashSet::new();
         properties.retain(|property| names.insert(property.name.clone()));
@@ -182,6 +182,11 @@ pub(super) fn whole<'a>(answer: Value) -> FieldValue<'a> {
 pub(super) fn entries<'a>(list: Value) -> FieldValue<'a> {
     let Value::List(entries) = list else { return FieldValue::list(Vec::<FieldValue<'_>>::new()) };
     FieldValue::list(entries.into_iter().map(whole))
+}
+
+/// The schemas of which a value fits one, or at least one.
+fn alternatives_of(schema: &Json) -> Option<&Vec<Json>> {
+    schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array())
 }
 
 /// The field that is called `name` in GraphQL and `json_name` in JSON.

@@ -1,10 +1,13 @@
 //! The answer to a funnel.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::AnyOfBuilder;
+use utoipa::openapi::{ArrayBuilder, Ref, RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::tally::{Tallies, Tally};
 use crate::problem::clipped;
@@ -25,8 +28,7 @@ pub(crate) struct FunnelAnswer {
     as_of: Timestamp,
 }
 
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = FunnelEntry)]
+#[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Data {
     /// Without a breakdown.
@@ -34,6 +36,30 @@ pub(crate) enum Data {
     /// With a breakdown, the largest value first. All values without their own funnel are the last entry, named
     /// `other`.
     Values(Vec<OfValue>),
+}
+
+/// The derived schema would demand exactly one of the two kinds, and an empty list is both.
+impl PartialSchema for Data {
+    fn schema() -> RefOr<Schema> {
+        let list = |item, about| ArrayBuilder::new().items(Ref::from_schema_name(item)).description(Some(about));
+        let steps = list(Step::name(), "Without a breakdown.");
+        let values = list(
+            OfValue::name(),
+            "With a breakdown, the largest value first. All values without their own funnel are the last entry, named `other`.",
+        );
+        AnyOfBuilder::new().item(steps).item(values).into()
+    }
+}
+
+impl ToSchema for Data {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed("FunnelEntry")
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.extend([(Step::name().into_owned(), Step::schema()), (OfValue::name().into_owned(), OfValue::schema())]);
+        OfValue::schemas(schemas);
+    }
 }
 
 /// The funnel of the people who entered with one value of the property.
