@@ -62,7 +62,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         reads: reads.clone(),
         cursors: Cursors::default(),
         recent: RecentAnswers::default(),
-        turns: Turns::default(),
+        turns: Turns::new(settings.read_timeout),
     };
     let live = Live::new(&settings.live, settings.nats.url.clone(), settings.connections.max_connections);
     let app = AppState {

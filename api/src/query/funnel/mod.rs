@@ -10,6 +10,8 @@ mod rows;
 mod tally;
 mod within;
 
+use std::fmt::Display;
+
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use jiff_sqlx::ToSqlx;
 use sqlx::PgConnection;
@@ -23,6 +25,7 @@ use super::bucket::{Buckets, Interval};
 use super::filter::{Filters, Property, take_breakdown};
 use super::period::Period;
 use super::question::{Asker, Question};
+use super::turn::Turn;
 use super::type_number;
 use super::value::Values;
 use crate::auth::Zone;
@@ -40,7 +43,7 @@ const BREAKDOWN: Param = Param::new(
      funnel of their own.",
 );
 
-/// Maximum number of events in memory, 32 bytes each. A higher number means fewer passes over the rows of long
+/// Average number of events in a slice, 32 bytes each. A higher number means fewer passes over the rows of long
 /// periods.
 const MAX_OCCURRENCES: i64 = 4_000_000;
 /// Maximum number of slices. Each slice is a pass over the rows.
@@ -97,18 +100,18 @@ fn take_steps(parameters: &mut Parameters) -> Vec<String> {
 
 impl Funnel {
     async fn compute(&self, asker: &Asker) -> Result<FunnelAnswer, ApiError> {
-        let _turn = asker.answering.turns.take(asker.project.id).await?;
+        let turn = asker.answering.turns.take(asker.project.id).await?;
         let as_of = super::recent::now();
         // Only the beginning and the end of the period are used, so any interval is right.
         let period = Buckets::new(self.period, Interval::Month, asker.project.zone()?.calendar.time_zone());
         let mut values = Values::default();
-        let tallies = self.tallies(asker, &period, &mut values).await?;
+        let tallies = self.tallies(asker, &turn, &period, &mut values).await?;
         let is_complete = period.end().saturating_add(self.within()).unwrap_or(Timestamp::MAX) <= as_of;
         let values = self.breakdown.is_some().then(|| values.into_texts());
         Ok(FunnelAnswer::new(&self.steps, tallies, values).with(self.within.secs(), is_complete, as_of))
     }
 
-    async fn tallies(&self, asker: &Asker, period: &Buckets, values: &mut Values) -> Result<Tallies, ApiError> {
+    async fn tallies(&self, asker: &Asker, turn: &Turn, period: &Buckets, values: &mut Values) -> Result<Tallies, ApiError> {
         let mut connection = asker.connection().await?;
         let numbers = type_number::numbers(&mut connection, asker.project.id, &self.steps).await?;
         // No chain continues past a step without events. If the first step has no events, nothing needs to be
@@ -140,13 +143,14 @@ impl Funnel {
             breakdown: self.breakdown.as_ref(),
             filters: &self.filters,
         };
-        self.read_and_add(connection, &wanted, rules, values).await
+        self.read_and_add(connection, turn, &wanted, rules, values).await
     }
 
     /// Reads and processes one slice after the other, which limits the memory for rows.
     async fn read_and_add(
         &self,
         mut connection: Connection,
+        turn: &Turn,
         wanted: &Wanted<'_>,
         rules: Rules,
         values: &mut Values,
@@ -154,16 +158,19 @@ impl Funnel {
         let size = self.size(&mut connection, wanted).await?;
         let slices = size / MAX_OCCURRENCES + 1;
         if slices > MAX_SLICES {
-            return Err(ApiError::TooSlow(sqlx::Error::Protocol(format!("a funnel of {size} events"))));
+            return Err(too_large(size));
         }
         let of = i32::try_from(slices).unwrap_or(i32::MAX);
         let room = if self.filters.is_empty() { usize::try_from(size / slices).unwrap_or(0) } else { 0 };
         let mut tallies = Tallies::default();
         for number in 0..of {
+            turn.check()?;
             let mut occurrences = wanted.read(&mut connection, Slice { number, of }, values, room).await?;
-            let rules = rules.clone();
+            let (rules, turn) = (rules.clone(), turn.clone());
             let added = tokio::task::spawn_blocking(move || {
                 tallies.add(&rules, &mut occurrences);
+                // The events take their memory also if nobody waits for the answer any more.
+                drop((occurrences, turn));
                 tallies
             });
             tallies = added.await.map_err(ApiError::internal)?;
@@ -183,6 +190,11 @@ impl Funnel {
     fn within(&self) -> SignedDuration {
         SignedDuration::from_secs(self.within.secs().cast_signed())
     }
+}
+
+/// The error for a funnel of more events than the API processes.
+fn too_large(events: impl Display) -> ApiError {
+    ApiError::TooSlow(sqlx::Error::Protocol(format!("a funnel of {events} events")))
 }
 
 /// The answer for a project without events.

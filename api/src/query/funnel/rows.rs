@@ -8,13 +8,17 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, PgConnection, Row};
 use uuid::Uuid;
 
-use super::BREAKDOWN;
 use super::chain::{Occurrence, Value};
+use super::{BREAKDOWN, too_large};
 use crate::error::ApiError;
 use crate::query::filter::{Filters, Property, over_rows};
 use crate::query::value::{MAX_VALUES, Values};
 
 const ROWS: &str = include_str!("../../../sql/funnel/rows.sql");
+
+/// Most events of any slice, which is the memory that a funnel takes. A few people with very many events make
+/// their slice larger than the others.
+const MAX_OF_SLICE: usize = 6_000_000;
 
 const _: () = assert!(MAX_VALUES < Value::END);
 
@@ -42,7 +46,8 @@ impl Wanted<'_> {
     /// Reads the events of a slice of the people, in any order.
     ///
     /// # Errors
-    /// Those of the database, and [`ApiError::Parameters`] if the property has too many values.
+    /// Those of the database, [`ApiError::Parameters`] if the property has too many values, and
+    /// [`ApiError::TooSlow`] if the slice has too many events.
     pub(super) async fn read(
         &self,
         connection: &mut PgConnection,
@@ -57,6 +62,9 @@ impl Wanted<'_> {
         // all partitions.
         let mut rows = sql.build().persistent(false).fetch(connection);
         while let Some(row) = rows.try_next().await? {
+            if occurrences.len() == MAX_OF_SLICE {
+                return Err(too_large(format_args!("more than {MAX_OF_SLICE} in one of {} slices", slice.of)));
+            }
             occurrences.push(self.occurrence(&row, values)?);
         }
         Ok(occurrences)

@@ -140,10 +140,10 @@ impl Question for Trends {
 
 impl Trends {
     async fn compute(&self, asker: &Asker, from_rollups: bool) -> Result<TrendsAnswer, ApiError> {
-        let as_of = super::recent::now();
         let buckets = Buckets::new(self.period, self.interval, asker.project.zone()?.calendar.time_zone());
         let needs_memory = !from_rollups && self.metric == Metric::Users;
         let _turn = if needs_memory { Some(asker.answering.turns.take(asker.project.id).await?) } else { None };
+        let as_of = super::recent::now();
         let mut connection = asker.connection().await?;
         let types = self.types(&mut connection, asker).await?;
         let counting = Counting { project: asker.project.id, trends: self, types: &types, buckets: &buckets };
