@@ -14,9 +14,17 @@ impl App {
     /// # Panics
     /// If the database does not answer.
     pub async fn add_berlin(&self) {
-        let statement = "insert into projects (name, time_zone) values ('berlin', 'Europe/Berlin')";
-        sqlx::query(statement).execute(&self.pool).await.expect("a project");
-        self.add_key("berlin", BERLIN_KEY, &["ingest", "read"]).await;
+        self.add_project_in("Europe/Berlin", BERLIN_KEY).await;
+    }
+
+    /// Adds a project in a time zone, which is named like its key.
+    ///
+    /// # Panics
+    /// If the database does not answer.
+    pub async fn add_project_in(&self, zone: &str, key: &str) {
+        let statement = "insert into projects (name, time_zone) values ($1, $2)";
+        sqlx::query(statement).bind(key).bind(zone).execute(&self.pool).await.expect("a project");
+        self.add_key(key, key, &["ingest", "read"]).await;
     }
 
     /// Sends events with a key, and waits until they are stored.
