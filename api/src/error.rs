@@ -110,14 +110,14 @@ pub(crate) enum ApiError {
         /// How many it may have.
         limit: usize,
     },
-    /// 429: the key already has as many readers of live events as it may.
-    #[error("{limit} readers of this key are already connected; try again when one has left")]
+    /// 429: the key already has as many readers of live events, or WebSockets, as it may.
+    #[error("{limit} readers or WebSockets of this key are already connected; try again when one has left")]
     TooManyReaders {
         /// How many it may have.
         limit: usize,
     },
-    /// 503: this replica already has as many readers of live events as it may.
-    #[error("{limit} readers are already connected to this replica; try again when one has left")]
+    /// 503: this replica already has as many readers of live events, or WebSockets, as it may.
+    #[error("{limit} readers or WebSockets are already connected to this replica; try again when one has left")]
     LiveFull {
         /// How many it may have.
         limit: usize,

@@ -1,13 +1,42 @@
 //! `GET /live`: what readers are told that they missed.
 
-use std::time::Duration;
-
-use rollcall_tests::{App, LiveFrame, LiveReader, event};
+use rollcall_tests::{App, LiveFrame, LiveReader, WAIT_TIMEOUT, event};
 use serde_json::{Value, json};
 use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 
 fn login(id: &str) -> Value {
     event(id, "u", "login", "2026-03-01T10:00:00Z")
+}
+
+/// What a reader was sent.
+#[derive(Default)]
+struct Received {
+    seen: u64,
+    missed: u64,
+    /// The last whole frame.
+    last: String,
+    unread: Vec<u8>,
+}
+
+impl Received {
+    /// Reads until it is `enough`.
+    async fn read(&mut self, stream: &mut TcpStream, enough: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + WAIT_TIMEOUT;
+        while !enough(self) {
+            let read = timeout_at(deadline, stream.read_buf(&mut self.unread)).await.expect("everything in time");
+            assert_ne!(read.unwrap(), 0, "the stream ends after {} seen and {} missed", self.seen, self.missed);
+            while let Some(end) = self.unread.windows(2).position(|two| two == b"\n\n") {
+                self.last = String::from_utf8(self.unread.drain(..end + 2).collect()).unwrap();
+                // The sizes of chunks stand before some frames.
+                let missed =
+                    self.last.split_once(r#"data: {"missed":"#).and_then(|(_, rest)| rest.split('}').next()?.parse::<u64>().ok());
+                self.seen += u64::from(self.last.contains("event: event\n"));
+                self.missed += missed.unwrap_or(0);
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -20,26 +49,13 @@ async fn a_slow_reader_is_told_how_many_events_it_missed() {
         let others = (0..10).map(|n| event(&format!("o{batch}-{n}"), "u", "other", "2026-03-01T10:00:00Z"));
         app.send(&json!(events.into_iter().chain(others).collect::<Vec<_>>())).await;
     }
-    let text = tokio::spawn(async move {
-        let mut text = Vec::new();
-        while !String::from_utf8_lossy(&text[text.len().saturating_sub(1_000)..]).contains(r#""event_id":"last""#) {
-            assert_ne!(slow.read_buf(&mut text).await.unwrap(), 0);
-        }
-        String::from_utf8(text).unwrap()
-    });
-    // It is read on, so there is room for the last one sooner or later.
-    let last = json!([login("last")]);
-    let mut sent = 0;
-    while !text.is_finished() {
-        app.send(&last).await;
-        sent += 1;
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let text = text.await.unwrap();
-    let counts = text.lines().filter_map(|line| line.strip_prefix(r#"data: {"missed":"#)?.strip_suffix('}')?.parse::<u64>().ok());
-    let (missed, seen) = (counts.sum::<u64>(), text.matches("\nevent: event\n").count() as u64);
-    assert!(missed > 0, "it missed none of {EVENTS}");
-    assert!((EVENTS + 1..=EVENTS + sent).contains(&(missed + seen)), "{missed} missed and {seen} seen of {EVENTS} and {sent}");
+    let mut received = Received::default();
+    received.read(&mut slow, |received| received.seen + received.missed == EVENTS).await;
+    assert!(received.missed > 0, "it missed none of {EVENTS}");
+    // It was told of everything, so there is room again.
+    app.send(&json!([login("last")])).await;
+    received.read(&mut slow, |received| received.seen + received.missed > EVENTS).await;
+    assert!(received.last.contains(r#""event_id":"last""#), "{}", received.last);
 }
 
 #[tokio::test(flavor = "multi_thread")]

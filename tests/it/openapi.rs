@@ -1,5 +1,6 @@
 //! The description of the API: it is complete, it is true, and its examples work.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use reqwest::{Method, RequestBuilder, Response};
@@ -159,6 +160,23 @@ async fn refusals_are_as_described() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_is_no_text_is_not_found() {
+    let app = App::start().await;
+    let document = document(&app).await;
+    for operation in Operation::all(&document)
+        .iter()
+        .filter(|operation| operation.path.contains("{") && operation.description["tags"] == json!(["questions"]))
+    {
+        let path = operation
+            .parameters("path")
+            .fold(operation.path.to_owned(), |path, (name, _)| path.replace(&format!("{{{name}}}"), "%FF"));
+        let request = app.http.request(operation.method.clone(), format!("{}{path}", app.url)).header("X-API-Key", KEY);
+        let answer = operation.check(&document, request.send().await.unwrap()).await;
+        assert_eq!(answer["code"], "not_found", "{}: {answer}", operation.name());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_path_takes_the_methods_that_are_described_and_no_other() {
     let app = App::start().await;
     let document = document(&app).await;
@@ -192,6 +210,27 @@ async fn every_described_parameter_is_taken() {
             assert_eq!(unknown.len(), 1, "{} {name}: {answer}", operation.name());
             assert_eq!(unknown[0]["field"], "no_such", "{} {name}", operation.name());
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_takes_and_requires_what_its_endpoint_does() {
+    let app = App::start().await;
+    let document = document(&app).await;
+    let operations = Operation::all(&document);
+    let message = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).to_string();
+    let (_, list) = app.post("/mcp", &[("Accept", "application/json, text/event-stream")], message).await;
+    for tool in list["result"]["tools"].as_array().unwrap() {
+        let operation = operations.iter().find(|operation| operation.description["operationId"] == tool["name"]).unwrap();
+        // An answer of a tool is never CSV.
+        let parameters =
+            || operation.parameters("path").chain(operation.parameters("query")).filter(|(name, _)| *name != "format");
+        let required = parameters().filter(|(_, parameter)| parameter["required"] == true).map(|(name, _)| name);
+        let input = &tool["inputSchema"];
+        let requires = input["required"].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+        let takes = input["properties"].as_object().unwrap().keys().map(String::as_str);
+        assert_eq!(requires.collect::<BTreeSet<_>>(), required.collect(), "{}", operation.name());
+        assert_eq!(takes.collect::<BTreeSet<_>>(), parameters().map(|(name, _)| name).collect(), "{}", operation.name());
     }
 }
 

@@ -13,6 +13,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tracing::{Instrument, Span};
 
 use super::GraphQl;
 use super::page;
@@ -109,12 +110,17 @@ pub(crate) async fn page_or_socket(
     let upgrade = WebSocketUpgrade::from_request(request, &()).await.map_err(|_| no_socket())?;
     let upgrade = upgrade.protocols([socket::PROTOCOL]).max_message_size(MAX_BYTES).max_frame_size(MAX_BYTES);
     upgrade.selected_protocol().ok_or_else(no_socket)?;
-    let permit = graphql.sockets.clone().try_acquire_owned();
-    let permit = permit.map_err(|_| ApiError::LiveFull { limit: graphql.max_sockets })?;
-    let token = requests.token();
-    Ok(upgrade.on_upgrade(async move |socket| {
-        Connection::new(graphql, keys, access).serve(socket, stop).await;
-        drop((place, permit, token));
+    let mut socket_place = graphql.places.take()?;
+    if let Some(access) = &access {
+        socket_place.belongs_to(access.key)?;
+    }
+    let (token, span) = (requests.token(), Span::current());
+    Ok(upgrade.on_upgrade(move |socket| {
+        let serving = async move {
+            Connection::new(graphql, keys, access, socket_place).serve(socket, stop).await;
+            drop((place, token));
+        };
+        serving.instrument(span)
     }))
 }
 

@@ -2,14 +2,15 @@
 //!
 //! The `schema` is generated from the questions: `argument` turns arguments into the parameters of the REST
 //! API, and `output` generates types from the schemas of the answers. So both APIs have the same answers,
-//! limits and errors (`error`). `limits` restricts the size of a query. `endpoint` accepts queries over HTTP;
-//! a WebSocket (`socket`) also has the `subscription` of live events. `page` is a page on which people try
-//! queries.
+//! limits and errors (`error`). `brackets` and `limits` restrict the size of a query, and `room` the size of
+//! its answers. `endpoint` accepts queries over HTTP; a WebSocket (`socket`) also has the `subscription` of
+//! live events. `page` is a page on which people try queries.
 //!
 //! Each field of the type `Query` is one question, which is answered as a whole. No other field reads from
 //! the database.
 
 mod argument;
+mod brackets;
 pub(crate) mod endpoint;
 mod error;
 mod limits;
@@ -17,6 +18,7 @@ mod name;
 mod output;
 pub(crate) mod page;
 mod request;
+mod room;
 mod schema;
 mod socket;
 mod subscription;
@@ -24,13 +26,16 @@ mod subscription;
 use std::sync::Arc;
 
 use async_graphql::dynamic::Schema;
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{Name, Request, Response, Value};
 use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use self::limits::Limits;
+use self::room::Room;
 use self::schema::Caller;
+use self::socket::Places;
 use crate::auth::{Access, Read};
 use crate::error::ApiError;
 use crate::live::Live;
@@ -44,9 +49,8 @@ pub(crate) struct GraphQl {
     limits: Arc<Limits>,
     answering: Answering,
     live: Live,
-    /// Permits for open WebSockets.
-    sockets: Arc<Semaphore>,
-    max_sockets: usize,
+    /// The places of WebSockets.
+    places: Arc<Places>,
     has_page: bool,
 }
 
@@ -62,40 +66,48 @@ impl GraphQl {
         max_connections: usize,
     ) -> anyhow::Result<Self> {
         let (schema, limits) = schema::build(settings.introspection)?;
-        // Each WebSocket occupies a connection, even while it is idle, and other requests must be served too.
-        let max_sockets = (max_connections / 4).max(1);
-        let sockets = Arc::new(Semaphore::new(max_sockets));
-        Ok(Self { schema, limits: Arc::new(limits), answering, live, sockets, max_sockets, has_page: settings.graphiql })
+        let places = Arc::new(Places::new(max_connections));
+        Ok(Self { schema, limits: Arc::new(limits), answering, live, places, has_page: settings.graphiql })
     }
 
     /// Answers a query.
     async fn answer(&self, request: Request, access: &Access<Read>) -> Response {
         match self.prepared(request, access) {
-            Ok(Prepared { request, questions }) => finished(self.schema.execute(request).await, &questions),
+            Ok(Prepared { request, questions, .. }) => finished(self.schema.execute(request).await, &questions),
             Err(error) => error::response(error),
         }
     }
 
-    /// Answers a query once, or a subscription with each event.
-    fn answers(&self, request: Request, access: &Access<Read>) -> BoxStream<'static, Response> {
-        match self.prepared(request, access) {
-            Ok(Prepared { request, questions }) => {
-                self.schema.execute_stream(request).map(move |response| finished(response, &questions)).boxed()
-            }
-            Err(error) => stream::once(std::future::ready(error::response(error))).boxed(),
+    /// Answers a query once, or a subscription with each event. Queries take turns; the answer to a query holds
+    /// its turn.
+    fn answers(&self, request: Request, access: &Access<Read>, turn: Arc<Semaphore>) -> BoxStream<'static, InTurn> {
+        let Prepared { request, questions, is_subscription } = match self.prepared(request, access) {
+            Ok(prepared) => prepared,
+            Err(error) => return stream::once(std::future::ready((error::response(error), None))).boxed(),
+        };
+        let responses = self.schema.execute_stream(request).map(move |response| finished(response, &questions));
+        if is_subscription {
+            return responses.map(|response| (response, None)).boxed();
         }
+        // The semaphore is never closed, so acquiring a permit cannot fail.
+        let begin = async move { (turn.acquire_owned().await.ok(), responses) };
+        stream::once(begin).flat_map(|(mut turn, responses)| responses.map(move |response| (response, turn.take()))).boxed()
     }
 
     /// Checks a request before it is run.
     fn prepared(&self, mut request: Request, access: &Access<Read>) -> Result<Prepared, ApiError> {
-        limits::check_brackets(&request.query)?;
+        brackets::check(&request.query)?;
         let variables = std::mem::take(&mut request.variables);
+        let name = request.operation_name.clone();
         // A query that cannot be parsed is refused when it is run, because that error contains its position.
-        let checked = request.parsed_query().map(|document| self.limits.check(document, &variables));
-        let questions = checked.unwrap_or_else(|_| Ok(Vec::new()))?;
+        let (questions, is_subscription) = match request.parsed_query() {
+            Ok(document) => (self.limits.check(document, &variables)?, is_subscription(document, name.as_deref())),
+            Err(_) => (Vec::new(), false),
+        };
         let (answering, live) = (self.answering.clone(), self.live.clone());
-        let caller = Caller { answering, live, project: access.project.clone(), key: access.key };
-        Ok(Prepared { request: request.variables(variables).data(caller), questions })
+        let caller =
+            Caller { answering, live, project: access.project.clone(), key: access.key, room: Arc::new(Room::default()) };
+        Ok(Prepared { request: request.variables(variables).data(caller), questions, is_subscription })
     }
 }
 
@@ -104,6 +116,16 @@ struct Prepared {
     request: Request,
     /// The names of the answers in the order of the query.
     questions: Vec<Name>,
+    is_subscription: bool,
+}
+
+/// A response and its turn, which ends when it is dropped.
+type InTurn = (Response, Option<OwnedSemaphorePermit>);
+
+/// Whether the operation of this name, or the only one, is a subscription.
+fn is_subscription(document: &ExecutableDocument, name: Option<&str>) -> bool {
+    let is_meant = |found: Option<&Name>| name.is_none() || found.map(Name::as_str) == name;
+    document.operations.iter().any(|(name, operation)| operation.node.ty == OperationType::Subscription && is_meant(name))
 }
 
 /// The response as clients get it. Questions are answered concurrently, so this sorts the answers.

@@ -8,6 +8,7 @@ use async_graphql::{Error, Name, Value};
 use super::argument::{Argument, pairs};
 use super::limits::Limits;
 use super::name::camel_case;
+use super::room::Room;
 use super::subscription::{LIVE_EVENT, MISSED_BEFORE, SUBSCRIPTION, subscription};
 use super::{error, output};
 use crate::auth::{KeyHash, Project, Zone};
@@ -36,6 +37,8 @@ pub(super) struct Caller {
     pub(super) live: Live,
     pub(super) project: Arc<Project>,
     pub(super) key: KeyHash,
+    /// For the answers of the request.
+    pub(super) room: Arc<Room>,
 }
 
 /// Builds the schema, with the limits of its lists.
@@ -140,6 +143,7 @@ async fn answer<Q: Question>(arguments: &[Argument], context: &ResolverContext<'
     let caller = context.data::<Caller>().map_err(|error| ApiError::internal(error.message))?;
     let parameters = Parameters::of_pairs(pairs(arguments, &context.args));
     let answer = question::answer::<Q>(caller.answering.clone(), caller.project.clone(), parameters).await?;
+    caller.room.take(&answer)?;
     async_graphql::to_value(&answer).map_err(ApiError::internal)
 }
 

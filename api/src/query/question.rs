@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::rejection::RawPathParamsRejection;
+use axum::extract::{RawPathParams, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
@@ -102,11 +103,12 @@ impl Asker {
 pub(crate) async fn ask<Q: Question>(
     State(answering): State<Answering>,
     access: Access<Read>,
-    path: PathParts,
+    path: Result<RawPathParams, RawPathParamsRejection>,
     headers: HeaderMap,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    let mut parameters = parameters.with_path(path);
+    // A path that is not UTF-8 matches nothing.
+    let mut parameters = parameters.with_path(&path.map_err(|_| ApiError::NotFound)?);
     let format = if Q::Answer::IS_TABLE { Format::take(&mut parameters, &headers) } else { Format::Json };
     let answer = answer::<Q>(answering, access.project, parameters).await?;
     Ok(format.respond(&answer))

@@ -8,6 +8,7 @@ use async_graphql::{Response, ServerError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::auth;
 use crate::error::ApiError;
 use crate::graphql::request::SentRequest;
 
@@ -73,6 +74,7 @@ impl Closing {
     pub(super) const NOT_ACKNOWLEDGED: Self = Self::new(4401, "Unauthorized");
     pub(super) const KEY_ENDED: Self = Self::new(4403, "the key has ended");
     pub(super) const NOT_INITIALISED: Self = Self::new(4408, "Connection initialisation timeout");
+    pub(super) const DISPLACED: Self = Self::new(1013, "too many clients that have not sent connection_init");
     pub(super) const TOO_MANY_INITIALISATIONS: Self = Self::new(4429, "Too many initialisation requests");
     pub(super) const TOO_MANY_OPERATIONS: Self = Self::new(4429, "too many operations at once on this connection");
 
@@ -94,5 +96,36 @@ impl Closing {
             _ => 1013,
         };
         Self { code, reason: error.to_string().into() }
+    }
+}
+
+/// The key in a payload, named as in the headers of a request.
+pub(super) fn key(payload: &Json) -> Option<&str> {
+    let named = |name: &str| {
+        let found = payload.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.and_then(|(_, value)| value.as_str())
+    };
+    named("x-api-key").or_else(|| named("authorization").and_then(auth::bearer))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_found_under_the_names_of_the_headers() {
+        for (payload, found) in [
+            (json!({"X-API-Key": "k"}), Some("k")),
+            (json!({"x-api-key": "k", "Authorization": "Bearer other"}), Some("k")),
+            (json!({"authorization": "bearer k"}), Some("k")),
+            (json!({"Authorization": "Basic k"}), None),
+            (json!({"X-API-Key": 1}), None),
+            (json!(null), None),
+            (json!([]), None),
+        ] {
+            assert_eq!(key(&payload), found, "{payload}");
+        }
     }
 }

@@ -1,10 +1,12 @@
 //! Queries and subscriptions over a WebSocket, by the protocol `graphql-transport-ws`.
 //!
-//! `message` defines the messages. A connection runs a few operations at a time, each in its own task. Their
-//! answers wait for the client in a short channel. While the channel is full, the operations wait, and a
-//! subscription counts the events that it misses.
+//! `message` defines the messages, and `place` limits the number of connections. A connection runs a few
+//! operations at a time, each in its own task. Their answers wait for the client in a short channel. While the
+//! channel is full, the operations wait, and a subscription counts the events that it misses. Queries are
+//! answered one after another, because each answer may be large.
 
 mod message;
+mod place;
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -15,14 +17,17 @@ use async_graphql::{Request, Response};
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures::StreamExt;
 use serde_json::Value as Json;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::{Instrument, Span};
 
-use self::message::{ClientMessage, Closing, ServerMessage};
+use self::message::{ClientMessage, Closing, ServerMessage, key};
+use self::place::Place;
+pub(super) use self::place::Places;
 use super::GraphQl;
-use crate::auth::{self, Access, KeyRing, Read};
+use crate::auth::{Access, KeyRing, Read};
 use crate::error::ApiError;
 use crate::live::key_ended;
 
@@ -54,9 +59,13 @@ pub(super) struct Connection {
     /// The access of the client, once its key has been checked.
     access: Option<Access<Read>>,
     is_acknowledged: bool,
+    place: Place,
     /// Completes when the key is revoked or expires.
     key_ended: Pin<Box<dyn Future<Output = ()> + Send>>,
-    operations: HashMap<String, AbortOnDropHandle<()>>,
+    operations: HashMap<String, Operation>,
+    last_number: u64,
+    /// Its only permit is the turn of a query.
+    turn: Arc<Semaphore>,
     sender: mpsc::Sender<Answer>,
     answers: mpsc::Receiver<Answer>,
     last_seen: Instant,
@@ -64,16 +73,29 @@ pub(super) struct Connection {
     last_asked: Instant,
 }
 
+/// An operation that has not ended.
+struct Operation {
+    /// Distinguishes it from earlier operations with the same id.
+    number: u64,
+    _task: AbortOnDropHandle<()>,
+}
+
 /// A message of an operation to its connection.
 struct Answer {
     id: String,
+    number: u64,
     /// One response of the operation; `None` if it has ended.
     response: Option<Response>,
+    /// Held until the answer is sent.
+    turn: Option<OwnedSemaphorePermit>,
 }
+
+/// A message to the client, and the turn that ends once it is sent.
+type Outgoing = (Message, Option<OwnedSemaphorePermit>);
 
 impl Connection {
     /// A connection whose client may have sent its key in the headers.
-    pub(super) fn new(graphql: GraphQl, keys: Arc<KeyRing>, access: Option<Access<Read>>) -> Self {
+    pub(super) fn new(graphql: GraphQl, keys: Arc<KeyRing>, access: Option<Access<Read>>, place: Place) -> Self {
         let (sender, answers) = mpsc::channel(MAX_WAITING_ANSWERS);
         let now = Instant::now();
         Self {
@@ -81,8 +103,11 @@ impl Connection {
             keys,
             access,
             is_acknowledged: false,
+            place,
             key_ended: Box::pin(std::future::pending()),
             operations: HashMap::new(),
+            last_number: 0,
+            turn: Arc::new(Semaphore::new(1)),
             sender,
             answers,
             last_seen: now,
@@ -104,27 +129,37 @@ impl Connection {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let deadline = self.deadline();
-            let sent = tokio::select! {
-                () = stop.cancelled() => return Err(Closing::STOPPING),
-                () = sleep_until(deadline) => return Err(self.late()),
+            let outgoing: Option<Outgoing> = tokio::select! {
+                biased;
+                closing = ended(stop, &mut self.key_ended) => return Err(closing),
+                () = self.place.lost() => return Err(Closing::DISPLACED),
                 received = socket.recv() => {
                     let Some(Ok(message)) = received else { return Ok(()) };
                     self.last_seen = Instant::now();
                     match message {
-                        Message::Text(text) => self.received(&text).await?.map(|text| Message::Text(text.into())),
+                        Message::Text(text) => self.received(&text).await?.map(|text| (Message::Text(text.into()), None)),
                         Message::Binary(_) => return Err(Closing::INVALID),
                         Message::Close(_) => return Ok(()),
                         Message::Ping(_) | Message::Pong(_) => None,
                     }
                 }
-                Some(answer) = self.answers.recv() => self.answered(answer).map(|text| Message::Text(text.into())),
-                _ = heartbeat.tick() => Some(Message::Ping(Vec::new().into())),
-                () = &mut self.key_ended => return Err(Closing::KEY_ENDED),
+                () = sleep_until(deadline) => return Err(self.late()),
+                Some(answer) = self.answers.recv() => self.answered(answer),
+                _ = heartbeat.tick() => Some((Message::Ping(Vec::new().into()), None)),
             };
-            let Some(message) = sent else { continue };
-            if !matches!(timeout(SEND_TIMEOUT, socket.send(message)).await, Ok(Ok(()))) {
+            let Some((message, _turn)) = outgoing else { continue };
+            if !self.is_sent(message, socket, stop).await? {
                 return Ok(());
             }
+        }
+    }
+
+    /// Sends a message. Returns `false` if the client does not accept it.
+    async fn is_sent(&mut self, message: Message, socket: &mut WebSocket, stop: &CancellationToken) -> Result<bool, Closing> {
+        tokio::select! {
+            biased;
+            closing = ended(stop, &mut self.key_ended) => Err(closing),
+            sent = timeout(SEND_TIMEOUT, socket.send(message)) => Ok(matches!(sent, Ok(Ok(())))),
         }
     }
 
@@ -172,6 +207,7 @@ impl Connection {
             self.access = Some(Access::of_key(&self.keys, key).await.map_err(|error| Closing::refused(&error))?);
         }
         let access = self.access.as_ref().ok_or_else(|| Closing::refused(&ApiError::Unauthorized))?;
+        self.place.belongs_to(access.key).map_err(|error| Closing::refused(&error))?;
         self.key_ended = Box::pin(key_ended(self.keys.clone(), access.key));
         self.is_acknowledged = true;
         self.last_asked = Instant::now();
@@ -191,69 +227,56 @@ impl Connection {
             return Err(Closing::TOO_MANY_OPERATIONS);
         }
         self.last_asked = Instant::now();
-        let mut responses = self.graphql.answers(request, access);
-        let (sender, name) = (self.sender.clone(), id.clone());
-        let task = tokio::spawn(async move {
-            while let Some(response) = responses.next().await {
-                if sender.send(Answer { id: name.clone(), response: Some(response) }).await.is_err() {
+        self.last_number += 1;
+        let (number, name, sender) = (self.last_number, id.clone(), self.sender.clone());
+        let mut responses = self.graphql.answers(request, access, self.turn.clone());
+        let answering = async move {
+            while let Some((response, turn)) = responses.next().await {
+                if sender.send(Answer { id: name.clone(), number, response: Some(response), turn }).await.is_err() {
                     return;
                 }
             }
             // Sending fails only if the connection is gone.
-            let _ = sender.send(Answer { id: name, response: None }).await;
-        });
-        self.operations.insert(id, AbortOnDropHandle::new(task));
+            let _ = sender.send(Answer { id: name, number, response: None, turn: None }).await;
+        };
+        let task = AbortOnDropHandle::new(tokio::spawn(answering.instrument(Span::current())));
+        self.operations.insert(id, Operation { number, _task: task });
         Ok(None)
     }
 
     /// Handles a message of an operation. Returns the message to send to the client, if any.
-    fn answered(&mut self, answer: Answer) -> Option<String> {
-        let Answer { id, response } = answer;
-        // The client may have ended the operation meanwhile.
-        if !self.operations.contains_key(&id) {
+    fn answered(&mut self, answer: Answer) -> Option<Outgoing> {
+        let Answer { id, number, response, turn } = answer;
+        // The client may have ended the operation meanwhile, and started another one with the same id.
+        if self.operations.get(&id).is_none_or(|operation| operation.number != number) {
             return None;
         }
-        let Some(response) = response else {
-            self.operations.remove(&id);
-            self.last_asked = Instant::now();
-            return Some(ServerMessage::Complete { id: &id }.text());
+        let text = match response {
+            None => {
+                self.operations.remove(&id);
+                self.last_asked = Instant::now();
+                ServerMessage::Complete { id: &id }.text()
+            }
+            Some(response) if was_run(&response) => ServerMessage::Next { id: &id, payload: &response }.text(),
+            Some(response) => {
+                self.operations.remove(&id);
+                ServerMessage::Error { id: &id, payload: &response.errors }.text()
+            }
         };
-        let was_run = response.data != async_graphql::Value::Null || response.errors.iter().any(|error| !error.path.is_empty());
-        if !was_run {
-            self.operations.remove(&id);
-            return Some(ServerMessage::Error { id: &id, payload: &response.errors }.text());
-        }
-        Some(ServerMessage::Next { id: &id, payload: &response }.text())
+        Some((Message::Text(text.into()), turn))
     }
 }
 
-/// The key in a payload, named as in the headers of a request.
-fn key(payload: &Json) -> Option<&str> {
-    let named = |name: &str| {
-        let found = payload.as_object()?.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
-        found.and_then(|(_, value)| value.as_str())
-    };
-    named("x-api-key").or_else(|| named("authorization").and_then(auth::bearer))
+/// Completes when the process stops, or when the key is revoked or expires, with the reason.
+async fn ended(stop: &CancellationToken, key_ended: &mut (impl Future<Output = ()> + Unpin)) -> Closing {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Closing::STOPPING,
+        () = key_ended => Closing::KEY_ENDED,
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_key_is_found_under_the_names_of_the_headers() {
-        for (payload, found) in [
-            (json!({"X-API-Key": "k"}), Some("k")),
-            (json!({"x-api-key": "k", "Authorization": "Bearer other"}), Some("k")),
-            (json!({"authorization": "bearer k"}), Some("k")),
-            (json!({"Authorization": "Basic k"}), None),
-            (json!({"X-API-Key": 1}), None),
-            (json!(null), None),
-            (json!([]), None),
-        ] {
-            assert_eq!(key(&payload), found, "{payload}");
-        }
-    }
+/// Whether the operation was run, and not refused as a whole.
+fn was_run(response: &Response) -> bool {
+    response.data != async_graphql::Value::Null || response.errors.iter().any(|error| !error.path.is_empty())
 }
