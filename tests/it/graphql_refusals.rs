@@ -1,6 +1,6 @@
 //! GraphQL: what is refused, and with which errors.
 
-use rollcall_tests::{App, KEY, event, graphql_history};
+use rollcall_tests::{App, event, graphql_history};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]

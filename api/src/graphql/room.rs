@@ -61,7 +61,7 @@ mod tests {
         let room = Room::default();
         room.take(&half).unwrap();
         assert!(matches!(room.take(&half), Err(ApiError::QueryTooComplex(_))), "the quotes are too much");
-        room.take(&half[4..]).unwrap();
+        room.take(&&half[4..]).unwrap();
         let room = Room::default();
         room.take(&all).unwrap();
         assert!(room.take(&"").is_err());

@@ -6,8 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::RawPathParamsRejection;
-use axum::extract::{RawPathParams, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use serde::Serialize;
@@ -103,12 +102,11 @@ impl Asker {
 pub(crate) async fn ask<Q: Question>(
     State(answering): State<Answering>,
     access: Access<Read>,
-    path: Result<RawPathParams, RawPathParamsRejection>,
+    path: PathParts,
     headers: HeaderMap,
     parameters: Parameters,
 ) -> Result<Response, ApiError> {
-    // A path that is not UTF-8 matches nothing.
-    let mut parameters = parameters.with_path(&path.map_err(|_| ApiError::NotFound)?);
+    let mut parameters = parameters.with_path(path);
     let format = if Q::Answer::IS_TABLE { Format::take(&mut parameters, &headers) } else { Format::Json };
     let answer = answer::<Q>(answering, access.project, parameters).await?;
     Ok(format.respond(&answer))
