@@ -160,23 +160,6 @@ async fn refusals_are_as_described() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_path_that_is_no_text_is_not_found() {
-    let app = App::start().await;
-    let document = document(&app).await;
-    for operation in Operation::all(&document)
-        .iter()
-        .filter(|operation| operation.path.contains("{") && operation.description["tags"] == json!(["questions"]))
-    {
-        let path = operation
-            .parameters("path")
-            .fold(operation.path.to_owned(), |path, (name, _)| path.replace(&format!("{{{name}}}"), "%FF"));
-        let request = app.http.request(operation.method.clone(), format!("{}{path}", app.url)).header("X-API-Key", KEY);
-        let answer = operation.check(&document, request.send().await.unwrap()).await;
-        assert_eq!(answer["code"], "not_found", "{}: {answer}", operation.name());
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_path_takes_the_methods_that_are_described_and_no_other() {
     let app = App::start().await;
     let document = document(&app).await;
