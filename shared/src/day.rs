@@ -40,7 +40,7 @@ impl Day {
 }
 
 /// An hour of a project's local clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Hour {
     /// The day that the local clock shows.
     pub day: Day,

@@ -22,9 +22,10 @@ use crate::store::new_event::new_events;
 use crate::store::rollup::Deltas;
 use crate::store::row::{self, Decoded, Identity, Row, sort_and_deduplicate};
 use crate::store::session::Session;
-use crate::store::summary::{Summaries, copy_deltas};
+use crate::store::summary::{Delta, Summaries};
 use crate::store::user_activity::UserActivity;
 use crate::store::write::copy;
+use crate::store::write::delta::{SessionsDelta, UsersDelta};
 use crate::store::{Store, copy_rows};
 
 /// The caller waits for its own batches, however long they take.
@@ -46,9 +47,8 @@ pub struct Prepared {
     identities: Vec<u8>,
     copy_body: Vec<u8>,
     deltas: Deltas,
-    /// `None` if they are left out.
-    sessions_copy_body: Option<Vec<u8>>,
-    user_activity_copy_body: Vec<u8>,
+    sessions: Vec<SessionsDelta>,
+    users: Vec<UsersDelta>,
 }
 
 impl Lines {
@@ -103,8 +103,8 @@ impl Loader {
             identities: copy::encode_identities(&rows),
             copy_body: copy::encode(&new),
             deltas: Deltas::of(&new),
-            sessions_copy_body: Some(Summaries::of(&new, Session::of).encode()),
-            user_activity_copy_body: Summaries::of(&new, |event| Some(UserActivity::of(event))).encode(),
+            sessions: Summaries::of(&new, Session::of).deltas(),
+            users: Summaries::of(&new, |event| Some(UserActivity::of(event))).deltas(),
         })
     }
 
@@ -151,7 +151,7 @@ impl Prepared {
     /// The same batch without the deltas of sessions.
     #[must_use]
     pub fn without_sessions(self) -> Self {
-        Self { sessions_copy_body: None, ..self }
+        Self { sessions: Vec::new(), ..self }
     }
 
     /// Runs the statements of the transaction and commits.
@@ -163,10 +163,12 @@ impl Prepared {
         claim_new(&mut transaction, self.identities, self.events).await?;
         copy_rows(&mut transaction, self.copy_body).await?;
         self.deltas.insert(&mut transaction, self.events).await?;
-        if let Some(body) = self.sessions_copy_body {
-            copy_deltas::<Session<'_>>(&mut transaction, body).await?;
+        for delta in self.sessions {
+            delta.insert(&mut transaction).await?;
         }
-        copy_deltas::<UserActivity>(&mut transaction, self.user_activity_copy_body).await?;
+        for delta in self.users {
+            delta.insert(&mut transaction).await?;
+        }
         transaction.commit().await?;
         Ok(())
     }

@@ -4,9 +4,10 @@
 //! leaves a number without events, which is harmless, and workers never wait for each other's
 //! batches. Numbers never change, so the cache is never stale.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
 use quick_cache::sync::Cache;
 use rollcall_shared::database::Lease;
 use rollcall_shared::day::Calendar;
@@ -44,14 +45,14 @@ impl Dictionary {
 
     /// Looks up, or creates, the number of every actor and event type of the rows.
     pub(crate) async fn resolve<'a>(&self, pool: &PgPool, rows: &'a [Row<'_>]) -> Result<Numbers<'a>, StoreError> {
-        let mut numbers = Numbers { actors: HashMap::new(), event_types: HashMap::new(), calendars: HashMap::new() };
-        let mut new_actors: HashMap<ProjectId, HashSet<&str>> = HashMap::new();
-        let mut new_types: HashMap<ProjectId, HashSet<&str>> = HashMap::new();
+        let mut numbers = Numbers { actors: HashMap::default(), event_types: HashMap::default(), calendars: HashMap::default() };
+        let mut new_actors: HashMap<ProjectId, HashSet<&str>> = HashMap::default();
+        let mut new_types: HashMap<ProjectId, HashSet<&str>> = HashMap::default();
         for row in rows {
             let project = row.identity.project;
             look_up(&self.actors, project, row.event.actor(), &mut numbers.actors, &mut new_actors);
             look_up(&self.event_types, project, &row.event.event_type.0, &mut numbers.event_types, &mut new_types);
-            if let std::collections::hash_map::Entry::Vacant(entry) = numbers.calendars.entry(project) {
+            if let Entry::Vacant(entry) = numbers.calendars.entry(project) {
                 entry.insert(self.calendar(pool, project).await?);
             }
         }

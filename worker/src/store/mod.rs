@@ -158,8 +158,8 @@ impl Store {
             if !new.is_empty() {
                 agree("written rows", events, write_rows(&mut transaction, &new, write).await?)?;
                 Deltas::of(&new).insert(&mut transaction, events).await?;
-                Summaries::of(&new, Session::of).insert(&mut transaction, write).await?;
-                Summaries::of(&new, |event| Some(UserActivity::of(event))).insert(&mut transaction, write).await?;
+                Summaries::of(&new, Session::of).insert(&mut transaction).await?;
+                Summaries::of(&new, |event| Some(UserActivity::of(event))).insert(&mut transaction).await?;
             }
             // "Nothing new" may be the reply to another statement.
             prove_in_step(&mut transaction).await?;

@@ -1,7 +1,6 @@
 //! Rollups: the deltas that a batch adds to the pre-computed counts, from its new rows only.
 
-use std::collections::BTreeMap;
-
+use foldhash::HashMap;
 use jiff_sqlx::{Date, ToSqlx};
 use roaring::RoaringBitmap;
 use rollcall_shared::day::{Day, Hour};
@@ -16,30 +15,36 @@ use crate::store::new_event::NewEvent;
 pub(crate) const ALL_TYPES: i32 = 0;
 
 /// The deltas of one batch, sorted by key.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Deltas {
-    users: BTreeMap<(ProjectId, i32, Day), RoaringBitmap>,
-    counts: BTreeMap<(ProjectId, Hour, i32), i64>,
+    users: Vec<((ProjectId, i32, Day), RoaringBitmap)>,
+    counts: Vec<((ProjectId, Hour, i32), i64)>,
 }
 
 impl Deltas {
     pub(crate) fn of(events: &[NewEvent<'_, '_>]) -> Self {
-        let mut deltas = Self::default();
+        let mut users: HashMap<_, Vec<u32>> = HashMap::default();
+        let mut counts: HashMap<_, i64> = HashMap::default();
         for event in events {
             let project = event.row.identity.project;
             // Numbers start at 0 and count up, so they are never negative.
             let ord = event.user_ord.cast_unsigned();
             for event_type_id in [ALL_TYPES, event.event_type_id] {
-                deltas.users.entry((project, event_type_id, event.hour.day)).or_default().insert(ord);
+                let ords = users.entry((project, event_type_id, event.hour.day)).or_default();
+                // Events are sorted by user.
+                if ords.last() != Some(&ord) {
+                    ords.push(ord);
+                }
             }
-            *deltas.counts.entry((project, event.hour, event.event_type_id)).or_default() += 1;
+            *counts.entry((project, event.hour, event.event_type_id)).or_default() += 1;
         }
-        deltas
+        let users = users.into_iter().map(|(key, ords)| (key, ords.into_iter().collect()));
+        Self { users: sorted(users), counts: sorted(counts) }
     }
 
     /// How many events were counted.
     fn events(&self) -> u64 {
-        self.counts.values().sum::<i64>().unsigned_abs()
+        self.counts.iter().map(|(_, count)| count).sum::<i64>().unsigned_abs()
     }
 
     /// Appends the deltas, in the transaction that stores their `events` events.
@@ -66,10 +71,17 @@ impl Deltas {
     }
 }
 
+/// Keys with their values in the order of keys.
+fn sorted<K: Ord, V>(items: impl IntoIterator<Item = (K, V)>) -> Vec<(K, V)> {
+    let mut items: Vec<(K, V)> = items.into_iter().collect();
+    items.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+    items
+}
+
 /// Appends counts; returns how many rows the server counted.
 async fn insert_counts(
     connection: &mut PgConnection,
-    counts_by_key: BTreeMap<(ProjectId, Hour, i32), i64>,
+    counts_by_key: Vec<((ProjectId, Hour, i32), i64)>,
 ) -> Result<u64, sqlx::Error> {
     let (mut projects, mut types, mut counts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut days, mut hours, mut offsets) = (Vec::new(), Vec::new(), Vec::new());

@@ -3,22 +3,15 @@
 //! [`Summaries`] groups the events of a batch by key and appends the deltas. The trait [`Summary`] defines
 //! what is summarised and how it is written; `session` and `user_activity` implement it.
 
-use std::cmp::Ordering;
-
 use rollcall_shared::project::ProjectId;
 use sqlx::PgConnection;
 
 use crate::error::{StoreError, agree};
 use crate::store::new_event::NewEvent;
-use crate::store::write::{Write, copy};
 
 /// Maximum number of summaries in one row of deltas: about 100 KB of sessions, or 28 KB of users. A query for
 /// a single one reads whole rows.
 const MAX_SUMMARIES_PER_DELTA: usize = 1_000;
-
-/// The most bytes that the loopback interface carries in one packet. A COPY of no more is acknowledged late,
-/// as `insert` explains: 1,400 users take 45 ms instead of 5.
-const PACKET_BYTES: usize = 64 * 1024;
 
 /// What events say about the session or the user that they belong to.
 pub(crate) trait Summary: Sized + Send + Sync {
@@ -26,13 +19,15 @@ pub(crate) trait Summary: Sized + Send + Sync {
     const EVENTS: &'static str;
     /// The name of the rows of its deltas in errors.
     const DELTAS: &'static str;
-    /// The statement that copies deltas.
-    const COPY: &'static str;
+
+    /// Identifies the session or user within its project. Its order is that of the keys of the rollup.
+    type Key: Ord;
+    /// One row of deltas.
+    type Delta: Delta;
 
     fn project(&self) -> ProjectId;
 
-    /// Compares the keys of two summaries of one project.
-    fn compare_keys(&self, other: &Self) -> Ordering;
+    fn key(&self) -> Self::Key;
 
     /// The number of events in the summary.
     fn events(&self) -> i64;
@@ -40,11 +35,18 @@ pub(crate) trait Summary: Sized + Send + Sync {
     /// Adds the summary of earlier or later events with the same key.
     fn merge(&mut self, other: &Self);
 
-    /// Deltas, each with at least one summary, as the body of one COPY.
-    fn encode(deltas: &[&[Self]]) -> Vec<u8>;
+    /// The row of deltas with these summaries of one project, of which there is at least one, in the order of
+    /// their keys.
+    fn delta(summaries: &[Self]) -> Self::Delta;
+}
 
-    /// Inserts deltas; returns how many the server counted.
-    fn insert(connection: &mut PgConnection, deltas: &[&[Self]]) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
+/// A row of deltas.
+///
+/// It is written by an INSERT with its arrays as parameters. A COPY would end with a small packet that is held
+/// back for 40 ms, as [`insert`](crate::store::write::insert) explains.
+pub(crate) trait Delta: Send + Sync {
+    /// Inserts the row; returns how many rows the server counted.
+    fn insert(&self, connection: &mut PgConnection) -> impl Future<Output = Result<u64, sqlx::Error>> + Send;
 }
 
 /// The summaries of one batch.
@@ -65,14 +67,15 @@ impl<S: Summary> Summaries<S> {
         for summary in events.iter().filter_map(of) {
             summed_up += 1;
             // Rows are sorted by user, so most events with the same key follow each other.
-            match summaries.last_mut().filter(|last| compare(*last, &summary).is_eq()) {
+            match summaries.last_mut().filter(|last| is_same(*last, &summary)) {
                 Some(last) => last.merge(&summary),
                 None => summaries.push(summary),
             }
         }
-        summaries.sort_unstable_by(compare);
+        // Summaries are large: the keys are sorted, and each summary is moved once.
+        summaries.sort_by_cached_key(|summary| (summary.project(), summary.key()));
         summaries.dedup_by(|later, first| {
-            let is_same = compare(later, first).is_eq();
+            let is_same = is_same(later, first);
             if is_same {
                 first.merge(later);
             }
@@ -81,14 +84,10 @@ impl<S: Summary> Summaries<S> {
         Self { summaries, events: summed_up }
     }
 
-    /// The rows of the deltas, each with summaries of one project, as the body of one COPY.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        S::encode(&self.deltas())
-    }
-
-    fn deltas(&self) -> Vec<&[S]> {
+    /// The rows of the deltas, each with summaries of one project.
+    pub(crate) fn deltas(&self) -> Vec<S::Delta> {
         let of_project = self.summaries.chunk_by(|one, next| one.project() == next.project());
-        of_project.flat_map(|summaries| summaries.chunks(MAX_SUMMARIES_PER_DELTA)).collect()
+        of_project.flat_map(|summaries| summaries.chunks(MAX_SUMMARIES_PER_DELTA)).map(S::delta).collect()
     }
 
     /// Appends the deltas, in the transaction that stores the events.
@@ -96,29 +95,18 @@ impl<S: Summary> Summaries<S> {
     /// # Errors
     /// Those of the database, and [`StoreError::Disagreement`] if the counted events or the written
     /// rows are not as many as expected.
-    pub(crate) async fn insert(&self, connection: &mut PgConnection, write: Write) -> Result<(), StoreError> {
+    pub(crate) async fn insert(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         let counted: i64 = self.summaries.iter().map(S::events).sum();
         agree(S::EVENTS, self.events, counted.unsigned_abs())?;
-        let deltas = self.deltas();
-        if deltas.is_empty() {
-            return Ok(());
+        for delta in self.deltas() {
+            agree(S::DELTAS, 1, delta.insert(connection).await?)?;
         }
-        let body = write.copies(self.summaries.len()).then(|| self.encode()).filter(|body| body.len() > PACKET_BYTES);
-        let written = match body {
-            Some(body) => copy_deltas::<S>(connection, body).await?,
-            None => S::insert(connection, &deltas).await?,
-        };
-        agree(S::DELTAS, deltas.len() as u64, written)
+        Ok(())
     }
 }
 
-/// Writes deltas that are encoded as the body of a COPY; returns how many rows the server counted.
-pub(crate) async fn copy_deltas<S: Summary>(connection: &mut PgConnection, body: Vec<u8>) -> Result<u64, StoreError> {
-    copy::run(connection, S::COPY, body).await.map_err(StoreError::CopyRows)
-}
-
-fn compare<S: Summary>(one: &S, other: &S) -> Ordering {
-    one.project().cmp(&other.project()).then_with(|| one.compare_keys(other))
+fn is_same<S: Summary>(one: &S, other: &S) -> bool {
+    one.project() == other.project() && one.key() == other.key()
 }
 
 #[cfg(test)]
@@ -139,7 +127,7 @@ mod tests {
         summaries.push(user(2, 0));
         let events = summaries.len() as u64;
         let summaries = Summaries { summaries, events };
-        let deltas: Vec<_> = summaries.deltas().iter().map(|delta| (delta[0].project.0, delta.len())).collect();
+        let deltas: Vec<_> = summaries.deltas().iter().map(|delta| (delta.project, delta.ords.len())).collect();
         assert_eq!(deltas, [(1, 1_000), (1, 1), (2, 1)]);
     }
 }

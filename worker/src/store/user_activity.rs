@@ -1,13 +1,10 @@
 //! User activity: what the new rows of a batch add to the rollup of users.
 
-use std::cmp::Ordering;
-
 use rollcall_shared::project::ProjectId;
-use sqlx::PgConnection;
 
 use crate::store::new_event::NewEvent;
 use crate::store::summary::Summary;
-use crate::store::write::{copy, insert};
+use crate::store::write::delta::UsersDelta;
 
 /// The summary of the events of one user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,14 +28,16 @@ impl UserActivity {
 impl Summary for UserActivity {
     const EVENTS: &'static str = "events of the users";
     const DELTAS: &'static str = "deltas of users";
-    const COPY: &'static str = include_str!("../../sql/store/copy_user_activity_delta.sql");
+
+    type Key = i32;
+    type Delta = UsersDelta;
 
     fn project(&self) -> ProjectId {
         self.project
     }
 
-    fn compare_keys(&self, other: &Self) -> Ordering {
-        self.user_ord.cmp(&other.user_ord)
+    fn key(&self) -> i32 {
+        self.user_ord
     }
 
     fn events(&self) -> i64 {
@@ -51,11 +50,7 @@ impl Summary for UserActivity {
         self.events += other.events;
     }
 
-    fn encode(deltas: &[&[Self]]) -> Vec<u8> {
-        copy::encode_user_activity(deltas)
-    }
-
-    async fn insert(connection: &mut PgConnection, deltas: &[&[Self]]) -> Result<u64, sqlx::Error> {
-        insert::insert_user_activity(connection, deltas).await
+    fn delta(summaries: &[Self]) -> UsersDelta {
+        UsersDelta::of(summaries)
     }
 }

@@ -55,7 +55,8 @@ pub(crate) fn find_unfit(root: &str, json: &str) -> Option<(String, Unfit)> {
 fn may_hold_huge_number(json: &[u8]) -> bool {
     // There are no branches, so the compiler can use vector instructions.
     let looks_like_exponent = |(digit, e): (&u8, &u8)| digit.is_ascii_digit() & (*e | 0x20 == b'e');
-    let has_exponent = json.iter().zip(json.iter().skip(1)).fold(false, |found, pair| found | looks_like_exponent(pair));
+    let next = json.get(1..).unwrap_or_default();
+    let has_exponent = json.iter().zip(next).fold(false, |found, pair| found | looks_like_exponent(pair));
     // Two hundred digits in a row always fill one of these parts of 64 bytes.
     has_exponent && has_large_exponent(json) || json.chunks_exact(64).any(|part| part.iter().all(u8::is_ascii_digit))
 }

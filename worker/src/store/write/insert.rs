@@ -9,8 +9,6 @@ use rollcall_shared::event::{Text, parse_uuid};
 use sqlx::PgConnection;
 
 use crate::store::new_event::NewEvent;
-use crate::store::session::Session;
-use crate::store::user_activity::UserActivity;
 
 /// Up to this many rows are inserted, more are copied. An INSERT costs PostgreSQL about 10 microseconds
 /// more per row than a COPY, so beyond a few thousand rows it would cost more than the 40 ms.
@@ -42,49 +40,6 @@ pub(crate) async fn insert(connection: &mut PgConnection, events: &[NewEvent<'_,
     .execute(connection)
     .await?;
     Ok(inserted.rows_affected())
-}
-
-/// Inserts deltas of sessions; returns how many rows the server counted.
-pub(crate) async fn insert_sessions(connection: &mut PgConnection, deltas: &[&[Session<'_>]]) -> Result<u64, sqlx::Error> {
-    let sessions: Vec<&Session<'_>> = deltas.iter().copied().flatten().collect();
-    let inserted = sqlx::query_file!(
-        "sql/store/insert_sessions_delta.sql",
-        &row_numbers(deltas),
-        &column(&sessions, |session| session.project.0),
-        &column(&sessions, |session| session.session_id) as _,
-        &column(&sessions, |session| session.user.map(|user| user.id)) as _,
-        &column(&sessions, |session| session.user_rank()),
-        &column(&sessions, |session| session.user.map(|user| user.at_us)) as _,
-        &column(&sessions, |session| session.user.map(|user| user.event_id)) as _,
-        &column(&sessions, |session| session.started_at_us),
-        &column(&sessions, |session| session.last_event_at_us),
-        &column(&sessions, |session| session.events),
-    )
-    .execute(connection)
-    .await?;
-    Ok(inserted.rows_affected())
-}
-
-/// Inserts deltas of users; returns how many the server counted.
-pub(crate) async fn insert_user_activity(connection: &mut PgConnection, deltas: &[&[UserActivity]]) -> Result<u64, sqlx::Error> {
-    let users: Vec<&UserActivity> = deltas.iter().copied().flatten().collect();
-    let inserted = sqlx::query_file!(
-        "sql/store/insert_user_activity_delta.sql",
-        &row_numbers(deltas),
-        &column(&users, |user| user.project.0),
-        &column(&users, |user| user.user_ord),
-        &column(&users, |user| user.first_seen_us),
-        &column(&users, |user| user.last_seen_us),
-        &column(&users, |user| user.events),
-    )
-    .execute(connection)
-    .await?;
-    Ok(inserted.rows_affected())
-}
-
-/// For each item, the number of the delta that it belongs to.
-fn row_numbers<T>(deltas: &[&[T]]) -> Vec<i32> {
-    (0..).zip(deltas).flat_map(|(number, delta)| delta.iter().map(move |_| number)).collect()
 }
 
 fn column<'a, T, V>(items: &'a [T], value: impl Fn(&'a T) -> V) -> Vec<V> {

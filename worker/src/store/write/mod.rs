@@ -1,7 +1,9 @@
 //! Writing rows: by COPY for many of them, by INSERT for few.
 
 pub(crate) mod copy;
+pub(crate) mod delta;
 pub(crate) mod insert;
+pub(crate) mod timestamp;
 
 /// How the rows of a batch are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
