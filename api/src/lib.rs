@@ -85,7 +85,7 @@ pub async fn run(settings: ApiSettings, listener: TcpListener, stop: Cancellatio
 /// As [`run`].
 #[cfg(feature = "bench")]
 pub async fn run_without_publishing(settings: ApiSettings, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
-    let (mut app, preparation) = start::begin(settings, stop).await?;
+    let (app, preparation) = start::begin(settings, stop).await?;
     app.ingestion.publish_nothing();
     serve(app, preparation, listener).await
 }

@@ -54,8 +54,11 @@ pub(crate) struct Server {
     listener: TcpListener,
     router: Router,
     http: http1::Builder,
+    /// One permit for each connection that may be open.
     places: Arc<Semaphore>,
+    /// Connections that may be closed for a new one.
     waiting: Arc<Waiting>,
+    /// Cancelled when the server stops; connections then finish their current request.
     closing: CancellationToken,
 }
 
@@ -74,7 +77,12 @@ impl Server {
         loop {
             let accepted = tokio::select! {
                 () = &mut closed => break,
-                Some(_) = connections.join_next() => continue,
+                Some(ended) = connections.join_next() => {
+                    if let Err(error) = ended {
+                        tracing::error!(%error, "a connection ended in a panic");
+                    }
+                    continue;
+                }
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
@@ -138,11 +146,13 @@ impl Server {
             let mut stream = TimeoutStream::new(stream);
             stream.set_write_timeout(Some(WRITE_TIMEOUT));
             let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(Box::pin(stream)), service).with_upgrades());
-            // Errors of a connection are ignored, because its client caused them.
+            // Most errors of a connection are caused by its client.
             tokio::select! {
                 biased;
                 () = connection.closed() => {}
-                _ = serving.as_mut() => {}
+                served = serving.as_mut() => if let Err(error) = served {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
+                },
                 () = closing.cancelled() => {
                     serving.as_mut().graceful_shutdown();
                     let _ = serving.await;

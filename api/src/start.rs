@@ -28,7 +28,7 @@ use crate::queue::publish::ChunkPublisher;
 use crate::queue::state::Queue;
 use crate::read_pool::ReadPool;
 use crate::settings::ApiSettings;
-use crate::state::AppState;
+use crate::state::{AppState, Parts};
 
 /// How long the look-up of a key waits for a connection. While PostgreSQL is away, one request in four
 /// seconds with a known key is delayed by this time.
@@ -65,7 +65,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         turns: Turns::new(settings.read_timeout),
     };
     let live = Live::new(&settings.live, settings.nats.url.clone(), settings.connections.max_connections);
-    let app = AppState {
+    let app = AppState::new(Parts {
         keys,
         graphql: GraphQl::new(settings.graphql, answering.clone(), live.clone(), settings.connections.max_connections)?,
         answering,
@@ -81,7 +81,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         publisher,
         stop,
         requests: TaskTracker::new(),
-    };
+    });
     Ok((app, preparation))
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Handlers and extractors take the parts that they need, through [`FromRef`].
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::FromRef;
@@ -21,9 +22,26 @@ use crate::queue::state::Queue;
 use crate::read_pool::ReadPool;
 use crate::settings::ApiSettings;
 
-/// The state of the router; clones share everything.
+/// The state of the router. Every request clones it several times, so a clone is cheap.
 #[derive(Clone)]
-pub(crate) struct AppState {
+pub(crate) struct AppState(Arc<Parts>);
+
+impl AppState {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The parts of the state.
+pub(crate) struct Parts {
     pub(crate) settings: Arc<ApiSettings>,
     /// Connections for queries.
     pub(crate) reads: ReadPool,

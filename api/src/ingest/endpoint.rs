@@ -4,6 +4,8 @@
 //! clients wait until they are stored, are published in separate messages.
 
 use std::sync::Arc;
+#[cfg(feature = "bench")]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use axum::Json;
@@ -49,7 +51,7 @@ pub(crate) struct Ingestion {
     lanes: Arc<Lanes>,
     /// Whether batches are published; see [`crate::run_without_publishing`].
     #[cfg(feature = "bench")]
-    publishes: bool,
+    publishes: Arc<AtomicBool>,
 }
 
 impl Ingestion {
@@ -70,14 +72,14 @@ impl Ingestion {
             lanes: Arc::new(Lanes::new(publisher.clone())),
             publisher,
             #[cfg(feature = "bench")]
-            publishes: true,
+            publishes: Arc::new(AtomicBool::new(true)),
         }
     }
 
     /// Accepts events without publishing them; see [`crate::run_without_publishing`].
     #[cfg(feature = "bench")]
-    pub(crate) fn publish_nothing(&mut self) {
-        self.publishes = false;
+    pub(crate) fn publish_nothing(&self) {
+        self.publishes.store(false, Ordering::Relaxed);
     }
 
     /// Returns once the batch is durable in the queue.
@@ -86,7 +88,7 @@ impl Ingestion {
     /// [`PublishError::NotDurable`] if the queue did not confirm every event.
     async fn publish(&self, project: ProjectId, batch: Batch) -> Result<(), PublishError> {
         #[cfg(feature = "bench")]
-        if !self.publishes {
+        if !self.publishes.load(Ordering::Relaxed) {
             return Ok(());
         }
         let Batch { lines, events, origin, share } = batch;

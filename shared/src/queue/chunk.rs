@@ -62,6 +62,10 @@ pub struct Settled {
     pub dead_lettered: u64,
     /// Events that were refused and will be tried again: another report follows.
     pub pending: u64,
+    /// How many deliveries of the chunk were concluded before this one. A reader adds up reports only if none is
+    /// missing.
+    #[serde(default)]
+    pub earlier: u32,
 }
 
 /// A finished chunk, ready to be published.

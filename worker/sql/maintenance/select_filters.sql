@@ -1,5 +1,6 @@
 -- The filters of all partitions, the newest first. For a partition that has B-trees, also how many rows came
--- into it so far: while that number stays the same, its filter is up to date. Null: update it anyway.
+-- into it so far: while that number stays the same, its filter is up to date. Null: the partition is written to, or
+-- the server does not count.
 select
     lookup.oid as "filter!",
     case

@@ -136,7 +136,7 @@ pub(crate) async fn run(pool: &PgPool, interval: Duration, reply_timeout: Durati
 pub(crate) async fn compact(pool: &PgPool, reply_timeout: Duration) -> Result<(), StoreError> {
     for kind in Kind::ALL {
         let mut compactor = Compactor::new(pool, kind, reply_timeout);
-        while compactor.fold_next().await?.is_some() {}
+        while let Turn::Folded(_) = compactor.fold_next().await? {}
     }
     Ok(())
 }
@@ -149,11 +149,21 @@ struct Compactor<'a> {
     /// The project that was folded last.
     project: i32,
     size: BatchSize,
+    /// Whether the last batch failed.
+    has_failed: bool,
+}
+
+/// The result of one turn.
+enum Turn {
+    Folded(Folded),
+    NothingLeft,
+    /// Another worker folds this kind.
+    Locked,
 }
 
 impl<'a> Compactor<'a> {
     fn new(pool: &'a PgPool, kind: Kind, reply_timeout: Duration) -> Self {
-        Self { pool, kind, reply_timeout, project: i32::MIN, size: BatchSize::new(kind.max_rows()) }
+        Self { pool, kind, reply_timeout, project: i32::MIN, size: BatchSize::new(kind.max_rows()), has_failed: false }
     }
 
     async fn run(&mut self, interval: Duration, stop: &CancellationToken) {
@@ -171,41 +181,52 @@ impl<'a> Compactor<'a> {
         while failures < MAX_FAILURES && !stop.is_cancelled() {
             let started = Instant::now();
             match self.fold_next().await {
-                Ok(Some(_)) => {
+                Ok(Turn::Folded(_)) => {
                     failures = 0;
+                    self.has_failed = false;
                     stop.run_until_cancelled(tokio::time::sleep(self.kind.pause_after(started.elapsed()))).await;
                 }
-                Ok(None) => return self.size = BatchSize::new(self.kind.max_rows()),
+                Ok(Turn::Locked) => return,
+                Ok(Turn::NothingLeft) => {
+                    self.has_failed = false;
+                    return self.size = BatchSize::new(self.kind.max_rows());
+                }
                 Err(error) => {
                     failures += 1;
                     self.size.failed();
                     let (kind, project) = (self.kind.name(), self.project);
                     counter!("rollcall_compaction_failures_total", "kind" => kind).increment(1);
                     let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, kind, project, "deltas were not folded; trying again");
+                    // A database that is away for an hour should not fill the log.
+                    if std::mem::replace(&mut self.has_failed, true) {
+                        tracing::debug!(error, kind, project, "deltas were not folded again");
+                    } else {
+                        tracing::warn!(error, kind, project, "deltas were not folded; trying again");
+                    }
                 }
             }
         }
     }
 
-    /// Folds a batch of the next project; `None` if there is nothing to do.
-    async fn fold_next(&mut self) -> Result<Option<Folded>, StoreError> {
+    /// Folds a batch of the next project.
+    async fn fold_next(&mut self) -> Result<Turn, StoreError> {
         let started = Instant::now();
         let mut lease = Lease::acquire(self.pool).await?;
-        let folded = timeout(self.reply_timeout, self.transact(&mut lease)).await??;
+        let turn = timeout(self.reply_timeout, self.transact(&mut lease)).await??;
         lease.give_back();
-        if let Some(folded) = folded {
+        if let Turn::Folded(folded) = &turn {
             self.size.took(started.elapsed());
             counter!("rollcall_rollup_keys_compacted_total").increment(folded.keys);
             counter!("rollcall_rollup_deltas_folded_total", "kind" => self.kind.name()).increment(folded.deltas);
         }
-        Ok(folded)
+        Ok(turn)
     }
 
-    async fn transact(&mut self, connection: &mut PgConnection) -> Result<Option<Folded>, StoreError> {
+    async fn transact(&mut self, connection: &mut PgConnection) -> Result<Turn, StoreError> {
         let mut transaction = connection.begin().await?;
         if !self.kind.lock().try_for_transaction(&mut transaction).await? {
-            return Ok(None);
+            transaction.rollback().await?;
+            return Ok(Turn::Locked);
         }
         sqlx::query_file!("sql/maintenance/set_compaction_options.sql").fetch_one(&mut *transaction).await?;
         let mut folded = None;
@@ -215,7 +236,7 @@ impl<'a> Compactor<'a> {
             folded = Some(self.kind.fold(&mut transaction, project, self.size.rows).await?);
         }
         transaction.commit().await?;
-        Ok(folded.filter(|folded| folded.deltas > 0))
+        Ok(folded.filter(|folded| folded.deltas > 0).map_or(Turn::NothingLeft, Turn::Folded))
     }
 }
 

@@ -28,7 +28,7 @@ use crate::maintenance::{clock, every};
 /// time zones, or of clients that were offline for a night, arrive within this time.
 const OPEN_DAYS: i32 = 1;
 /// How often filters are brought up to date. At 100,000 rows a second, a search then reads a million
-/// rows at most that no filter knows, a few hundred megabytes.
+/// rows at most that no filter covers, a few hundred megabytes.
 const SUMMARIZE_INTERVAL: Duration = Duration::from_secs(10);
 /// How often the worker checks whether a day is over.
 const SEAL_INTERVAL: Duration = Duration::from_secs(3600);
@@ -71,43 +71,64 @@ pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
     tokio::join!(stop.run_until_cancelled(summarizing), stop.run_until_cancelled(sealing));
 }
 
-/// How many rows had come into each sealed partition, by its filter, when the filter was last brought up to
-/// date.
-pub(crate) type Summarized = Mutex<HashMap<Oid, i64>>;
+/// How far each filter had been brought up to date.
+#[derive(Debug, Default)]
+pub(crate) struct Summarized(Mutex<HashMap<Oid, Covered>>);
+
+/// What a filter covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Covered {
+    /// All pages of a sealed partition into which this many rows had come.
+    Rows(i64),
+    /// This many ranges of pages of a partition that is written to.
+    Ranges(i64),
+}
 
 /// Brings the filters up to date, except those of sealed partitions that no rows came into since the last
 /// time, and those that another worker is processing.
 pub(crate) async fn summarize(pool: &PgPool, summarized: &Summarized) -> Result<(), StoreError> {
-    let mut summarized = summarized.lock().await;
+    let mut summarized = summarized.0.lock().await;
     let filters = sqlx::query_file!("sql/maintenance/select_filters.sql", BTREES[0].suffix).fetch_all(pool).await?;
     for filter in filters {
-        if filter.rows_inserted.is_some() && filter.rows_inserted.as_ref() == summarized.get(&filter.filter) {
+        let (covered, wanted) = (summarized.get(&filter.filter).copied(), filter.rows_inserted.map(Covered::Rows));
+        if wanted.is_some() && covered == wanted {
             continue;
         }
-        match (summarize_one(pool, filter.filter).await, filter.rows_inserted) {
-            (Ok(true), Some(rows)) => {
-                summarized.insert(filter.filter, rows);
-            }
+        match summarize_one(pool, filter.filter, covered, wanted).await {
+            Ok(None) => {}
+            Ok(Some(covered)) => drop(summarized.insert(filter.filter, covered)),
             // Vacuum holds the lock, and it summarizes as well.
-            (Err(error), _) if error.is_lock_timeout() => {}
-            (result, _) => {
-                result?;
-            }
+            Err(error) if error.is_lock_timeout() => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(())
 }
 
-/// False if another worker is at it.
-async fn summarize_one(pool: &PgPool, filter: Oid) -> Result<bool, StoreError> {
+/// Brings one filter up to date; returns what it covers, or `None` if another worker is at it.
+async fn summarize_one(
+    pool: &PgPool,
+    filter: Oid,
+    covered: Option<Covered>,
+    wanted: Option<Covered>,
+) -> Result<Option<Covered>, StoreError> {
     let mut transaction = pool.begin().await?;
     if !AdvisoryLock::Filters.try_for_transaction(&mut transaction).await? {
-        return Ok(false);
+        return Ok(None);
     }
     sqlx::query_file!("sql/maintenance/set_summarize_lock_timeout.sql").fetch_one(&mut *transaction).await?;
-    sqlx::query_file!("sql/maintenance/summarize_new_rows.sql", filter).fetch_one(&mut *transaction).await?;
+    let covers = if wanted.is_some() {
+        sqlx::query_file!("sql/maintenance/summarize_all_ranges.sql", filter).fetch_one(&mut *transaction).await?;
+        wanted
+    } else {
+        let first = if let Some(Covered::Ranges(ranges)) = covered { ranges } else { 0 };
+        let summarized = sqlx::query_file!("sql/maintenance/summarize_full_ranges.sql", filter, first)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        summarized.map(|summarized| Covered::Ranges(summarized.ranges))
+    };
     transaction.commit().await?;
-    Ok(true)
+    Ok(covers)
 }
 
 /// Builds every B-tree that is missing, as of `today`, unless another worker is building. An index that

@@ -23,6 +23,15 @@ pub(crate) struct Counts {
     pub(crate) refusals: u32,
 }
 
+impl Counts {
+    /// Whether the end of every earlier attempt is known. Otherwise one of them may have stored events, which look
+    /// like duplicates now.
+    pub(crate) fn are_complete(self) -> bool {
+        // A redelivered message counts the attempt that has just begun, and its first delivery ended with a refusal.
+        self.begun == 0 || self.begun == 1 && self.refusals > 0
+    }
+}
+
 /// Counts attempts, in the table `troubled_messages`.
 pub(crate) struct Attempts {
     pool: PgPool,

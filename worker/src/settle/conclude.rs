@@ -18,8 +18,8 @@ const DEAD_LETTER_RETRY_DELAY: Duration = Duration::from_secs(30);
 
 impl Settler {
     /// Ends a delivery, and also its message if every event in it is stored or a dead letter.
-    pub(super) async fn conclude(&self, delivery: &Delivery, inserted: u64, refused: &[Refused], is_exact: bool) {
-        let mut settled = Settled { inserted, dead_lettered: 0, pending: 0 };
+    /// `settled` says what the store did; the rest of it is added here.
+    pub(super) async fn conclude(&self, delivery: &Delivery, mut settled: Settled, refused: &[Refused], is_exact: bool) {
         if let Some(first) = refused.first() {
             let counting = || self.attempts.record_refusal(delivery);
             let alone = std::slice::from_ref(delivery);

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::AckKind;
+use rollcall_shared::queue::chunk::Settled;
 use rollcall_shared::queue::dead_letter::Code;
 use sqlx::PgPool;
 use tokio::sync::RwLock;
@@ -84,7 +85,7 @@ impl Settler {
             }
         }
         if !readable.is_empty() {
-            self.store(&readable, &decoded, Counts { begun: 0, refusals: 0 }).await;
+            self.store_and_conclude(&readable, &decoded, Counts { begun: 0, refusals: 0 }).await;
         }
     }
 
@@ -97,7 +98,7 @@ impl Settler {
     }
 
     async fn settle_redelivered(&self, deliveries: [Delivery; 1]) {
-        let isolation = self.isolation.read().await;
+        let isolation = self.retry_policy.keep_in_progress(&deliveries, self.isolation.read()).await;
         let counts = self.begin(&deliveries).await;
         if counts.is_none_or(|counts| counts.begun == 1) {
             return self.settle_begun(&deliveries, counts).await;
@@ -105,7 +106,11 @@ impl Settler {
         drop(isolation);
         let [suspect] = &deliveries;
         self.uncount(suspect).await;
-        let _alone = self.isolation.write().await;
+        let waited = self.stop.run_until_cancelled(self.isolation.write());
+        // A worker that stops hands the message back before the attempt counts again.
+        let Some(_alone) = self.retry_policy.keep_in_progress(&deliveries, waited).await else {
+            return self.hand_back_unbegun(suspect).await;
+        };
         let counts = self.begin(&deliveries).await;
         self.settle_begun(&deliveries, counts).await;
     }
@@ -126,7 +131,7 @@ impl Settler {
                 self.write_dead_letter(delivery, Code::KillsWorker, &reason, MAX_RETRIES + 1).await;
             }
             Some(counts) => match Decoded::of(delivery.project(), delivery.message()) {
-                Ok(decoded) => self.store(deliveries, &[decoded], counts).await,
+                Ok(decoded) => self.store_and_conclude(deliveries, &[decoded], counts).await,
                 Err(error) => self.write_dead_letter(delivery, Code::Undecodable, &reason(error), counts.begun + 1).await,
             },
         }
@@ -151,7 +156,7 @@ impl Settler {
     }
 
     /// Stores the events of messages with these counts, and concludes each.
-    async fn store(&self, deliveries: &[Delivery], decoded: &[Decoded], counts: Counts) {
+    async fn store_and_conclude(&self, deliveries: &[Delivery], decoded: &[Decoded], counts: Counts) {
         let contents = row::read(decoded);
         let mut rows = Some(contents.rows);
         let mut tries = 0;
@@ -168,7 +173,7 @@ impl Settler {
             return;
         };
         // Rows that an earlier try or delivery stored look like duplicates to this one.
-        let is_exact = tries == 1 && (counts.begun == 0 || counts.refusals > 0);
+        let is_exact = tries == 1 && counts.are_complete();
         let inserted: u64 = outcome.inserted.values().sum();
         tracing::debug!(inserted, "batch stored");
         let mut refused: Vec<Vec<Refused>> = deliveries.iter().map(|_| Vec::new()).collect();
@@ -182,7 +187,8 @@ impl Settler {
                 continue;
             }
             let inserted = outcome.inserted.get(&message).copied().unwrap_or(0);
-            self.conclude(delivery, inserted, &refused, is_exact).await;
+            let settled = Settled { inserted, earlier: counts.refusals, ..Settled::default() };
+            self.conclude(delivery, settled, &refused, is_exact).await;
         }
     }
 }

@@ -53,7 +53,7 @@ impl Lanes {
         let (reply, replied) = oneshot::channel();
         let lane = self.lane(project);
         let outcome = async {
-            // A lane ends only when its sender is dropped, and the map holds the sender.
+            // If the lane has ended, so has the channel of the reply.
             let _ = lane.send(Waiter { batch, reply }).await;
             replied.await.unwrap_or(Err(NotDurable::Unconfirmed))
         };
@@ -67,7 +67,12 @@ impl Lanes {
             tokio::spawn(run(project, self.publisher.clone(), receiver));
             sender
         };
-        lanes.entry(project).or_insert_with(open).clone()
+        let lane = lanes.entry(project).or_insert_with(&open);
+        // A lane never ends unless it panicked. The next request gets a new one.
+        if lane.is_closed() {
+            *lane = open();
+        }
+        lane.clone()
     }
 }
 

@@ -4,7 +4,7 @@
 //! events of each message they stored, and the request adds up the reports. If a report is lost or the
 //! timeout ends, the answer is the usual 202, because the events are durable in any case.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use async_nats::Subscriber;
@@ -69,25 +69,26 @@ impl Inbox {
 
 /// Reports added up.
 struct Sum {
-    open: HashSet<usize>,
+    /// For each chunk that is not settled, the number of its reports so far.
+    open: HashMap<usize, u32>,
     inserted: u64,
     dead_lettered: u64,
 }
 
 impl Sum {
     fn new(chunks: usize) -> Self {
-        Self { open: (0..chunks).collect(), inserted: 0, dead_lettered: 0 }
+        Self { open: (0..chunks).map(|chunk| (chunk, 0)).collect(), inserted: 0, dead_lettered: 0 }
     }
 
     fn is_complete(&self) -> bool {
         self.open.is_empty()
     }
 
-    /// A report about a chunk that is already settled comes from a redelivery and is ignored.
+    /// Ignores a report about a chunk that is already settled, which comes from a redelivery. Also ignores a report
+    /// that follows a missing one: without the events of the missing report, the sum would be wrong.
     fn add(&mut self, chunk: usize, settled: Settled) {
-        if !self.open.contains(&chunk) {
-            return;
-        }
+        let Some(reports) = self.open.get_mut(&chunk).filter(|reports| **reports == settled.earlier) else { return };
+        *reports += 1;
         self.inserted += settled.inserted;
         self.dead_lettered += settled.dead_lettered;
         if settled.pending == 0 {
@@ -108,12 +109,22 @@ mod tests {
     #[test]
     fn reports_of_later_deliveries_add_up() {
         let mut sum = Sum::new(2);
-        sum.add(1, Settled { inserted: 5, dead_lettered: 0, pending: 0 });
-        sum.add(0, Settled { inserted: 98, dead_lettered: 0, pending: 1 });
-        sum.add(1, Settled { inserted: 0, dead_lettered: 0, pending: 0 });
+        sum.add(1, Settled { inserted: 5, ..Settled::default() });
+        sum.add(0, Settled { inserted: 98, pending: 1, ..Settled::default() });
+        sum.add(1, Settled::default());
         assert!(!sum.is_complete());
-        sum.add(0, Settled { inserted: 0, dead_lettered: 1, pending: 0 });
+        sum.add(0, Settled { dead_lettered: 1, earlier: 1, ..Settled::default() });
         assert!(sum.is_complete());
         assert_eq!(sum.stored(105), Stored { inserted: 103, duplicates: 1, dead_lettered: 1 });
+    }
+
+    #[test]
+    fn a_sum_with_a_missing_report_is_never_complete() {
+        let mut sum = Sum::new(1);
+        sum.add(0, Settled { dead_lettered: 1, earlier: 1, ..Settled::default() });
+        assert!(!sum.is_complete());
+        // The missing report arrives late, and the one after it is lost for ever.
+        sum.add(0, Settled { inserted: 98, pending: 1, ..Settled::default() });
+        assert!(!sum.is_complete());
     }
 }
