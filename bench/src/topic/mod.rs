@@ -11,11 +11,13 @@
 //! - `analysis` queries trends and a funnel at the largest stage.
 //! - `clients` sends small requests from many clients.
 //! - `delay` measures single events on an idle service.
+//! - `fairness` measures events of twenty projects while millions of events of one of them wait.
 //! - `memory` comes last and reports the peak memory of API and worker over all topics.
 
 mod analysis;
 mod clients;
 mod delay;
+mod fairness;
 mod growth;
 mod indexes;
 mod lists;
@@ -41,6 +43,7 @@ pub(crate) enum Topic {
     Analysis,
     Clients,
     Delay,
+    Fairness,
     Memory,
 }
 
@@ -60,6 +63,7 @@ impl Topic {
             Self::Analysis => analysis::run(bench, outcome).await,
             Self::Clients => clients::run(bench, outcome).await,
             Self::Delay => delay::run(bench, outcome).await,
+            Self::Fairness => fairness::run(bench, outcome).await,
             Self::Memory => memory::run(bench, outcome),
         }
     }
