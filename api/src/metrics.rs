@@ -28,6 +28,7 @@ pub(crate) fn begin() -> PrometheusHandle {
         "rollcall_events_accepted_total",
         "rollcall_events_rejected_total",
         "rollcall_chunks_published_total",
+        "rollcall_bulk_chunks_published_total",
         "rollcall_published_bytes_total",
         "rollcall_live_missed_events_total",
     ] {
@@ -62,6 +63,7 @@ fn describe_events() {
     describe_counter!("rollcall_events_rejected_total", "Events refused as invalid");
     describe_histogram!("rollcall_request_batch_events", Unit::Count, "Events of one accepted request");
     describe_counter!("rollcall_chunks_published_total", "Messages confirmed by the queue");
+    describe_counter!("rollcall_bulk_chunks_published_total", "Messages confirmed by the queue that are bulk");
     describe_counter!("rollcall_published_bytes_total", Unit::Bytes, "Compressed bytes confirmed by the queue");
     describe_histogram!("rollcall_publish_duration_seconds", Unit::Seconds, "Time from publish to confirmation");
 }

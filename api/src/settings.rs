@@ -24,6 +24,8 @@ pub struct ApiSettings {
     pub ingest_wait_timeout: Duration,
     /// Minimum average rate of a large body in bytes per second.
     pub min_body_bytes_per_second: u64,
+    /// How many events of small requests have normal priority.
+    pub allowance: AllowanceSettings,
     /// How long a request waits for the queue to confirm its chunks.
     pub publish_deadline: Duration,
     /// How long one query may take in PostgreSQL.
@@ -61,6 +63,15 @@ pub struct ConnectionLimits {
     pub max_connections: usize,
     /// How long a connection may wait for the head of a request.
     pub header_timeout: Duration,
+}
+
+/// How many events of small requests a project may send, on one API, before they travel as bulk.
+#[derive(Debug, Clone, Copy)]
+pub struct AllowanceSettings {
+    /// Events at once.
+    pub burst_events: u32,
+    /// Events per second.
+    pub events_per_second: u32,
 }
 
 /// Settings of live events.
@@ -113,6 +124,7 @@ impl ApiSettings {
                 1..=1 << 30,
                 "bytes per second that a body over 256 KiB must arrive at, after 10 seconds, or it gets 408",
             ),
+            allowance: AllowanceSettings::from_env(environment),
             publish_deadline: Duration::from_millis(environment.read_in(
                 "PUBLISH_DEADLINE_MS",
                 10_000,
@@ -148,6 +160,26 @@ impl ApiSettings {
             live: LiveSettings::from_env(environment),
             database: DatabaseSettings::from_env(environment),
             nats: NatsSettings::from_env(environment),
+        }
+    }
+}
+
+impl AllowanceSettings {
+    fn from_env(environment: &mut Environment) -> Self {
+        Self {
+            burst_events: environment.read_in(
+                "BULK_BURST_EVENTS",
+                20_000,
+                0..=1_000_000_000,
+                "events that a project may send at once in small requests before they travel as bulk, \
+                 which workers store after other events",
+            ) as u32,
+            events_per_second: environment.read_in(
+                "BULK_EVENTS_PER_SECOND",
+                2_000,
+                0..=1_000_000_000,
+                "events per second that a project may send in small requests before they travel as bulk",
+            ) as u32,
         }
     }
 }

@@ -70,9 +70,14 @@ pub(crate) fn get(path_and_query: &str) -> Vec<u8> {
 
 /// A `POST` request with a JSON body.
 pub(crate) fn post(path: &str, body: &[u8]) -> Vec<u8> {
+    post_as(KEY, path, body)
+}
+
+/// The same with another key.
+pub(crate) fn post_as(key: &str, path: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let mut request = format!(
-        "POST {path} HTTP/1.1\r\nHost: bench\r\nX-API-Key: {KEY}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        "POST {path} HTTP/1.1\r\nHost: bench\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     )
     .into_bytes();
     request.extend_from_slice(body);

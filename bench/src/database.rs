@@ -79,6 +79,15 @@ impl Database {
         database::migrate(&self.pool).await.context("the schema cannot be made")
     }
 
+    /// Creates a project with a key that may send events.
+    pub(crate) async fn add_project(&self, name: &str, key: &str) -> anyhow::Result<()> {
+        sqlx::query("insert into projects (name) values ($1)").bind(name).execute(&self.pool).await?;
+        let statement = "insert into api_keys (project_id, name, key_hash, scopes) \
+                         select id, $1, sha256($2::bytea), array['ingest'] from projects where name = $1";
+        sqlx::query(statement).bind(name).bind(key).execute(&self.pool).await?;
+        Ok(())
+    }
+
     /// The number of events that the rollups count.
     pub(crate) async fn counted(&self) -> anyhow::Result<u64> {
         let counted: i64 = sqlx::query_scalar(COUNTED).fetch_one(&self.pool).await?;

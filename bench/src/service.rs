@@ -1,4 +1,4 @@
-//! The service under test: API and worker as separate processes, with their own queue and database.
+//! The service under test: API and workers as separate processes, with their own queue and database.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -30,11 +30,12 @@ const READ_TIMEOUT_MS: &str = "600000";
 pub(crate) struct Service {
     // These fields come before the queue, so that the services stop first.
     api: Program,
-    worker: Program,
+    /// The workers, and the addresses of their metrics.
+    workers: Vec<(Program, SocketAddr)>,
     pub(crate) api_address: SocketAddr,
-    worker_address: SocketAddr,
     pub(crate) database: Database,
     pub(crate) nats: NatsServer,
+    home: PathBuf,
 }
 
 /// The durations of one request in seconds.
@@ -47,8 +48,15 @@ pub(crate) struct Timing {
 }
 
 impl Service {
-    /// Starts a service on a migrated database, with its queue and logs in `folder`.
+    /// Starts a service with one worker on a migrated database, with its queue and logs in `folder`.
     pub(crate) async fn start(folder: &Path, database: Database) -> anyhow::Result<Self> {
+        let mut service = Self::start_without_workers(folder, database).await?;
+        service.add_worker().await?;
+        Ok(service)
+    }
+
+    /// The same without a worker: what is accepted waits in the queue.
+    pub(crate) async fn start_without_workers(folder: &Path, database: Database) -> anyhow::Result<Self> {
         let home = folder.join(format!("service-{}", database.name));
         let queue = home.join("nats");
         std::fs::create_dir_all(&home)?;
@@ -62,19 +70,29 @@ impl Service {
             ack_wait: Duration::from_secs(60),
         })
         .await?;
-        let (api_address, worker_address) = (free_address()?, free_address()?);
-        let program = rollcall_program()?;
-        let start = |name: &str, user, listen: (&'static str, SocketAddr)| {
-            let mut variables = variables(&database, nats.url(user));
-            variables.push((listen.0, listen.1.to_string()));
-            let (program, log) = (program.clone(), home.join(format!("{name}.log")));
-            Program::start(Launch { program, arguments: vec![name.into()], variables, folder: home.clone(), log })
-        };
-        let api = start("api", NatsUser::Api, ("API_LISTEN", api_address))?;
-        let worker = start("worker", NatsUser::Worker, ("WORKER_LISTEN", worker_address))?;
+        let api_address = free_address()?;
+        let mut variables = variables(&database, nats.url(NatsUser::Api));
+        variables.push(("API_LISTEN", api_address.to_string()));
+        let api = start_program("api", variables, &home, home.join("api.log"))?;
         wait_until_ready(&api, api_address).await?;
-        wait_until_ready(&worker, worker_address).await?;
-        Ok(Self { api, worker, api_address, worker_address, database, nats })
+        Ok(Self { api, workers: Vec::new(), api_address, database, nats, home })
+    }
+
+    /// Starts one more worker.
+    pub(crate) async fn add_worker(&mut self) -> anyhow::Result<()> {
+        let address = free_address()?;
+        let mut variables = variables(&self.database, self.nats.url(NatsUser::Worker));
+        variables.push(("WORKER_LISTEN", address.to_string()));
+        let log = self.home.join(format!("worker-{}.log", self.workers.len()));
+        let worker = start_program("worker", variables, &self.home, log)?;
+        wait_until_ready(&worker, address).await?;
+        self.workers.push((worker, address));
+        Ok(())
+    }
+
+    /// The first worker, and the address of its metrics.
+    fn worker(&self) -> anyhow::Result<&(Program, SocketAddr)> {
+        self.workers.first().context("the service has no worker")
     }
 
     /// The environment of the API, for the program that replaces it.
@@ -84,7 +102,7 @@ impl Service {
 
     /// Sends requests one after the other and waits until all their events are stored.
     pub(crate) async fn ingest_all(&self, bodies: &[&[u8]], events: u64) -> anyhow::Result<()> {
-        let (mut api, mut worker) = (Connection::open(self.api_address).await?, Connection::open(self.worker_address).await?);
+        let (mut api, mut worker) = (Connection::open(self.api_address).await?, Connection::open(self.worker()?.1).await?);
         let before = self.stored_total(&mut worker).await?;
         for body in bodies {
             api.expect(202, &post("/events", body)).await?;
@@ -95,7 +113,7 @@ impl Service {
     /// Sends a request and waits until its events are stored.
     pub(crate) async fn ingest(&self, json: &[u8], events: u64) -> anyhow::Result<Timing> {
         let request = post("/events", json);
-        let (mut api, mut worker) = (Connection::open(self.api_address).await?, Connection::open(self.worker_address).await?);
+        let (mut api, mut worker) = (Connection::open(self.api_address).await?, Connection::open(self.worker()?.1).await?);
         let before = self.stored_total(&mut worker).await?;
         let started = Instant::now();
         api.expect(202, &request).await?;
@@ -110,16 +128,23 @@ impl Service {
             Ok((self.stored_total(worker).await? >= total).then_some(()))
         })
         .await
-        .with_context(|| format!("the worker's log says:\n{}", self.worker.log_tail()))
+        .with_context(|| {
+            format!("the worker's log says:\n{}", self.worker().map_or(String::new(), |(worker, _)| worker.log_tail()))
+        })
     }
 
     /// Waits until nothing is left in the queue.
     pub(crate) async fn wait_until_drained(&self) -> anyhow::Result<()> {
+        self.wait_until_queued(0, STORE_TIMEOUT).await
+    }
+
+    /// Waits until at most this many messages are left in the queue.
+    pub(crate) async fn wait_until_queued(&self, messages: u64, timeout: Duration) -> anyhow::Result<()> {
         let client = connect::connect(&Secret::new(self.nats.url(NatsUser::Admin)), connect::Role::Admin).await?;
         let context = async_nats::jetstream::new(client);
-        wait_until("draining the queue", STORE_TIMEOUT, Duration::from_millis(50), async || {
+        wait_until("draining the queue", timeout, Duration::from_millis(50), async || {
             let stream = context.get_stream(stream::STREAM).await?;
-            Ok((stream.cached_info().state.messages == 0).then_some(()))
+            Ok((stream.cached_info().state.messages <= messages).then_some(()))
         })
         .await
     }
@@ -137,9 +162,10 @@ impl Service {
         .await
     }
 
-    /// The peak memory of API and worker in MiB.
+    /// The peak memory of the API, and of the worker with the most, in MiB.
     pub(crate) fn peaks_mib(&self) -> anyhow::Result<(f64, f64)> {
-        Ok((self.api.peak_mib()?, self.worker.peak_mib()?))
+        let workers: Vec<f64> = self.workers.iter().map(|(worker, _)| worker.peak_mib()).collect::<anyhow::Result<_>>()?;
+        Ok((self.api.peak_mib()?, workers.into_iter().fold(0.0, f64::max)))
     }
 
     /// The number of events that the worker has committed. Its counter grows right after the commit.
@@ -149,6 +175,12 @@ impl Service {
         // A counter that is not listed counts as zero.
         Ok(line.map_or(Ok(0), str::parse)?)
     }
+}
+
+/// Starts API or worker as its own process.
+fn start_program(name: &str, variables: Vec<(&'static str, String)>, home: &Path, log: PathBuf) -> anyhow::Result<Program> {
+    let program = rollcall_program()?;
+    Program::start(Launch { program, arguments: vec![name.into()], variables, folder: home.to_owned(), log })
 }
 
 /// The program `rollcall` in the folder of this program. It contains the services as they are shipped.

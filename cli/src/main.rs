@@ -42,7 +42,7 @@ enum Command {
     Api,
     /// Run a worker, which stores accepted events; any number can run at once
     Worker,
-    /// Bring the database schema, stream and consumer up to date
+    /// Bring the database schema, streams and consumers up to date
     Migrate,
     /// List every setting with its value and meaning
     Config,

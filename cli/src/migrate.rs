@@ -1,4 +1,4 @@
-//! `rollcall migrate`: brings schema, stream and consumer up to date, for installations whose services
+//! `rollcall migrate`: brings schema, streams and consumers up to date, for installations whose services
 //! have no permission to do so.
 
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     logs.start();
     migrate(&database, &nats).await?;
     monitor.report().await;
-    println!("schema, stream and consumer are up to date");
+    println!("schema, streams and consumers are up to date");
     Ok(())
 }
 

@@ -71,6 +71,8 @@ async fn a_worker_that_has_done_nothing_counts_from_zero() {
         ("rollcall_dead_letters_total", "{code=\"refused\"}"),
         ("rollcall_rollup_deltas_folded_total", "{kind=\"active_users\"}"),
         ("rollcall_compaction_failures_total", "{kind=\"event_counts\"}"),
+        ("rollcall_time_in_queue_seconds", "_count{priority=\"normal\"}"),
+        ("rollcall_time_in_queue_seconds", "_count{priority=\"bulk\"}"),
     ] {
         assert!(text.contains(&format!("# HELP {name} ")), "{name} is not described");
         assert!(text.contains(&format!("\n{name}{label} 0\n")), "{name}{label} does not begin with zero:\n{text}");

@@ -17,6 +17,7 @@ mod dictionary;
 mod disagreement;
 mod encodings;
 mod events;
+mod fairness;
 mod filters;
 mod funnel;
 mod funnel_size;

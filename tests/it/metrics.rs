@@ -26,6 +26,7 @@ async fn an_api_that_has_done_nothing_counts_from_zero() {
         ("rollcall_events_rejected_total", ""),
         ("rollcall_request_batch_events", "_count"),
         ("rollcall_chunks_published_total", ""),
+        ("rollcall_bulk_chunks_published_total", ""),
         ("rollcall_published_bytes_total", ""),
         ("rollcall_publish_duration_seconds", "_count"),
         ("rollcall_live_readers", ""),

@@ -1,18 +1,26 @@
 //! `/pipeline`: compared with JetStream's and PostgreSQL's own figures.
 
+use rollcall_shared::queue::priority::Priority;
+use rollcall_shared::queue::stream::consumers as consumers_of;
 use rollcall_tests::{App, AppOptions, Poison, event, wait_until};
 use serde_json::{Value, json};
+use strum::VariantArray as _;
 
 /// The figures that JetStream gives.
 async fn figures(app: &App) -> Value {
     let context = app.jetstream().await;
     let stream = context.get_stream("EVENTS").await.unwrap();
-    let (events, consumer) = (stream.get_info().await.unwrap(), stream.consumer_info("workers").await.unwrap());
+    let events = stream.get_info().await.unwrap();
+    let mut consumers = Vec::new();
+    for name in Priority::VARIANTS.iter().flat_map(|priority| consumers_of(*priority)) {
+        let consumer = stream.consumer_info(&name).await.unwrap();
+        consumers.push(json!({"name": name, "pending": consumer.num_pending, "in_flight": consumer.num_ack_pending,
+                              "redelivered": consumer.num_redelivered}));
+    }
     let letters = context.get_stream("EVENTS_DLQ").await.unwrap().get_info().await.unwrap().state;
     json!({
         "stream": {"messages": events.state.messages, "bytes": events.state.bytes, "max_bytes": events.config.max_bytes},
-        "consumers": [{"name": "workers", "pending": consumer.num_pending, "in_flight": consumer.num_ack_pending,
-                       "redelivered": consumer.num_redelivered}],
+        "consumers": consumers,
         "dead_letters": {"count": letters.messages, "bytes": letters.bytes},
     })
 }
@@ -34,13 +42,16 @@ async fn its_figures_are_those_of_jetstream_while_events_wait_and_after() {
         app.send(&json!([event(&format!("e{n}"), "u", "t", "2026-03-01T10:00:00Z")])).await;
     }
     app.send(&Poison::in_event(event("bad", "u", "t", "2026-03-01T10:00:00Z"))).await;
+    let large: Vec<_> = (0..1_000).map(|n| event(&format!("large-{n}"), "u", "t", "2026-03-01T10:00:00Z")).collect();
+    app.send(&json!(large)).await;
     // The server counts a message for its consumer a moment after it has confirmed it.
-    let (waiting, age) = wait_until("the consumer has all events before it", async || {
-        Some(said(&app).await).filter(|(said, _)| said["consumers"][0]["pending"] == 6)
+    let (waiting, age) = wait_until("the consumers have all events before them", async || {
+        // The project 1 is in the shard 1, after the consumer of the events with normal priority and the shard 0.
+        Some(said(&app).await).filter(|(said, _)| said["consumers"][0]["pending"] == 6 && said["consumers"][2]["pending"] == 1)
     })
     .await;
     assert_eq!(waiting, figures(&app).await);
-    assert_eq!(waiting["stream"]["messages"], 6);
+    assert_eq!((&waiting["stream"]["messages"], &waiting["consumers"][2]["name"]), (&json!(7), &json!("bulk-1")));
     let older = wait_until("the oldest event grows older", async || Some(said(&app).await.1).filter(|later| *later > age)).await;
     assert!(older < 3600.0, "{older}");
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::{Timestamp, ToSpan};
 use nix::sys::signal::Signal;
 use rollcall_shared::event::identity;
-use rollcall_shared::queue::stream::{CONSUMER, STREAM};
+use rollcall_shared::queue::priority::Priority;
+use rollcall_shared::queue::stream::{STREAM, consumers};
 use rollcall_tests::{App, AppOptions, Pause, Poison, Stranger, event, metric, wait_until};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
@@ -66,12 +67,14 @@ async fn index_partition(app: &App, time: Timestamp) -> Stranger {
 /// Sends two batches of 3,000 that a worker begins and cannot end.
 async fn begin_two_batches(app: &App, time: Timestamp) {
     let context = app.jetstream().await;
+    // They are large, and the project has the number 1.
+    let consumer = &consumers(Priority::Bulk)[1];
     for batch in 0..2 {
         let events: Vec<_> = (0..3_000).map(|n| event(&format!("b{batch}-{n}"), "u", "t", &time.to_string())).collect();
         app.send(&json!(events)).await;
         wait_until("the worker has the batch", async || {
             let mut consumer: async_nats::jetstream::consumer::PullConsumer =
-                context.get_consumer_from_stream(CONSUMER, STREAM).await.ok()?;
+                context.get_consumer_from_stream(consumer, STREAM).await.ok()?;
             (consumer.info().await.ok()?.num_ack_pending == batch + 1).then_some(())
         })
         .await;

@@ -1,8 +1,9 @@
 //! The metrics of a worker: their descriptions, and the counters' start at zero.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, histogram};
 use rollcall_shared::queue::dead_letter::Code;
-use strum::VariantNames;
+use rollcall_shared::queue::priority::Priority;
+use strum::{VariantArray, VariantNames};
 
 /// Describes every metric, and sets every counter to zero. A counter that appeared only with its first
 /// event could not be told from one that has disappeared. `compaction_kinds` are the kinds of delta.
@@ -23,6 +24,10 @@ pub(crate) fn describe(compaction_kinds: &[&'static str]) {
     for code in Code::VARIANTS {
         counter!("rollcall_dead_letters_total", "code" => *code).absolute(0);
     }
+    for priority in Priority::VARIANTS {
+        // This creates the histogram without recording a value.
+        let _ = histogram!("rollcall_time_in_queue_seconds", "priority" => priority.name());
+    }
     for kind in compaction_kinds {
         counter!("rollcall_rollup_deltas_folded_total", "kind" => *kind).absolute(0);
         counter!("rollcall_compaction_failures_total", "kind" => *kind).absolute(0);
@@ -38,8 +43,13 @@ fn describe_storing() {
     describe_counter!("rollcall_worker_panics_total", "Batches and messages whose settling ended in a panic; they come back");
     describe_histogram!("rollcall_store_duration_seconds", Unit::Seconds, "Time to store one batch");
     describe_histogram!("rollcall_store_batch_events", Unit::Count, "Events of one stored batch");
-    describe_gauge!("rollcall_consumer_lag_messages", "Messages accepted and not yet acknowledged");
-    describe_gauge!("rollcall_consumer_redelivered_messages", "Unacknowledged messages that were delivered before");
+    describe_gauge!("rollcall_consumer_lag_messages", "Messages accepted and not yet acknowledged, by priority");
+    describe_gauge!("rollcall_consumer_redelivered_messages", "Unacknowledged messages that were delivered before, by priority");
+    describe_histogram!(
+        "rollcall_time_in_queue_seconds",
+        Unit::Seconds,
+        "Time from a message's confirmation until its events are stored or dead letters, by priority"
+    );
     describe_gauge!("rollcall_oldest_unstored_age_seconds", Unit::Seconds, "Age of the oldest message not yet stored");
     describe_gauge!("rollcall_stream_bytes", Unit::Bytes, "Size of the stream of accepted events");
 }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
+use rollcall_shared::queue::priority::Priority;
 use uuid::Uuid;
 
 use crate::error::StoreError;
@@ -32,8 +33,10 @@ pub(crate) struct Status {
     pub(crate) started_at: Timestamp,
     /// Events stored for the first time.
     stored: AtomicU64,
-    /// Whether the worker is pulling from the consumer.
-    pulling: AtomicBool,
+    /// Whether the worker is pulling messages with normal priority.
+    pulling_normal: AtomicBool,
+    /// Whether the worker is pulling bulk.
+    pulling_bulk: AtomicBool,
     /// Work that waits for PostgreSQL.
     waiting: AtomicUsize,
     last_error: Mutex<Option<LastError>>,
@@ -45,7 +48,8 @@ impl Status {
             worker_id: Uuid::now_v7(),
             started_at: Timestamp::now(),
             stored: AtomicU64::new(0),
-            pulling: AtomicBool::new(false),
+            pulling_normal: AtomicBool::new(false),
+            pulling_bulk: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
             last_error: Mutex::new(None),
         }
@@ -60,12 +64,17 @@ impl Status {
         self.stored.fetch_add(events, Ordering::Relaxed);
     }
 
+    /// Whether the worker is pulling from every consumer.
     pub(crate) fn is_pulling(&self) -> bool {
-        self.pulling.load(Ordering::Relaxed)
+        self.pulling_normal.load(Ordering::Relaxed) && self.pulling_bulk.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_pulling(&self, pulling: bool) {
-        self.pulling.store(pulling, Ordering::Relaxed);
+    pub(crate) fn set_pulling(&self, priority: Priority, pulling: bool) {
+        let of_priority = match priority {
+            Priority::Normal => &self.pulling_normal,
+            Priority::Bulk => &self.pulling_bulk,
+        };
+        of_priority.store(pulling, Ordering::Relaxed);
     }
 
     pub(crate) fn is_waiting(&self) -> bool {

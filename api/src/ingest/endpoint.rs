@@ -1,7 +1,8 @@
 //! The endpoint `POST /events`: reads the parameters, puts the events into the queue, and answers.
 //!
 //! Small batches share messages with those of other requests; see [`Lanes`]. Large batches, and batches whose
-//! clients wait until they are stored, are published in separate messages.
+//! clients wait until they are stored, are published in separate messages. Large batches are bulk, and so are
+//! others past the [allowance](Allowances) of their project.
 
 use std::sync::Arc;
 #[cfg(feature = "bench")]
@@ -15,6 +16,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, histogram};
 use rollcall_shared::project::ProjectId;
+use rollcall_shared::queue::priority::Priority;
 use serde::Serialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +28,7 @@ use crate::error::ApiError;
 use crate::extract::RequestId;
 use crate::ingest::body::budget::{Budget, Share};
 use crate::ingest::body::{self, BodyRules};
+use crate::ingest::deliver::allowance::{Allowances, Kind};
 use crate::ingest::deliver::lane::{Lanes, SmallBatch};
 use crate::ingest::deliver::trace;
 use crate::ingest::deliver::wait::{Inbox, Stored};
@@ -49,6 +52,7 @@ pub(crate) struct Ingestion {
     nats: async_nats::Client,
     publisher: ChunkPublisher,
     lanes: Arc<Lanes>,
+    allowances: Arc<Allowances>,
     /// Whether batches are published; see [`crate::run_without_publishing`].
     #[cfg(feature = "bench")]
     publishes: Arc<AtomicBool>,
@@ -64,12 +68,14 @@ impl Ingestion {
     ) -> Self {
         let limits = settings.limits;
         let min_bytes_per_second = settings.min_body_bytes_per_second;
+        let allowances = Arc::new(Allowances::new(settings.allowance));
         Self {
             limits,
             body_rules: BodyRules { max_bytes: limits.max_body_bytes, min_bytes_per_second, stop },
             budget: Budget::new(settings.ingest_memory_bytes, limits.max_body_bytes, settings.ingest_wait_timeout),
             nats,
-            lanes: Arc::new(Lanes::new(publisher.clone())),
+            lanes: Arc::new(Lanes::new(publisher.clone(), allowances.clone())),
+            allowances,
             publisher,
             #[cfg(feature = "bench")]
             publishes: Arc::new(AtomicBool::new(true)),
@@ -95,7 +101,7 @@ impl Ingestion {
         let published = match lines {
             Lines::Few(lines) => self.lanes.send(project, SmallBatch { lines, events, origin, share }).await,
             Lines::Chunks(chunks) => {
-                let published = self.publisher.publish_all(project, chunks, &origin).await;
+                let published = self.publisher.publish_all(project, Priority::Bulk, chunks, &origin).await;
                 drop(share);
                 published
             }
@@ -111,10 +117,14 @@ impl Ingestion {
     async fn publish_and_wait(&self, project: ProjectId, batch: Batch, until: Instant) -> Result<Option<Stored>, PublishError> {
         let Batch { lines, events, origin, share } = batch;
         let inbox = Inbox::open(&self.nats).await.map_err(PublishError::NotBegun)?;
+        let priority = match lines {
+            Lines::Few(_) => self.allowances.priority_of(project, Kind::of(events), events),
+            Lines::Chunks(_) => Priority::Bulk,
+        };
         let chunks = lines.into_chunks(events).map_err(|error| PublishError::NotBegun(ApiError::internal(error)))?;
         let count = chunks.len();
         let origin = Origin { inbox: Some(inbox.subject().to_owned()), ..origin };
-        self.publisher.publish_all(project, chunks, &origin).await.map_err(PublishError::NotDurable)?;
+        self.publisher.publish_all(project, priority, chunks, &origin).await.map_err(PublishError::NotDurable)?;
         // The memory is released, because from now on the request only waits.
         drop(share);
         // When the API is told to stop, clients do not wait any longer.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use async_nats::Subscriber;
-use futures::StreamExt;
+use async_nats::Message;
+use futures::{Stream, StreamExt};
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::settings::Secret;
 use tokio::sync::{OnceCell, Semaphore, mpsc};
@@ -131,7 +131,7 @@ impl Live {
         let decoding = AbortOnDropHandle::new(tokio::spawn(self.clone().decode(channel.clone(), chunks)));
         tokio::spawn(async move {
             let _decoding = decoding;
-            follow(&link, messages.subscriber, &following, || live.close_if_unused(project, &cell, &following)).await;
+            follow(&link, messages.subscribers, &following, || live.close_if_unused(project, &cell, &following)).await;
         });
         Ok(channel)
     }
@@ -176,7 +176,12 @@ impl Live {
 }
 
 /// Passes the messages of a project to its channel until the channel is closed.
-async fn follow(link: &Link, mut messages: Subscriber, channel: &Arc<Channel>, close_if_unused: impl Fn() -> bool) {
+async fn follow(
+    link: &Link,
+    mut messages: impl Stream<Item = Message> + Unpin,
+    channel: &Arc<Channel>,
+    close_if_unused: impl Fn() -> bool,
+) {
     let mut breaks = link.breaks();
     let mut tick = tokio::time::interval(TICK);
     loop {

@@ -10,8 +10,10 @@ use std::time::Duration;
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, Message, Subscriber};
 use futures::StreamExt;
+use futures::stream::{Select, select};
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::connect::{Role, connect_to_listen, inboxes_of};
+use rollcall_shared::queue::priority::Priority;
 use rollcall_shared::queue::stream::STREAM;
 use rollcall_shared::queue::subject::subject;
 use rollcall_shared::settings::Secret;
@@ -42,7 +44,7 @@ pub(super) struct Link {
 
 /// The messages of one project, and the last sequence of the stream before the first of them.
 pub(super) struct Messages {
-    pub(super) subscriber: Subscriber,
+    pub(super) subscribers: Select<Subscriber, Subscriber>,
     pub(super) after: u64,
 }
 
@@ -68,11 +70,16 @@ impl Link {
     /// # Errors
     /// [`ApiError::QueueUnavailable`].
     pub(super) async fn follow(&self, project: ProjectId) -> Result<Messages, ApiError> {
-        let subscriber = self.client.subscribe(subject(project)).await.map_err(|_| ApiError::QueueUnavailable)?;
+        let normal = self.subscribe(project, Priority::Normal).await?;
+        let bulk = self.subscribe(project, Priority::Bulk).await?;
         // The server handles commands in order, so its answer shows that the subscriptions are active.
         let info = async { self.context.get_stream_no_info(STREAM).await.ok()?.get_info().await.ok() };
         let after = info.await.ok_or(ApiError::QueueUnavailable)?.state.last_sequence;
-        Ok(Messages { subscriber, after })
+        Ok(Messages { subscribers: select(normal, bulk), after })
+    }
+
+    async fn subscribe(&self, project: ProjectId, priority: Priority) -> Result<Subscriber, ApiError> {
+        self.client.subscribe(subject(project, priority)).await.map_err(|_| ApiError::QueueUnavailable)
     }
 
     /// Adds a published message of the channel's project.

@@ -1,4 +1,4 @@
-//! `GET /pipeline`: the queue, its consumer, the dead letters and the workers.
+//! `GET /pipeline`: the queue, its consumers, the dead letters and the workers.
 
 use std::sync::Arc;
 
@@ -29,7 +29,8 @@ pub(crate) struct Overview {
     dependencies: Dependencies,
     /// The stream of events that wait to be stored.
     stream: Option<Stream>,
-    consumers: Option<[Consumer; 1]>,
+    /// First the consumer of events with normal priority, then those of bulk.
+    consumers: Option<Vec<Consumer>>,
     dead_letters: Option<Size>,
     /// The rate of all workers together.
     events_stored_per_second: Option<f32>,
@@ -119,9 +120,9 @@ pub(crate) async fn overview(
     parameters: Parameters,
 ) -> Result<Json<Overview>, ApiError> {
     parameters.finish()?;
-    let (events, consumer, dead_letters, has_database, workers) = tokio::join!(
+    let (events, consumers, dead_letters, has_database, workers) = tokio::join!(
         queue.stream(STREAM),
-        queue.consumer(),
+        queue.consumers(),
         queue.stream(DLQ_STREAM),
         presence.is_there(),
         workers(&reads, access.project.id),
@@ -132,7 +133,7 @@ pub(crate) async fn overview(
     Ok(Json(Overview {
         dependencies: Dependencies::new(has_database, &queue.state().await),
         stream: events.as_ref().map(stream),
-        consumers: consumer.map(|info| [consumer_figures(info)]),
+        consumers: consumers.map(|infos| infos.into_iter().map(consumer_figures).collect()),
         dead_letters: dead_letters.map(|info| Size { count: info.state.messages, bytes: info.state.bytes }),
         events_stored_per_second: workers.is_some().then_some((rate * 10.0).round() / 10.0),
         last_error: last_error.map(error),

@@ -1,7 +1,7 @@
 //! Publishing: sends chunks to JetStream and waits until they are durable there.
 //!
-//! The chunks of one request are published at the same time. Limits on what is in flight bound the memory of the
-//! process. A request beyond these limits waits here, and is answered with 503 at the deadline.
+//! The chunks of one request are published at the same time, within the limits on what is [in flight](InFlight). A
+//! request beyond these limits waits here, and is answered with 503 at the deadline.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,17 +17,14 @@ use futures::stream::FuturesUnordered;
 use metrics::{counter, histogram};
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::chunk::{Chunk, REPLY_HEADER, REQUEST_HEADER, TRACE_HEADER};
+use rollcall_shared::queue::priority::Priority;
 use rollcall_shared::queue::stream::{LIMIT_REACHED, STREAM};
 use rollcall_shared::queue::subject::subject;
-use tokio::sync::Semaphore;
 
 use crate::queue::confirmations::Confirmations;
+use crate::queue::in_flight::InFlight;
+use crate::queue::room::Room;
 
-/// Maximum number of messages in flight from one process. More would only add latency, because the server
-/// confirms in order.
-const MAX_IN_FLIGHT_MESSAGES: usize = 32;
-/// Maximum size in KiB of the messages in flight from one process, which occupy memory while the server stalls.
-const MAX_IN_FLIGHT_KIB: usize = 16 * 1024;
 /// Maximum number of request ids in the headers of one message.
 const MAX_LISTED_REQUESTS: usize = 32;
 /// The server's error codes for a message that exceeds the limit of its stream, and for headers that exceed
@@ -37,7 +34,7 @@ const MESSAGE_REFUSED: [u64; 2] = [10_054, 10_097];
 /// Why chunks are not known to be durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotDurable {
-    /// The stream is at its limit.
+    /// The stream is at its limit, or at the limit for bulk.
     #[error("the stream is full")]
     Full,
     /// No confirmation came within the deadline. The chunk may be stored nevertheless.
@@ -72,35 +69,37 @@ impl Origin {
 #[derive(Clone)]
 pub(crate) struct ChunkPublisher {
     context: Context,
-    messages: Arc<Semaphore>,
-    kib: Arc<Semaphore>,
+    in_flight: Arc<InFlight>,
+    room: Arc<Room>,
     deadline: Duration,
     confirmations: Arc<Confirmations>,
 }
 
 impl ChunkPublisher {
     pub(crate) fn new(client: async_nats::Client, deadline: Duration, confirmations: Arc<Confirmations>) -> Self {
+        let room = Arc::new(Room::new(client.clone()));
         let mut context = jetstream::new(client);
         // If the connection breaks, the outcome of a publish is unknown after this time.
         context.set_timeout(Duration::from_secs(3));
-        Self {
-            context,
-            messages: Arc::new(Semaphore::new(MAX_IN_FLIGHT_MESSAGES)),
-            kib: Arc::new(Semaphore::new(MAX_IN_FLIGHT_KIB)),
-            deadline,
-            confirmations,
-        }
+        Self { context, in_flight: Arc::new(InFlight::new()), room, deadline, confirmations }
     }
 
     /// Returns once every chunk is durable.
     ///
     /// # Errors
     /// [`NotDurable`]; some of the chunks may be durable nevertheless.
-    pub(crate) async fn publish_all(&self, project: ProjectId, chunks: Vec<Chunk>, origin: &Origin) -> Result<(), NotDurable> {
+    pub(crate) async fn publish_all(
+        &self,
+        project: ProjectId,
+        priority: Priority,
+        chunks: Vec<Chunk>,
+        origin: &Origin,
+    ) -> Result<(), NotDurable> {
         let all = async {
+            self.check_room(priority).await?;
             let publish = |(index, chunk): (usize, Chunk)| {
                 let headers = headers(&chunk, index, origin);
-                self.publish(project, chunk.payload, headers)
+                self.publish(project, priority, chunk.payload, headers)
             };
             let publishes: FuturesUnordered<_> = chunks.into_iter().enumerate().map(publish).collect();
             publishes.try_collect::<()>().await
@@ -108,12 +107,24 @@ impl ChunkPublisher {
         self.within_deadline(all).await
     }
 
-    /// Publishes a message that was published before. Returns once it is durable.
+    /// Publishes a message that was published before, as bulk: there may be thousands of them. Returns once it is
+    /// durable.
     ///
     /// # Errors
     /// [`NotDurable`]; it may be durable nevertheless.
     pub(crate) async fn publish_again(&self, project: ProjectId, payload: Bytes, headers: HeaderMap) -> Result<(), NotDurable> {
-        self.within_deadline(self.publish(project, payload, headers)).await
+        let again = async {
+            self.check_room(Priority::Bulk).await?;
+            self.publish(project, Priority::Bulk, payload, headers).await
+        };
+        self.within_deadline(again).await
+    }
+
+    async fn check_room(&self, priority: Priority) -> Result<(), NotDurable> {
+        match priority {
+            Priority::Bulk if !self.room.is_left_for_bulk().await => Err(NotDurable::Full),
+            _ => Ok(()),
+        }
     }
 
     /// Waits for `publishes` until the deadline.
@@ -132,11 +143,15 @@ impl ChunkPublisher {
         published
     }
 
-    async fn publish(&self, project: ProjectId, payload: Bytes, headers: HeaderMap) -> Result<(), NotDurable> {
-        let kib = u32::try_from(payload.len() / 1024 + 1).unwrap_or(u32::MAX);
-        // The semaphores are never closed, so this waits and cannot fail.
-        let _permits = (self.messages.acquire().await, self.kib.acquire_many(kib).await);
-        let attempt = || self.attempt(project, &payload, &headers);
+    async fn publish(
+        &self,
+        project: ProjectId,
+        priority: Priority,
+        payload: Bytes,
+        headers: HeaderMap,
+    ) -> Result<(), NotDurable> {
+        let _permit = self.in_flight.enter(priority, payload.len()).await;
+        let attempt = || self.attempt(project, priority, &payload, &headers);
         let backoff = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(50))
             .with_max_delay(Duration::from_secs(1))
@@ -149,13 +164,38 @@ impl ChunkPublisher {
         })
     }
 
-    async fn attempt(&self, project: ProjectId, payload: &Bytes, headers: &HeaderMap) -> Result<(), PublishError> {
+    async fn attempt(
+        &self,
+        project: ProjectId,
+        priority: Priority,
+        payload: &Bytes,
+        headers: &HeaderMap,
+    ) -> Result<(), PublishError> {
+        match self.send(project, priority, payload, headers).await {
+            // No stream takes this subject, as long as the stream is that of a version without bulk.
+            Err(error) if priority == Priority::Bulk && error.kind() == PublishErrorKind::StreamNotFound => {
+                self.send(project, Priority::Normal, payload, headers).await
+            }
+            sent => sent,
+        }
+    }
+
+    async fn send(
+        &self,
+        project: ProjectId,
+        priority: Priority,
+        payload: &Bytes,
+        headers: &HeaderMap,
+    ) -> Result<(), PublishError> {
         let started = Instant::now();
         let message = PublishMessage::build().payload(payload.clone()).headers(headers.clone()).expected_stream(STREAM);
-        self.context.send_publish(subject(project), message).await?.await?;
+        self.context.send_publish(subject(project, priority), message).await?.await?;
         self.confirmations.confirmed();
         histogram!("rollcall_publish_duration_seconds").record(started.elapsed());
         counter!("rollcall_chunks_published_total").increment(1);
+        if priority == Priority::Bulk {
+            counter!("rollcall_bulk_chunks_published_total").increment(1);
+        }
         counter!("rollcall_published_bytes_total").increment(payload.len() as u64);
         Ok(())
     }

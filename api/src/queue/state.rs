@@ -8,7 +8,9 @@ use async_nats::jetstream::stream::Info as StreamInfo;
 use async_nats::jetstream::{self, Context};
 use rollcall_shared::queue::chunk::MAX_PAYLOAD_BYTES;
 use rollcall_shared::queue::connect::is_connected;
-use rollcall_shared::queue::stream::{CONSUMER, STREAM};
+use rollcall_shared::queue::priority::Priority;
+use rollcall_shared::queue::stream::{STREAM, consumers};
+use strum::VariantArray as _;
 
 use crate::queue::confirmations::Confirmations;
 
@@ -70,10 +72,15 @@ impl Queue {
         tokio::time::timeout(STATE_TIMEOUT, info).await.ok()?
     }
 
-    /// The state of the shared consumer; `None` if it is not there or the server does not answer.
-    pub(crate) async fn consumer(&self) -> Option<ConsumerInfo> {
-        let info = async { self.context.get_stream_no_info(STREAM).await.ok()?.consumer_info(CONSUMER).await.ok() };
-        tokio::time::timeout(STATE_TIMEOUT, info).await.ok()?
+    /// The state of every consumer of the stream, those with normal priority first; `None` if one is not there or the
+    /// server does not answer.
+    pub(crate) async fn consumers(&self) -> Option<Vec<ConsumerInfo>> {
+        let infos = async {
+            let stream = self.context.get_stream_no_info(STREAM).await.ok()?;
+            let names = Priority::VARIANTS.iter().flat_map(|priority| consumers(*priority));
+            futures::future::try_join_all(names.map(|name| stream.consumer_info(name))).await.ok()
+        };
+        tokio::time::timeout(STATE_TIMEOUT, infos).await.ok()?
     }
 }
 

@@ -12,11 +12,13 @@
 //! - `plans` writes down how PostgreSQL executes each statement, and only if it is asked for.
 //! - `clients` sends small requests from many clients.
 //! - `delay` measures single events on an idle service.
+//! - `fairness` measures events of twenty projects while millions of events of one of them wait.
 //! - `memory` comes last and reports the peak memory of API and worker over all topics.
 
 mod analysis;
 mod clients;
 mod delay;
+mod fairness;
 mod growth;
 mod indexes;
 mod lists;
@@ -43,6 +45,7 @@ pub(crate) enum Topic {
     Analysis,
     Clients,
     Delay,
+    Fairness,
     Memory,
     Plans,
 }
@@ -63,6 +66,7 @@ impl Topic {
             Self::Analysis => analysis::run(bench, outcome).await,
             Self::Clients => clients::run(bench, outcome).await,
             Self::Delay => delay::run(bench, outcome).await,
+            Self::Fairness => fairness::run(bench, outcome).await,
             Self::Memory => memory::run(bench, outcome),
             Self::Plans => plans::run(bench, outcome).await,
         }

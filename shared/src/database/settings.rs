@@ -17,7 +17,7 @@ pub struct DatabaseSettings {
     pub url: Secret,
     /// Maximum number of connections of this process.
     pub max_connections: u32,
-    /// Whether services bring the schema, the streams and the consumer up to date when they start.
+    /// Whether services bring the schema, the streams and the consumers up to date when they start.
     pub migrate_on_start: bool,
     /// How long one statement of a worker may run. Queries of the API have a separate limit.
     pub statement_timeout: Duration,
@@ -81,7 +81,7 @@ impl DatabaseSettings {
             migrate_on_start: environment.read(
                 "MIGRATE_ON_START",
                 true,
-                "whether services bring schema, stream and consumer up to date when they start: true or false",
+                "whether services bring schema, streams and consumers up to date when they start: true or false",
             ),
             statement_timeout,
             lock_timeout,

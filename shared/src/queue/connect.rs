@@ -46,7 +46,7 @@ impl NatsSettings {
         );
         let admin_url = environment.read_optional_url(
             "NATS_ADMIN_URL",
-            "like NATS_URL, with a user who may create the stream and the consumer, as nats://user:password@host:port; NATS_URL when empty",
+            "like NATS_URL, with a user who may create the streams and the consumers, as nats://user:password@host:port; NATS_URL when empty",
             check_url,
         );
         Self {

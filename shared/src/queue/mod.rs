@@ -1,18 +1,19 @@
 //! The queue: how the API and the workers reach NATS, and the messages that they exchange.
 //!
-//! [`connect`] opens connections, [`stream`] defines the streams and the consumer, and [`subject`] the subjects of
-//! messages. A message of accepted events carries a [`chunk`]. A [`dead_letter`] is an event or message that could
-//! not be stored.
+//! [`connect`] opens connections, [`stream`] defines the streams and the consumers, and [`subject`] the subjects of
+//! messages, which depend on their [`priority`]. A message of accepted events carries a [`chunk`]. A [`dead_letter`]
+//! is an event or message that could not be stored.
 
 pub mod chunk;
 pub mod connect;
 pub mod dead_letter;
+pub mod priority;
 pub mod stream;
 pub mod subject;
 
 use async_nats::{ConnectError, jetstream};
 
-use self::stream::{CONSUMER, DLQ_STREAM, STREAM};
+use self::stream::{DLQ_STREAM, STREAM};
 
 /// Why the queue cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +39,7 @@ pub enum QueueError {
     /// A stream cannot be created or updated.
     #[error("cannot create or update the streams {STREAM} and {DLQ_STREAM}")]
     Stream(#[from] jetstream::context::CreateStreamError),
-    /// The consumer cannot be created or updated.
-    #[error("cannot create or update the consumer {CONSUMER}")]
+    /// A consumer cannot be created or updated.
+    #[error("cannot create or update the consumers of the stream {STREAM}")]
     Consumer(#[from] jetstream::stream::ConsumerError),
 }

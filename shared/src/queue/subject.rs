@@ -3,26 +3,44 @@
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use super::priority::{Priority, shard_of};
 use crate::day::Day;
 use crate::project::ProjectId;
 
-/// Every subject of the stream of accepted events.
-pub(crate) const SUBJECTS: &str = "events.ingest.*";
+/// Every subject of accepted events with normal priority.
+pub(crate) const NORMAL_SUBJECTS: &str = "events.ingest.*";
+/// Every subject of accepted events that are bulk.
+pub(crate) const BULK_SUBJECTS: &str = "events.bulk.*.*";
 /// Every subject of the dead letters.
 pub(crate) const DLQ_SUBJECTS: &str = "events.dlq.>";
 /// Takes the place of the project if the subject of a message names none.
 const NO_PROJECT: &str = "none";
 
-/// The subject of the chunks of a project.
+/// The subject of the chunks of a project with this priority.
 #[must_use]
-pub fn subject(project: ProjectId) -> String {
-    format!("events.ingest.{project}")
+pub fn subject(project: ProjectId, priority: Priority) -> String {
+    match priority {
+        Priority::Normal => format!("events.ingest.{project}"),
+        Priority::Bulk => format!("events.bulk.{}.{project}", shard_of(project)),
+    }
+}
+
+/// The subjects of the bulk of a shard.
+pub(crate) fn subjects_of_shard(shard: u32) -> String {
+    format!("events.bulk.{shard}.*")
 }
 
 /// The project whose chunks have this subject.
 #[must_use]
 pub fn project_of(subject: &str) -> Option<ProjectId> {
-    subject.strip_prefix("events.ingest.")?.parse().ok().map(ProjectId)
+    let of_bulk = || subject.strip_prefix("events.bulk.")?.split_once('.').map(|(_shard, project)| project);
+    subject.strip_prefix("events.ingest.").or_else(of_bulk)?.parse().ok().map(ProjectId)
+}
+
+/// The priority of the chunks with this subject.
+#[must_use]
+pub fn priority_of(subject: &str) -> Priority {
+    if subject.starts_with("events.bulk.") { Priority::Bulk } else { Priority::Normal }
 }
 
 /// The subject of the dead letter of one event.
@@ -70,8 +88,14 @@ mod tests {
 
     #[test]
     fn a_subject_names_its_project() {
-        assert_eq!(project_of(&subject(ProjectId(7))), Some(ProjectId(7)));
-        assert_eq!(project_of("events.ingest.x"), None);
+        for priority in [Priority::Normal, Priority::Bulk] {
+            let subject = subject(ProjectId(71), priority);
+            assert_eq!((project_of(&subject), priority_of(&subject)), (Some(ProjectId(71)), priority));
+        }
+        assert_eq!(subject(ProjectId(71), Priority::Bulk), "events.bulk.7.71");
+        for other in ["events.ingest.x", "events.bulk.7", "events.bulk.7.x", "events.dlq.7"] {
+            assert_eq!(project_of(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -113,16 +113,22 @@ fn a_nats_user_may_do_its_own_work_only() {
     let refused =
         |user, subject: &str| wire::nats(&nats, user, &format!("PUB {subject} 0\r\n\r\n")).contains("Permissions Violation");
 
-    for subject in ["events.ingest.1", "$JS.API.STREAM.INFO.EVENTS"] {
+    for subject in ["events.ingest.1", "events.bulk.1.1", "$JS.API.STREAM.INFO.EVENTS"] {
         assert!(!refused(NatsUser::Api, subject), "{subject}");
     }
     for subject in ["events.dlq.1", "$JS.API.STREAM.DELETE.EVENTS", "$JS.ACK.EVENTS.workers.1.1.1.1.1"] {
         assert!(refused(NatsUser::Api, subject), "{subject}");
     }
-    for subject in ["events.dlq.1", "$JS.API.CONSUMER.MSG.NEXT.EVENTS.workers", "$JS.ACK.EVENTS.workers.1.1.1.1.1"] {
+    for subject in [
+        "events.dlq.1",
+        "$JS.API.CONSUMER.MSG.NEXT.EVENTS.workers",
+        "$JS.API.CONSUMER.MSG.NEXT.EVENTS.bulk-0",
+        "$JS.ACK.EVENTS.workers.1.1.1.1.1",
+        "$JS.ACK.EVENTS.bulk-0.1.1.1.1.1",
+    ] {
         assert!(!refused(NatsUser::Worker, subject), "{subject}");
     }
-    for subject in ["events.ingest.1", "$JS.API.STREAM.PURGE.EVENTS", "$JS.API.CONSUMER.CREATE.EVENTS"] {
+    for subject in ["events.ingest.1", "events.bulk.1.1", "$JS.API.STREAM.PURGE.EVENTS", "$JS.API.CONSUMER.CREATE.EVENTS"] {
         assert!(refused(NatsUser::Worker, subject), "{subject}");
     }
     assert!(!refused(NatsUser::Admin, "$JS.API.STREAM.CREATE.EVENTS"));

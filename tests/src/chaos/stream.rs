@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::stream::Info;
 use futures::TryStreamExt;
-use rollcall_shared::queue::stream::{CONSUMER, DLQ_STREAM, STREAM};
+use rollcall_shared::queue::priority::Priority;
+use rollcall_shared::queue::stream::{DLQ_STREAM, STREAM, consumers};
+use strum::VariantArray as _;
 
 use super::check::Check;
 use super::failure::Failure;
@@ -51,20 +53,29 @@ pub(crate) async fn wait_until_drained(fleet: &Fleet) -> Result<(), Failure> {
 /// Deliveries that are not acknowledged, over all workers.
 pub(crate) async fn pending_acknowledgements(fleet: &Fleet) -> usize {
     patiently(async || {
-        let mut consumer: PullConsumer = fleet.jetstream().await?.get_consumer_from_stream(CONSUMER, STREAM).await.ok()?;
-        Some(consumer.info().await.ok()?.num_ack_pending)
+        let context = fleet.jetstream().await?;
+        let mut pending = 0;
+        for name in shared_consumers() {
+            let consumer: PullConsumer = context.get_consumer_from_stream(&name, STREAM).await.ok()?;
+            pending += consumer.cached_info().num_ack_pending;
+        }
+        Some(pending)
     })
     .await
 }
 
-/// Consumers of either stream that are not the one of the workers.
+fn shared_consumers() -> Vec<String> {
+    Priority::VARIANTS.iter().flat_map(|priority| consumers(*priority)).collect()
+}
+
+/// Consumers of either stream that are not those of the workers.
 pub(crate) async fn strange_consumers(fleet: &Fleet) -> Vec<String> {
     patiently(async || {
         let context = fleet.jetstream().await?;
         let mut all = Vec::new();
         for stream in [STREAM, DLQ_STREAM] {
             let names: Vec<String> = context.get_stream(stream).await.ok()?.consumer_names().try_collect().await.ok()?;
-            all.extend(names.into_iter().filter(|name| (stream, name.as_str()) != (STREAM, CONSUMER)));
+            all.extend(names.into_iter().filter(|name| stream != STREAM || !shared_consumers().contains(name)));
         }
         Some(all)
     })

@@ -6,7 +6,9 @@ use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{self, Context};
 use jiff::Timestamp;
 use metrics::gauge;
-use rollcall_shared::queue::stream::{CONSUMER, STREAM};
+use rollcall_shared::queue::priority::Priority;
+use rollcall_shared::queue::stream::{STREAM, consumers};
+use strum::VariantArray as _;
 use tokio_util::sync::CancellationToken;
 
 use crate::maintenance::every;
@@ -21,10 +23,9 @@ pub(crate) async fn run(client: async_nats::Client, stop: &CancellationToken) {
 }
 
 async fn measure(context: &Context) -> Result<(), async_nats::Error> {
-    let mut consumer: PullConsumer = context.get_consumer_from_stream(CONSUMER, STREAM).await?;
-    let info = consumer.info().await?;
-    gauge!("rollcall_consumer_lag_messages").set(info.num_pending as f64 + info.num_ack_pending as f64);
-    gauge!("rollcall_consumer_redelivered_messages").set(info.num_redelivered as f64);
+    for priority in Priority::VARIANTS {
+        measure_priority(context, *priority).await?;
+    }
     let state = context.get_stream(STREAM).await?.cached_info().state.clone();
     // The stream drops a message when it is acknowledged, so its first one is the oldest unstored.
     let oldest_age_secs = match state.messages {
@@ -33,5 +34,18 @@ async fn measure(context: &Context) -> Result<(), async_nats::Error> {
     };
     gauge!("rollcall_oldest_unstored_age_seconds").set(oldest_age_secs);
     gauge!("rollcall_stream_bytes").set(state.bytes as f64);
+    Ok(())
+}
+
+async fn measure_priority(context: &Context, priority: Priority) -> Result<(), async_nats::Error> {
+    let (mut waiting, mut redelivered) = (0.0, 0.0);
+    for name in consumers(priority) {
+        let consumer: PullConsumer = context.get_consumer_from_stream(&name, STREAM).await?;
+        let info = consumer.cached_info();
+        waiting += info.num_pending as f64 + info.num_ack_pending as f64;
+        redelivered += info.num_redelivered as f64;
+    }
+    gauge!("rollcall_consumer_lag_messages", "priority" => priority.name()).set(waiting);
+    gauge!("rollcall_consumer_redelivered_messages", "priority" => priority.name()).set(redelivered);
     Ok(())
 }

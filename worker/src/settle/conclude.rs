@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use async_nats::jetstream::AckKind;
-use metrics::counter;
+use jiff::Timestamp;
+use metrics::{counter, histogram};
 use rollcall_shared::queue::chunk::{REPLY_HEADER, Settled};
 use rollcall_shared::queue::dead_letter::Code;
 
@@ -61,6 +62,9 @@ impl Settler {
             self.retry_policy.retry(alone, &self.status, &self.stop, || self.attempts.remove(delivery)).await;
         }
         delivery.answer(AckKind::Ack).await;
+        // The clock of nats-server may be ahead of this one.
+        let secs = Timestamp::now().duration_since(delivery.id().published).as_secs_f64().max(0.0);
+        histogram!("rollcall_time_in_queue_seconds", "priority" => delivery.priority().name()).record(secs);
     }
 
     async fn postpone_dead_letter(&self, delivery: &Delivery, error: &DeadLetterError) {

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::chunk::{EVENTS_HEADER, LINES_BYTES_HEADER, MAX_LINES_BYTES, REQUEST_HEADER, TRACE_HEADER};
 use rollcall_shared::queue::dead_letter;
-use rollcall_shared::queue::subject::project_of;
+use rollcall_shared::queue::priority::Priority;
+use rollcall_shared::queue::subject::{priority_of, project_of};
 use uuid::Uuid;
 
 /// One delivery of a message.
@@ -71,6 +72,10 @@ impl Delivery {
     /// The project of its subject; `None` if the subject names no project.
     pub(crate) fn project(&self) -> Option<ProjectId> {
         project_of(&self.message.subject)
+    }
+
+    pub(crate) fn priority(&self) -> Priority {
+        priority_of(&self.message.subject)
     }
 
     /// The trace that its first request belongs to, by the W3C header.

@@ -1,16 +1,18 @@
 //! Lanes: group commit for small batches.
 //!
 //! On one node every stored message costs one fsync, so small batches share messages. A project has
-//! one lane. While one message of the lane is being published, further batches wait; they share the
-//! next message, and each request is answered when that message is durable. An idle lane adds no delay.
+//! one lane for each kind of small request. While one message of the lane is being published, further batches
+//! wait; they share the next message, and each request is answered when that message is durable. An idle lane
+//! adds no delay. A message past the allowance of its project is bulk.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::chunk::{Chunk, ChunkWriter};
 use tokio::sync::{mpsc, oneshot};
 
+use super::allowance::{Allowances, Kind};
 use crate::ingest::body::budget::Share;
 use crate::queue::publish::{ChunkPublisher, NotDurable, Origin};
 
@@ -36,12 +38,22 @@ struct Waiter {
 /// The lanes of all projects.
 pub(crate) struct Lanes {
     publisher: ChunkPublisher,
-    by_project: Mutex<HashMap<ProjectId, mpsc::Sender<Waiter>>>,
+    allowances: Arc<Allowances>,
+    by_project: Mutex<HashMap<(ProjectId, Kind), mpsc::Sender<Waiter>>>,
+}
+
+/// One lane.
+struct Lane {
+    project: ProjectId,
+    kind: Kind,
+    publisher: ChunkPublisher,
+    allowances: Arc<Allowances>,
+    waiting: mpsc::Receiver<Waiter>,
 }
 
 impl Lanes {
-    pub(crate) fn new(publisher: ChunkPublisher) -> Self {
-        Self { publisher, by_project: Mutex::default() }
+    pub(crate) fn new(publisher: ChunkPublisher, allowances: Arc<Allowances>) -> Self {
+        Self { publisher, allowances, by_project: Mutex::default() }
     }
 
     /// Returns once the lines are durable.
@@ -51,7 +63,7 @@ impl Lanes {
     /// request waited in the lane until the deadline.
     pub(crate) async fn send(&self, project: ProjectId, batch: SmallBatch) -> Result<(), NotDurable> {
         let (reply, replied) = oneshot::channel();
-        let lane = self.lane(project);
+        let lane = self.lane(project, Kind::of(batch.events));
         let outcome = async {
             // If the lane has ended, so has the channel of the reply.
             let _ = lane.send(Waiter { batch, reply }).await;
@@ -60,14 +72,15 @@ impl Lanes {
         self.publisher.within_deadline(outcome).await
     }
 
-    fn lane(&self, project: ProjectId) -> mpsc::Sender<Waiter> {
+    fn lane(&self, project: ProjectId, kind: Kind) -> mpsc::Sender<Waiter> {
         let mut lanes = self.by_project.lock().unwrap_or_else(PoisonError::into_inner);
         let open = || {
-            let (sender, receiver) = mpsc::channel(MAX_QUEUED_BATCHES);
-            tokio::spawn(run(project, self.publisher.clone(), receiver));
+            let (sender, waiting) = mpsc::channel(MAX_QUEUED_BATCHES);
+            let (publisher, allowances) = (self.publisher.clone(), self.allowances.clone());
+            tokio::spawn(Lane { project, kind, publisher, allowances, waiting }.run());
             sender
         };
-        let lane = lanes.entry(project).or_insert_with(&open);
+        let lane = lanes.entry((project, kind)).or_insert_with(&open);
         // A lane never ends unless it panicked. The next request gets a new one.
         if lane.is_closed() {
             *lane = open();
@@ -76,24 +89,28 @@ impl Lanes {
     }
 }
 
-/// Publishes the waiting batches, one message after another, and replies to their requests.
-async fn run(project: ProjectId, publisher: ChunkPublisher, mut waiting: mpsc::Receiver<Waiter>) {
-    while let Some(first) = waiting.recv().await {
-        let message = match fill(first, &mut waiting) {
-            Ok(message) => message,
-            // The waiters are dropped, and their requests are answered with 503.
-            Err(error) => {
-                tracing::error!(%error, "a chunk could not be compressed");
+impl Lane {
+    /// Publishes the waiting batches, one message after another, and replies to their requests.
+    async fn run(mut self) {
+        while let Some(first) = self.waiting.recv().await {
+            let message = match fill(first, &mut self.waiting) {
+                Ok(message) => message,
+                // The waiters are dropped, and their requests are answered with 503.
+                Err(error) => {
+                    tracing::error!(%error, "a chunk could not be compressed");
+                    continue;
+                }
+            };
+            if message.replies.is_empty() {
                 continue;
             }
-        };
-        if message.replies.is_empty() {
-            continue;
-        }
-        let outcome = publisher.publish_all(project, vec![message.chunk], &message.origin).await;
-        for reply in message.replies {
-            // The receiver is gone if the client has disconnected.
-            let _ = reply.send(outcome);
+            let priority = self.allowances.priority_of(self.project, self.kind, message.chunk.events);
+            let chunks = vec![message.chunk];
+            let outcome = self.publisher.publish_all(self.project, priority, chunks, &message.origin).await;
+            for reply in message.replies {
+                // The receiver is gone if the client has disconnected.
+                let _ = reply.send(outcome);
+            }
         }
     }
 }
