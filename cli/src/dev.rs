@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use rollcall_api::ApiSettings;
+use rollcall_shared::queue::access::NatsAccess;
 use rollcall_shared::settings::{Environment, ListenAddress, Secret};
 use rollcall_shared::shutdown;
 use rollcall_shared::telemetry::LogSettings;
@@ -122,8 +123,8 @@ impl Settings {
         ];
         for (database, nats, user) in users {
             database.url = Secret::new(stack.postgres.url("rollcall"));
-            nats.url = Secret::new(stack.nats.url(user));
-            nats.admin_url = Secret::new(stack.nats.url(NatsUser::Admin));
+            nats.access = NatsAccess::of_url(stack.nats.url(user));
+            nats.admin_access = NatsAccess::of_url(stack.nats.url(NatsUser::Admin));
         }
         self
     }

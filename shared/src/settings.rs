@@ -6,38 +6,17 @@
 //!
 //! Every [`Secret`] may also be in a file: `API_KEY_FILE` names the file that contains what `API_KEY` would.
 
+mod listen_address;
 mod secret;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+pub use self::listen_address::ListenAddress;
 pub use self::secret::{Secret, SecretFileError};
-
-/// Where a service listens, written as an address or a host name with a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListenAddress(pub SocketAddr);
-
-impl FromStr for ListenAddress {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let form = |error| format!("must be an address and a port, as 127.0.0.1:8000 or localhost:8000 ({error})");
-        let found: Vec<SocketAddr> = text.to_socket_addrs().map_err(form)?.collect();
-        // A name such as localhost has addresses of both kinds, and every client on this machine tries IPv4.
-        let address = found.iter().find(|address| address.is_ipv4()).or(found.first()).copied();
-        address.map(Self).ok_or_else(|| "names a host without an address".to_owned())
-    }
-}
-
-impl Display for ListenAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
 
 /// One variable as `rollcall config` lists it.
 #[derive(Debug, Clone)]
@@ -178,6 +157,12 @@ impl Environment {
         }
     }
 
+    /// The path of a file that may be absent.
+    pub fn read_path(&mut self, name: &'static str, meaning: &str) -> Option<PathBuf> {
+        let path = self.read(name, String::new(), meaning);
+        (!path.is_empty()).then(|| PathBuf::from(path))
+    }
+
     /// A list of values, separated by commas. Empty values are skipped.
     pub fn read_list<T: FromStr + Display>(&mut self, name: &'static str, meaning: &str) -> Vec<T>
     where
@@ -301,12 +286,6 @@ mod tests {
     }
 
     #[test]
-    fn a_host_name_is_a_place_to_listen() {
-        assert_eq!("localhost:8000".parse(), Ok(ListenAddress(SocketAddr::from(([127, 0, 0, 1], 8000)))));
-        assert!("localhost".parse::<ListenAddress>().unwrap_err().starts_with("must be an address and a port"));
-    }
-
-    #[test]
     fn secrets_are_not_shown() {
         let mut environment = Environment::from_pairs([("KEY", "hush")]);
         let secret = environment.read_optional_secret("KEY", "a key").unwrap();
@@ -321,11 +300,16 @@ mod tests {
         assert_eq!(environment.read_optional_secret("KEY", "a key"), None);
         let problem = environment.finish().unwrap_err().to_string();
         assert_eq!(problem, "KEY and KEY_FILE are both set; set one of them");
-        let mut environment = Environment::from_pairs([("KEY_FILE", "/nowhere")]);
+    }
+
+    #[test]
+    fn a_file_counts_as_set_until_the_variable_is_changed() {
+        let in_file = || Environment::from_pairs([("KEY_FILE", "/nowhere")]);
+        let mut environment = in_file().with_default("KEY", "default");
         assert_eq!(environment.read_optional_secret("KEY", "a key"), None);
         assert!(environment.finish().unwrap_err().to_string().starts_with("KEY_FILE=/nowhere: cannot be read"));
-        let environment = Environment::from_pairs([("KEY_FILE", "/nowhere")]).with("KEY", "other");
-        assert!(environment.with_default("KEY", "x").finish().is_ok());
+        let mut environment = in_file().with("KEY", "other");
+        assert_eq!(environment.read_optional_secret("KEY", "a key"), Some(Secret::new("other")));
     }
 
     #[test]
