@@ -4,15 +4,20 @@
 //! durable in JetStream; `query` answers queries from PostgreSQL; `mcp` offers the same queries to
 //! assistants; `live` sends events on as they are accepted; `pipeline` shows how far events have come;
 //! `dead_letters` lists, redrives and purges events that could not be stored; `auth` decides who may do
-//! what; `unsent` bounds the answers that clients have not taken yet; `error` defines the error answers;
+//! what; `exposure` says which parts are open to whom, `cors` which web pages may call, and `security_headers` what
+//! browsers may not do; `client_address` finds the client behind proxies;
+//! `unsent` bounds the answers that clients have not taken yet; `error` defines the error answers;
 //! `metrics` describes the metrics; `openapi` describes the API, and `pages` shows it to people.
 //!
 //! It never writes events: that is the worker's work.
 
 mod auth;
+mod client_address;
+mod cors;
 mod dead_letters;
 mod dependencies;
 mod error;
+mod exposure;
 mod extract;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -33,6 +38,7 @@ mod queue;
 mod read_pool;
 mod rfc3339;
 mod router;
+mod security_headers;
 mod server;
 mod settings;
 mod shown;
@@ -49,6 +55,8 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::server::Server;
+pub use self::cors::{CorsSettings, Origin};
+pub use self::exposure::{Exposure, ExposureSettings};
 pub use self::settings::{ApiSettings, ConnectionLimits, GraphQlSettings, LiveSettings, RequestLimits};
 use self::start::Preparation;
 use self::state::AppState;
