@@ -124,7 +124,7 @@ impl Protocols {
             let begun = requests.begin(request);
             async move {
                 let (answer, request) = begun?.await;
-                let Some(request) = request else { return Ok(answer) };
+                let Some(request) = request else { return Ok::<_, io::Error>(answer) };
                 Ok(answer.map(|body| Body::from_stream(body.into_data_stream().inspect(move |_| _ = &request))))
             }
         });
@@ -185,7 +185,7 @@ impl Requests {
     fn begin(
         &self,
         mut request: Request<Incoming>,
-    ) -> io::Result<impl Future<Output = (Response, Option<InProgress>)> + Send + 'static> {
+    ) -> io::Result<impl Future<Output = (Response, Option<InProgress>)> + Send + use<>> {
         let closed = || io::Error::other("the connection is closed for another");
         let in_progress = self.connection.begin_request().ok_or_else(closed)?;
         request.extensions_mut().insert(self.place.clone());
