@@ -5,6 +5,7 @@
 
 mod analysis;
 mod app;
+mod authority;
 mod binary;
 pub mod chaos;
 mod graphql;
@@ -24,6 +25,7 @@ mod users;
 
 pub use self::analysis::BERLIN_KEY;
 pub use self::app::{App, AppOptions, KEY, event};
+pub use self::authority::{Authority, Certificate};
 pub use self::binary::binary;
 pub use self::graphql::graphql_history;
 pub use self::graphql_socket::GraphQlSocket;
