@@ -1,53 +1,11 @@
 //! TLS: the API encrypts by itself, changes its certificate while it runs, and is not held up by handshakes.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use reqwest::{Client, Version};
-use rollcall_stack::Scratch;
-use rollcall_tests::{App, Authority, KEY, Process, event, wait_until};
+use rollcall_tests::{Authority, KEY, TlsApi, event, wait_until};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
-/// An API with TLS, in a process of its own.
-struct TlsApi {
-    app: App,
-    folder: Scratch,
-    process: Process,
-    url: String,
-    certificate: PathBuf,
-    key: PathBuf,
-}
-
-impl TlsApi {
-    async fn start(authority: &Authority, further: &[(&'static str, &str)]) -> Self {
-        let app = App::start_without_workers(Vec::new()).await;
-        let folder = Scratch::make().unwrap();
-        let (certificate, key) = authority.certificate().write(folder.path(), "server");
-        let path = |path: &Path| path.display().to_string();
-        let (certificate_path, key_path) = (path(&certificate), path(&key));
-        let files = [("API_TLS_CERT_FILE", &*certificate_path), ("API_TLS_KEY_FILE", &key_path)];
-        let (mut process, url) = app.process_with("api", &[&files[..], further].concat());
-        process.start();
-        let api = Self { app, folder, process, url: url.replace("http://", "https://"), certificate, key };
-        let client = authority.client().build().unwrap();
-        wait_until("the API is ready", async || {
-            let answer = client.get(format!("{}/health/ready", api.url)).send().await.ok()?;
-            answer.status().is_success().then_some(())
-        })
-        .await;
-        api
-    }
-
-    async fn connect(&self) -> TcpStream {
-        TcpStream::connect(self.url.trim_start_matches("https://")).await.unwrap()
-    }
-
-    /// Whether a client that trusts only this authority, and that uses a new connection, is served.
-    async fn is_trusted(&self, authority: &Authority) -> bool {
-        authority.client().build().unwrap().get(format!("{}/health", self.url)).send().await.is_ok()
-    }
-}
 
 async fn send(client: &Client, url: &str) -> (u16, Version) {
     let events = json!([event("one", "u", "t", "2026-03-01T10:00:00Z")]);

@@ -21,6 +21,7 @@ mod postgres;
 mod process;
 mod sessions;
 mod stranger;
+mod tls_api;
 mod users;
 
 pub use self::analysis::BERLIN_KEY;
@@ -41,6 +42,7 @@ pub use self::postgres::{fresh_database, postgres_log};
 pub use self::process::{Process, STOP_TIMEOUT};
 pub use self::sessions::session_disagreements;
 pub use self::stranger::Stranger;
+pub use self::tls_api::TlsApi;
 pub use self::users::user_disagreements;
 
 use std::time::{Duration, Instant};
