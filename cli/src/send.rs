@@ -71,9 +71,18 @@ pub(crate) struct Outcome {
 
 /// An HTTP client with TLS.
 pub(crate) fn client() -> anyhow::Result<reqwest::Client> {
+    builder().build().context("no HTTP client can be made")
+}
+
+/// An HTTP client that accepts any certificate. It must send no key.
+pub(crate) fn client_that_trusts_everybody() -> anyhow::Result<reqwest::Client> {
+    builder().tls_danger_accept_invalid_certs(true).build().context("no HTTP client can be made")
+}
+
+fn builder() -> reqwest::ClientBuilder {
     // This fails only if a provider is installed already, which is just as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().timeout(Duration::from_secs(60)).build().context("no HTTP client can be made")
+    reqwest::Client::builder().timeout(Duration::from_secs(60))
 }
 
 /// Sends requests to one service, retries while it does not answer, and tells the user so.
