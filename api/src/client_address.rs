@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
@@ -127,12 +127,12 @@ pub(crate) struct ClientAddress(pub(crate) IpAddr);
 impl<S> FromRequestParts<S> for ClientAddress
 where
     S: Send + Sync,
-    Arc<ApiSettings>: axum::extract::FromRef<S>,
+    Arc<ApiSettings>: FromRef<S>,
 {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let settings: Arc<ApiSettings> = axum::extract::FromRef::from_ref(state);
+        let settings = Arc::<ApiSettings>::from_ref(state);
         let Peer(peer) = parts.extensions.get().copied().ok_or_else(|| ApiError::internal("the request has no peer"))?;
         Ok(Self(settings.proxies.client(peer, &parts.headers)))
     }

@@ -51,10 +51,10 @@ pub(crate) fn router(app: AppState) -> Router {
         let paths = paths.method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
         paths.layer(from_fn_with_state(app.clone(), refuse_when_stopping))
     };
-    let unsent = Unsent::default();
+    let room = Unsent::default();
     let protected = |paths: Router<AppState>| {
         paths
-            .layer(from_fn_with_state(unsent.clone(), unsent::hold))
+            .layer(from_fn_with_state(room.clone(), unsent::hold))
             .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| panicked(panic.as_ref()).into_response()))
     };
     let mut cross_origin = protected(answering(cross_origin));

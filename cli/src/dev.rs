@@ -104,8 +104,8 @@ impl Settings {
     /// Reads the environment, except for the addresses of the servers, and starts the logs.
     fn from_env() -> anyhow::Result<Self> {
         let mut environment = Environment::of_process().with_default("API_KEY", "secret-key").with("MIGRATE_ON_START", "false");
-        // `of` sets the addresses of the private servers instead.
-        for name in ["DATABASE_URL", "NATS_URL", "NATS_ADMIN_URL"] {
+        // `of` sets the addresses of the private servers instead, and the address that is printed begins with http://.
+        for name in ["DATABASE_URL", "NATS_URL", "NATS_ADMIN_URL", "API_TLS_CERT_FILE", "API_TLS_KEY_FILE"] {
             environment = environment.with(name, "");
         }
         let logs = LogSettings::from_env(&mut environment);
