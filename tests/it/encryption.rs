@@ -8,7 +8,7 @@ use rollcall_shared::queue::access::{NatsAccess, NatsLogin, NatsTls};
 use rollcall_shared::queue::connect::{self, Role};
 use rollcall_shared::settings::Secret;
 use rollcall_stack::{Postgres, Scratch};
-use rollcall_tests::{App, Authority, KEY, Process, WAIT_TIMEOUT, binary, event, free_port, wait_until};
+use rollcall_tests::{App, Authority, KEY, NatsOperator, Process, WAIT_TIMEOUT, binary, event, free_port, wait_until};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -16,16 +16,15 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 const SEED: &str = "SUACSSL3UAHUDXKFSNVUZRF5UHPMWZ6BFDTJ7M6USDXIEDNPPQYYYCU3VY";
 const PUBLIC: &str = "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4";
 
-/// A nats-server that wants to see certificates, and this authorization.
-async fn nats(app: &App, folder: &Path, authority: &Authority, authorization: &str) -> (Process, String) {
+/// A nats-server that wants to see certificates, and with this in its configuration.
+async fn nats(app: &App, folder: &Path, authority: &Authority, configuration: &str) -> (Process, String) {
     let (certificate, key) = authority.certificate().write(folder, "nats");
     let ca = folder.join("ca.pem");
     std::fs::write(&ca, authority.pem()).unwrap();
     let port = free_port();
     let text = format!(
-        "host: 127.0.0.1\nport: {port}\njetstream {{ store_dir: {:?} }}\nauthorization {{ {authorization} }}\n\
-         tls {{ cert_file: {certificate:?}, key_file: {key:?}, ca_file: {ca:?}, verify: true }}\n",
-        folder.join("store")
+        "host: 127.0.0.1\nport: {port}\n{configuration}\n\
+         tls {{ cert_file: {certificate:?}, key_file: {key:?}, ca_file: {ca:?}, verify: true }}\n"
     );
     std::fs::write(folder.join("nats.conf"), text).unwrap();
     let mut server = Process::new("nats".to_owned(), app.nats.program().to_owned(), Vec::new(), folder.to_owned())
@@ -57,7 +56,7 @@ async fn encrypt(postgres: &Postgres, authority: &Authority) {
 async fn the_service_works_with_servers_that_accept_nothing_without_certificates() {
     let app = App::start_without_workers(Vec::new()).await;
     let (folder, authority) = (Scratch::make().unwrap(), Authority::new());
-    let (_nats, nats_url) = nats(&app, folder.path(), &authority, &format!("users: [{{ nkey: {PUBLIC} }}]")).await;
+    let (_nats, nats_url) = nats(&app, folder.path(), &authority, &format!("jetstream {{ store_dir: store }}\nauthorization {{ users: [{{ nkey: {PUBLIC} }}] }}")).await;
     let path = folder.path().join("postgres");
     let postgres = tokio::task::spawn_blocking(move || Postgres::start(&path)).await.unwrap().unwrap();
     encrypt(&postgres, &authority).await;
@@ -98,7 +97,7 @@ async fn the_service_works_with_servers_that_accept_nothing_without_certificates
 async fn nobody_is_taken_for_a_server_who_cannot_prove_it() {
     let app = App::start_without_workers(Vec::new()).await;
     let (folder, authority, stranger) = (Scratch::make().unwrap(), Authority::new(), Authority::new());
-    let (_nats, nats_url) = nats(&app, folder.path(), &authority, "token: hush").await;
+    let (_nats, nats_url) = nats(&app, folder.path(), &authority, "authorization { token: hush }").await;
     let other_ca = folder.path().join("other.pem");
     std::fs::write(&other_ca, stranger.pem()).unwrap();
     let own = authority.certificate().write(folder.path(), "own");
@@ -124,4 +123,21 @@ async fn nobody_is_taken_for_a_server_who_cannot_prove_it() {
     let url = format!("{}?sslmode=verify-full&sslrootcert={}", app.database_url, other_ca.display());
     let pool = database::pool(&DatabaseSettings::of_url(url), "test", WAIT_TIMEOUT).unwrap();
     assert!(pool.acquire().await.is_err(), "a connection without TLS");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credentials_file_is_enough_to_log_in() {
+    let app = App::start_without_workers(Vec::new()).await;
+    let (folder, authority, operator) = (Scratch::make().unwrap(), Authority::new(), NatsOperator::new());
+    let (_nats, nats_url) = nats(&app, folder.path(), &authority, &operator.configuration()).await;
+    let own = authority.certificate().write(folder.path(), "own");
+    for (operator, is_known) in [(operator, true), (NatsOperator::new(), false)] {
+        let access = NatsAccess {
+            login: NatsLogin::Credentials(Secret::new(operator.credentials())),
+            tls: NatsTls { ca_file: Some(folder.path().join("ca.pem")), client_files: Some(own.clone()) },
+            ..NatsAccess::of_url(&nats_url)
+        };
+        let connected = tokio::time::timeout(WAIT_TIMEOUT, connect::connect(&access, Role::Admin)).await.unwrap();
+        assert_eq!(connected.is_ok(), is_known);
+    }
 }
