@@ -112,7 +112,7 @@ impl HttpBody for StreamBody {
     type Data = Bytes;
     type Error = axum::Error;
 
-    /// hyper asks only if the client has made room for more.
+    /// hyper asks for a piece when it has handed on the one before, for which the client must have made room.
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = self.get_mut();
         let (streams, number) = (&this.stream.streams, this.stream.number);
