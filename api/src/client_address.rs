@@ -10,14 +10,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::{FromRef, FromRequestParts};
-use axum::http::request::Parts;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, header};
+use axum::middleware::Next;
+use axum::response::Response;
 use ipnet::IpNet;
 use rollcall_shared::settings::Environment;
 use strum::VariantNames;
 
-use crate::error::ApiError;
 use crate::settings::ApiSettings;
 
 /// Most proxies that a request is expected to pass. More entries than that are not looked at.
@@ -119,23 +119,17 @@ impl ProxySettings {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Peer(pub(crate) IpAddr);
 
-/// The address of the client, as far as it can be known.
+/// The address of the client, as far as it can be known. Another extension of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(dead_code, reason = "nothing depends on addresses yet")]
-pub(crate) struct ClientAddress(pub(crate) IpAddr);
+pub(crate) struct ClientAddress(#[expect(dead_code, reason = "nothing depends on addresses yet")] pub(crate) IpAddr);
 
-impl<S> FromRequestParts<S> for ClientAddress
-where
-    S: Send + Sync,
-    Arc<ApiSettings>: FromRef<S>,
-{
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let settings = Arc::<ApiSettings>::from_ref(state);
-        let Peer(peer) = parts.extensions.get().copied().ok_or_else(|| ApiError::internal("the request has no peer"))?;
-        Ok(Self(settings.proxies.client(peer, &parts.headers)))
+/// Gives the request the address of its client.
+pub(crate) async fn find(State(settings): State<Arc<ApiSettings>>, mut request: Request, next: Next) -> Response {
+    if let Some(Peer(peer)) = request.extensions().get().copied() {
+        let client = ClientAddress(settings.proxies.client(peer, request.headers()));
+        request.extensions_mut().insert(client);
     }
+    next.run(request).await
 }
 
 #[cfg(test)]
