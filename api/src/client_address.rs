@@ -121,7 +121,7 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// The address of the client, as far as it can be known. Another extension of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct ClientAddress(#[expect(dead_code, reason = "nothing depends on addresses yet")] pub(crate) IpAddr);
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
 
 /// Gives the request the address of its client.
 pub(crate) async fn find(State(settings): State<Arc<ApiSettings>>, mut request: Request, next: Next) -> Response {
