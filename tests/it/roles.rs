@@ -73,7 +73,7 @@ const UNDONE: &str = r"
     where relname ~ '^event(s|_ids)(_[0-9]{8}_[0-9]{8}|_default|_undated)?$'
         and (
             relowner <> 'rollcall_worker'::regrole
-            or relname < to_char(now() - interval '3 days', '"events_"YYYYMMDD')
+            or relname < ('events_' || to_char(now() - interval '3 days', 'YYYYMMDD'))
                 and relname ~ '^events_[0-9]'
                 and not coalesce((select indisvalid from pg_index where indexrelid = to_regclass(relname || '_by_user')), false)
         )";
