@@ -17,7 +17,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 /// page that is no longer allowed is refused after this time.
 const MAX_AGE: Duration = Duration::from_secs(600);
 
-const MEANING: &str = "origins of web pages that may call the API, as https://app.example.com, separated by commas; * for all, none when empty";
+const MEANING: &str =
+    "origins of web pages that may call the API, as https://app.example.com, separated by commas; * for all, none when empty";
 
 /// The origins whose pages may call the API.
 #[derive(Debug, Clone, Default)]

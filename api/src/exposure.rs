@@ -58,7 +58,8 @@ impl ExposureSettings {
                 Exposure::Public,
                 "who may read /metrics of the API: public, key (METRICS_KEY or API_KEY) or off",
             ),
-            metrics_key: environment.read_optional_secret("METRICS_KEY", "a key that may read /metrics of the API and nothing else"),
+            metrics_key: environment
+                .read_optional_secret("METRICS_KEY", "a key that may read /metrics of the API and nothing else"),
             docs: environment.read(
                 "DOCS_ACCESS",
                 Exposure::Public,

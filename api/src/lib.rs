@@ -56,11 +56,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::server::{Server, Tls};
 pub use self::client_address::{Network, ProxyHeader, ProxySettings};
 pub use self::cors::{CorsSettings, Origin};
 pub use self::exposure::{Exposure, ExposureSettings};
 pub use self::server::TlsFiles;
+use self::server::{Server, Tls};
 pub use self::settings::{ApiSettings, ConnectionLimits, GraphQlSettings, LiveSettings, RequestLimits};
 use self::start::Preparation;
 use self::state::AppState;

@@ -29,7 +29,9 @@ use crate::query::question::{self, Question, Visitor};
 use crate::security_headers::HasTls;
 use crate::state::AppState;
 use crate::unsent::Unsent;
-use crate::{client_address, dead_letters, exposure, graphql, health, ingest, live, mcp, pages, pipeline, security_headers, unsent};
+use crate::{
+    client_address, dead_letters, exposure, graphql, health, ingest, live, mcp, pages, pipeline, security_headers, unsent,
+};
 
 const REQUEST_ID: &str = "x-request-id";
 

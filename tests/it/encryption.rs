@@ -8,7 +8,7 @@ use rollcall_shared::queue::access::{NatsAccess, NatsLogin, NatsTls};
 use rollcall_shared::queue::connect::{self, Role};
 use rollcall_shared::settings::Secret;
 use rollcall_stack::{Postgres, Scratch};
-use rollcall_tests::{App, Authority, KEY, NatsOperator, Process, WAIT_TIMEOUT, binary, event, free_port, wait_until};
+use rollcall_tests::{App, Authority, KEY, NatsOperator, Process, WAIT_TIMEOUT, event, free_port, wait_until};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
@@ -56,7 +56,13 @@ async fn encrypt(postgres: &Postgres, authority: &Authority) {
 async fn the_service_works_with_servers_that_accept_nothing_without_certificates() {
     let app = App::start_without_workers(Vec::new()).await;
     let (folder, authority) = (Scratch::make().unwrap(), Authority::new());
-    let (_nats, nats_url) = nats(&app, folder.path(), &authority, &format!("jetstream {{ store_dir: store }}\nauthorization {{ users: [{{ nkey: {PUBLIC} }}] }}")).await;
+    let (_nats, nats_url) = nats(
+        &app,
+        folder.path(),
+        &authority,
+        &format!("jetstream {{ store_dir: store }}\nauthorization {{ users: [{{ nkey: {PUBLIC} }}] }}"),
+    )
+    .await;
     let path = folder.path().join("postgres");
     let postgres = tokio::task::spawn_blocking(move || Postgres::start(&path)).await.unwrap().unwrap();
     encrypt(&postgres, &authority).await;

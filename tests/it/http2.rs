@@ -98,7 +98,9 @@ async fn a_head_that_is_too_large_is_refused() {
     let mut flood = request("/health");
     for number in 0..100 {
         let (name, value) = (format!("x-flood-{number}"), "x".repeat(1_000));
-        flood.headers_mut().insert(name.parse::<tokio_tungstenite::tungstenite::http::HeaderName>().unwrap(), value.parse().unwrap());
+        flood
+            .headers_mut()
+            .insert(name.parse::<tokio_tungstenite::tungstenite::http::HeaderName>().unwrap(), value.parse().unwrap());
     }
     let (answer, _) = client.requests.send_request(flood, true).unwrap();
     match answer.await {

@@ -138,7 +138,9 @@ async fn the_service_works_with_a_user_of_each_role() {
     let request = app.http.post(format!("{url}/events?wait=stored&timeout_ms=30000")).header("X-API-Key", KEY).json(&events);
     assert_eq!(request.send().await.unwrap().status(), 200, "{}", worker.log());
     app.wait_until_compacted().await;
-    for question in ["/stats/dau", "/stats/dau?source=events", "/events", "/users", "/sessions", "/pipeline", "/event-types", "/stats/trends"] {
+    for question in
+        ["/stats/dau", "/stats/dau?source=events", "/events", "/users", "/sessions", "/pipeline", "/event-types", "/stats/trends"]
+    {
         let answer = app.http.get(format!("{url}{question}")).header("X-API-Key", KEY).send().await.unwrap();
         assert_eq!(answer.status(), 200, "{question}");
     }
@@ -151,7 +153,11 @@ async fn the_service_works_with_a_user_of_each_role() {
     let newest: String = sqlx::query_scalar(newest).fetch_one(&app.pool).await.unwrap();
     let in_five_days = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(5 * 24);
     assert!(newest > in_five_days.strftime("events_%Y%m%d").to_string(), "{newest}");
-    assert!([api.log(), worker.log()].iter().all(|log| !log.contains("permission denied") && !log.contains("must be owner")), "{}", worker.log());
+    assert!(
+        [api.log(), worker.log()].iter().all(|log| !log.contains("permission denied") && !log.contains("must be owner")),
+        "{}",
+        worker.log()
+    );
     let mut reading = PgConnection::connect(&reader).await.unwrap();
     let read: Value = sqlx::query_scalar(
         "select jsonb_agg(to_jsonb(event_log) - 'received_at' order by event_id) from event_log where event_id = 'two'",
@@ -197,7 +203,10 @@ async fn migrations_need_no_right_to_create_roles_and_share_a_server_with_others
     }
     assert_eq!(sqlx::query_scalar::<_, i64>(roles).fetch_one(&own).await.unwrap(), 3);
     for pool in &pools {
-        let owner: String = sqlx::query_scalar("select relowner::regrole::text from pg_class where relname = 'events'").fetch_one(pool).await.unwrap();
+        let owner: String = sqlx::query_scalar("select relowner::regrole::text from pg_class where relname = 'events'")
+            .fetch_one(pool)
+            .await
+            .unwrap();
         assert_eq!(owner, "rollcall_worker");
     }
     // There are roles, and this user may not grant them. What worked before goes on to work.

@@ -36,10 +36,8 @@ async fn a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not() {
     let renewed = after.certificate();
     // One file after the other: until both belong together, the old pair serves.
     std::fs::write(&api.key, &renewed.key).unwrap();
-    wait_until("the problem is logged", async || {
-        api.process.log().contains("the new certificate cannot be used").then_some(())
-    })
-    .await;
+    wait_until("the problem is logged", async || api.process.log().contains("the new certificate cannot be used").then_some(()))
+        .await;
     assert!(api.is_trusted(&before).await);
     std::fs::write(&api.certificate, &renewed.pem).unwrap();
     wait_until("the new certificate serves", async || api.is_trusted(&after).await.then_some(())).await;

@@ -125,9 +125,10 @@ impl Tls {
     }
 
     fn replace(&self, pair: &Result<Pair, String>) {
-        let config = pair.as_ref().map_err(String::clone).and_then(|pair| {
-            pair.config(&self.files).map_err(|error| format!("{:#}", anyhow::Error::new(error)))
-        });
+        let config = pair
+            .as_ref()
+            .map_err(String::clone)
+            .and_then(|pair| pair.config(&self.files).map_err(|error| format!("{:#}", anyhow::Error::new(error))));
         match config {
             Ok(config) => {
                 *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);

@@ -95,7 +95,11 @@ impl NatsAccess {
 
 impl NatsLogin {
     fn from_env(environment: &mut Environment) -> Self {
-        let credentials = read_credentials(environment, "NATS_CREDS", "content of a NATS credentials file (.creds), instead of a user in NATS_URL");
+        let credentials = read_credentials(
+            environment,
+            "NATS_CREDS",
+            "content of a NATS credentials file (.creds), instead of a user in NATS_URL",
+        );
         let nkey = environment.read_optional_secret("NATS_NKEY", "seed of an nkey of NATS, instead of a user in NATS_URL");
         let token = environment.read_optional_secret("NATS_TOKEN", "token of nats-server, instead of a user in NATS_URL");
         if [&credentials, &nkey, &token].into_iter().flatten().count() > 1 {
@@ -108,9 +112,13 @@ impl NatsLogin {
     /// The login of the administrator, if it is not the one of `NATS_ADMIN_URL`. There is no token: it makes no
     /// difference between users.
     fn of_admin_from_env(environment: &mut Environment) -> Option<Self> {
-        let credentials = read_credentials(environment, "NATS_ADMIN_CREDS", "like NATS_CREDS, of a user who may create the stream and the consumer");
-        let nkey =
-            environment.read_optional_secret("NATS_ADMIN_NKEY", "like NATS_NKEY, of a user who may create the stream and the consumer");
+        let credentials = read_credentials(
+            environment,
+            "NATS_ADMIN_CREDS",
+            "like NATS_CREDS, of a user who may create the stream and the consumer",
+        );
+        let nkey = environment
+            .read_optional_secret("NATS_ADMIN_NKEY", "like NATS_NKEY, of a user who may create the stream and the consumer");
         if credentials.is_some() && nkey.is_some() {
             environment.report("NATS_ADMIN_CREDS and NATS_ADMIN_NKEY exclude each other; set one of them".to_owned());
         }
@@ -124,7 +132,8 @@ impl NatsTls {
             "NATS_CA_FILE",
             "PEM file with the certificates that nats-server's must descend from; the system's when empty. Encryption is required with it",
         );
-        let certificate = environment.read_path("NATS_CERT_FILE", "PEM file with the certificate that identifies this process to nats-server");
+        let certificate =
+            environment.read_path("NATS_CERT_FILE", "PEM file with the certificate that identifies this process to nats-server");
         let key = environment.read_path("NATS_KEY_FILE", "PEM file with the key of NATS_CERT_FILE");
         if certificate.is_some() != key.is_some() {
             environment.report("NATS_CERT_FILE and NATS_KEY_FILE belong together; set both or none".to_owned());
@@ -190,7 +199,10 @@ mod tests {
         let belong = "NATS_CERT_FILE and NATS_KEY_FILE belong together; set both or none";
         assert_eq!(problems(&[("NATS_CERT_FILE", "a.pem")]), belong);
         let message = problems(&[("NATS_CREDS", "hush")]);
-        assert!(message.starts_with("NATS_CREDS is not the content of a credentials file") && !message.contains("hush"), "{message}");
+        assert!(
+            message.starts_with("NATS_CREDS is not the content of a credentials file") && !message.contains("hush"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -202,6 +214,8 @@ mod tests {
         let by_url = read(&[&own[..], &[("NATS_ADMIN_URL", "nats://admin:hush@host")]].concat());
         assert!(by_url.url.expose().contains("admin") && matches!(by_url.login, NatsLogin::Url));
         let by_key = read(&[&own[..], &[("NATS_ADMIN_NKEY", "other")]].concat());
-        assert!(by_key.url.expose() == "nats://host" && matches!(by_key.login, NatsLogin::Nkey(seed) if seed.expose() == "other"));
+        assert!(
+            by_key.url.expose() == "nats://host" && matches!(by_key.login, NatsLogin::Nkey(seed) if seed.expose() == "other")
+        );
     }
 }

@@ -97,7 +97,8 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_a_secret_is_refused() {
         let large = vec![b'x'; MAX_FILE_BYTES + 1];
-        let cases = [(&b""[..], "is empty"), (b"\n", "is empty"), (b"\xff", "is not UTF-8 text"), (&large, "has more than 65536 bytes")];
+        let cases =
+            [(&b""[..], "is empty"), (b"\n", "is empty"), (b"\xff", "is not UTF-8 text"), (&large, "has more than 65536 bytes")];
         for (content, problem) in cases {
             assert_eq!(read(content), Err(problem.to_owned()));
         }
