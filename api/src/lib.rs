@@ -4,15 +4,20 @@
 //! durable in JetStream; `query` answers queries from PostgreSQL; `mcp` offers the same queries to
 //! assistants; `live` sends events on as they are accepted; `pipeline` shows how far events have come;
 //! `dead_letters` lists, redrives and purges events that could not be stored; `auth` decides who may do
-//! what; `unsent` bounds the answers that clients have not taken yet; `error` defines the error answers;
+//! what; `exposure` says which parts are open to whom, `cors` which web pages may call, and `security_headers` what
+//! browsers may not do; `client_address` finds the client behind proxies;
+//! `unsent` bounds the answers that clients have not taken yet; `error` defines the error answers;
 //! `metrics` describes the metrics; `openapi` describes the API, and `pages` shows it to people.
 //!
 //! It never writes events: that is the worker's work.
 
 mod auth;
+mod client_address;
+mod cors;
 mod dead_letters;
 mod dependencies;
 mod error;
+mod exposure;
 mod extract;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzzing;
@@ -33,6 +38,7 @@ mod queue;
 mod read_pool;
 mod rfc3339;
 mod router;
+mod security_headers;
 mod server;
 mod settings;
 mod shown;
@@ -41,14 +47,20 @@ mod state;
 mod under_way;
 mod unsent;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use rollcall_shared::{shutdown, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
-use self::server::Server;
+pub use self::client_address::{Network, ProxyHeader, ProxySettings};
+pub use self::cors::{CorsSettings, Origin};
+pub use self::exposure::{Exposure, ExposureSettings};
+pub use self::server::TlsFiles;
+use self::server::{Server, Tls};
 pub use self::settings::{ApiSettings, ConnectionLimits, GraphQlSettings, LiveSettings, RequestLimits};
 use self::start::Preparation;
 use self::state::AppState;
@@ -96,7 +108,12 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
     let address = listener.local_addr().context("the listener has no address")?;
     let (reads, keys, requests) = (app.reads.clone(), app.keys.clone(), app.requests.clone());
     let upkeep = tokio::spawn(telemetry::upkeep(app.metrics.clone()));
-    tracing::info!(%address, "api is listening");
+    let tls = match app.settings.tls.clone() {
+        Some(files) => Some(Arc::new(Tls::load(files).await.context("API_TLS_CERT_FILE and API_TLS_KEY_FILE")?)),
+        None => None,
+    };
+    let renewal = tls.clone().map(|tls| AbortOnDropHandle::new(tokio::spawn(async move { tls.keep_current().await })));
+    tracing::info!(%address, tls = tls.is_some(), "api is listening");
     let (answered, until_stop) = (stop.clone(), requests.clone());
     // Until the last request is answered, new connections are accepted and get 503.
     let drained = async move {
@@ -104,7 +121,7 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
         until_stop.close();
         let _ = tokio::time::timeout(DRAIN_TIMEOUT, until_stop.wait()).await;
     };
-    let server = Server::new(listener, router::router(app), connections);
+    let server = Server::new(listener, router::router(app), connections, tls);
     let work = async {
         // PostgreSQL or NATS may be away for long. If the API is told to stop meanwhile, it has nothing to
         // finish.
@@ -119,6 +136,7 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
     };
     let ended = shutdown::within(STOP_TIMEOUT, &stop, work).await;
     upkeep.abort();
+    drop(renewal);
     if ended.is_none() || !requests.is_empty() {
         tracing::warn!(requests = requests.len(), "requests that took too long were left unanswered");
     }

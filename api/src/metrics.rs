@@ -24,6 +24,7 @@ pub(crate) fn begin() -> PrometheusHandle {
     for name in [
         "rollcall_connections_displaced_total",
         "rollcall_connections_refused_total",
+        "rollcall_tls_handshakes_failed_total",
         "rollcall_received_bytes_total",
         "rollcall_events_accepted_total",
         "rollcall_events_rejected_total",
@@ -49,6 +50,7 @@ pub(crate) fn begin() -> PrometheusHandle {
 fn describe_requests() {
     describe_counter!("rollcall_connections_displaced_total", "Waiting connections closed to make room for new ones");
     describe_counter!("rollcall_connections_refused_total", "Connections refused because all others had requests in progress");
+    describe_counter!("rollcall_tls_handshakes_failed_total", "TLS handshakes that failed or took too long");
     describe_counter!("rollcall_http_requests_total", "Requests by method, route and status");
     describe_histogram!(
         "rollcall_http_request_duration_seconds",

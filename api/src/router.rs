@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Version, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -26,61 +26,86 @@ use crate::extract::RequestId;
 use crate::openapi::Document;
 use crate::query::description;
 use crate::query::question::{self, Question, Visitor};
+use crate::security_headers::HasTls;
 use crate::state::AppState;
 use crate::unsent::Unsent;
-use crate::{dead_letters, graphql, health, ingest, live, mcp, pages, pipeline, unsent};
+use crate::{
+    client_address, dead_letters, exposure, graphql, health, ingest, live, mcp, pages, pipeline, security_headers, unsent,
+};
 
 const REQUEST_ID: &str = "x-request-id";
 
 /// Every path of the API.
 pub(crate) fn router(app: AppState) -> Router {
-    let (answering, described) = answering().split_for_parts();
+    let (cross_origin, described) = cross_origin().split_for_parts();
+    let (same_origin, described_same) = same_origin().split_for_parts();
     let (alive, described_alive) = alive().split_for_parts();
     let (pages, described_pages) = pages::described().split_for_parts();
-    let document = Document::of([described, described_alive, described_pages]);
-    answering
+    let document = Document::of([described, described_same, described_alive, described_pages]);
+    let same_origin = same_origin
         .merge(pages::router(pages, document).with_state(()))
         // These paths are not in the description: MCP describes itself, and the others are files of a page.
         .route("/mcp", post(mcp::endpoint))
         .route("/graphql/page.js", get(graphql::page::script))
         .route("/graphql/page.css", get(graphql::page::style))
-        .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
-        .fallback(async || ApiError::NotFound)
-        .layer(from_fn_with_state(app.clone(), refuse_when_stopping))
-        .merge(alive.method_not_allowed_fallback(async || ApiError::MethodNotAllowed))
-        .layer(from_fn_with_state(Unsent::default(), unsent::hold))
-        .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| panicked(panic.as_ref()).into_response()))
+        .fallback(async || ApiError::NotFound);
+    let answering = |paths: Router<AppState>| {
+        let paths = paths.method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
+        paths.layer(from_fn_with_state(app.clone(), refuse_when_stopping))
+    };
+    let room = Unsent::default();
+    let protected = |paths: Router<AppState>| {
+        paths
+            .layer(from_fn_with_state(room.clone(), unsent::hold))
+            .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| panicked(panic.as_ref()).into_response()))
+    };
+    let mut cross_origin = protected(answering(cross_origin));
+    // Around everything that answers for these paths, so that a page can read every refusal.
+    if let Some(cors) = app.settings.cors.layer() {
+        cross_origin = cross_origin.layer(cors);
+    }
+    let alive = alive.method_not_allowed_fallback(async || ApiError::MethodNotAllowed);
+    cross_origin
+        .merge(protected(answering(same_origin).merge(alive)))
+        .layer(from_fn_with_state(app.clone(), exposure::restrict))
+        .layer(from_fn_with_state(app.clone(), client_address::find))
         .layer(from_fn(observe))
+        .layer(from_fn_with_state(HasTls(app.settings.tls.is_some()), security_headers::add))
         .with_state(app)
 }
 
 /// The description of every path.
 pub(crate) fn document() -> Document {
-    Document::of([answering().into_openapi(), alive().into_openapi(), pages::described().into_openapi()])
+    let paths = [cross_origin(), same_origin(), alive()].map(OpenApiRouter::into_openapi);
+    Document::of(paths.into_iter().chain([pages::described().into_openapi()]))
 }
 
-/// Paths that are served until the process is told to stop.
-fn answering() -> OpenApiRouter<AppState> {
+/// Paths that need the scope `ingest` or `read`, and that web pages of other origins may call if the settings name the
+/// pages. They are served until the process is told to stop.
+fn cross_origin() -> OpenApiRouter<AppState> {
     // Handlers limit the bytes after decompression themselves; axum's limit would count them before.
     let ingest = OpenApiRouter::new().routes(routes!(ingest::endpoint::post_events)).layer(DefaultBodyLimit::disable());
     let graphql = OpenApiRouter::new()
         .routes(routes!(graphql::endpoint::graphql, graphql::endpoint::page_or_socket))
         .layer(DefaultBodyLimit::max(graphql::endpoint::MAX_BYTES));
-    let admin = OpenApiRouter::new()
-        .routes(routes!(dead_letters::list, dead_letters::purge))
-        .routes(routes!(dead_letters::redrive))
-        .routes(routes!(dead_letters::show, dead_letters::purge_one))
-        .routes(routes!(dead_letters::redrive_one));
     OpenApiRouter::new()
         .routes(routes!(live::endpoint::live))
         .routes(routes!(pipeline::overview::overview))
         .routes(routes!(pipeline::event::event))
-        .routes(routes!(health::ready))
-        .routes(routes!(render_metrics))
         .merge(questions())
         .merge(graphql)
         .merge(ingest)
-        .merge(admin)
+}
+
+/// All other paths that are served until the process is told to stop: those that need no key, and administration.
+fn same_origin() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(dead_letters::list, dead_letters::purge))
+        .routes(routes!(dead_letters::redrive))
+        .routes(routes!(dead_letters::show, dead_letters::purge_one))
+        .routes(routes!(dead_letters::redrive_one))
+        .routes(routes!(health::ready))
+        .routes(routes!(render_metrics))
 }
 
 /// Paths that are served as long as the process runs.
@@ -126,7 +151,10 @@ async fn refuse_when_stopping(
 ) -> Response {
     if stop.is_cancelled() {
         let mut response = ApiError::Stopping.into_response();
-        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        // HTTP/2 has no such header; the server says goodbye when it closes.
+        if request.version() < Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         return response;
     }
     let _under_way = requests.token();
@@ -201,7 +229,7 @@ mod tests {
         let (pages, of_pages) = pages::described().split_for_parts();
         let mut routed = paths(&pages);
         let mut described: BTreeSet<_> = of_pages.paths.paths.into_keys().collect();
-        for (router, of_router) in [answering(), alive()].map(OpenApiRouter::split_for_parts) {
+        for (router, of_router) in [cross_origin(), same_origin(), alive()].map(OpenApiRouter::split_for_parts) {
             routed.extend(paths(&router));
             described.extend(of_router.paths.paths.into_keys());
         }

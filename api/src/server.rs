@@ -1,41 +1,37 @@
 //! The HTTP server: which connections are served, and for how long.
 //!
-//! The server speaks HTTP/1.1. It closes a connection if the head of a request does not arrive within the header
-//! timeout, or if the client takes nothing of an answer for [`WRITE_TIMEOUT`]. When the limit of open connections
+//! A connection is closed if the head of a request, or a TLS handshake, does not arrive within the header timeout, or if
+//! the client takes nothing of an answer for [`WRITE_TIMEOUT`]. When the limit of open connections
 //! is reached, a new connection displaces the one that has waited longest for its client. If all of them are
-//! processing requests, the new client gets 503.
+//! processing requests, the new client gets 503. A connection in the middle of its handshake waits for its client too,
+//! so clients that never finish theirs only displace each other.
 //!
-//! The router answers requests, and `ingest` decides how long a body may take.
+//! `connection` serves one connection with the certificate of `tls`; `streams` watches the answers of HTTP/2. The router
+//! answers requests, and `ingest` decides how long a body may take.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use futures::StreamExt;
-use hyper::Request;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use metrics::counter;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
+use self::connection::{Protocols, Visit};
+pub(crate) use self::tls::Tls;
+pub use self::tls::TlsFiles;
 use self::waiting::{Connection, Waiting};
 use crate::settings::ConnectionLimits;
-use crate::under_way::{ConnectionPlace, UnderWay};
+use crate::under_way::ConnectionPlace;
 
+mod connection;
+mod streams;
+mod tls;
 mod waiting;
 
-/// Most bytes of the head of a request. Browsers and proxies stay below 16 KiB. A larger head is answered with
-/// 431. This also limits how much of a body is read at once.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// A client that accepts no byte of an answer for this long is considered gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// When the server stops, answers that are being sent get this much time.
@@ -52,8 +48,7 @@ const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\
 /// The server, before it runs.
 pub(crate) struct Server {
     listener: TcpListener,
-    router: Router,
-    http: http1::Builder,
+    protocols: Protocols,
     /// One permit for each connection that may be open.
     places: Arc<Semaphore>,
     /// Connections that may be closed for a new one.
@@ -63,11 +58,10 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(listener: TcpListener, router: Router, limits: ConnectionLimits) -> Self {
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout).max_buf_size(MAX_HEAD_BYTES);
+    pub(crate) fn new(listener: TcpListener, router: Router, limits: ConnectionLimits, tls: Option<Arc<Tls>>) -> Self {
         let places = Arc::new(Semaphore::new(limits.max_connections));
-        Self { listener, router, http, places, waiting: Arc::default(), closing: CancellationToken::new() }
+        let protocols = Protocols::new(router, tls, limits);
+        Self { listener, protocols, places, waiting: Arc::default(), closing: CancellationToken::new() }
     }
 
     /// Serves until `closed` completes. Answers that are being sent then have another second to finish.
@@ -86,8 +80,18 @@ impl Server {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => match self.place().await {
-                    Some(place) => drop(connections.spawn(self.connection(stream, place))),
+                Ok((stream, peer)) => match self.place().await {
+                    Some(place) => {
+                        let visit = Visit {
+                            connection: Arc::new(Connection::open(self.waiting.clone())),
+                            place: ConnectionPlace::new(place),
+                            peer: peer.ip(),
+                            closing: self.closing.clone(),
+                        };
+                        connections.spawn(self.protocols.clone().serve(stream, visit));
+                    }
+                    // A client that expects TLS would not understand the answer.
+                    None if self.protocols.has_tls() => {}
                     None => refuse(stream),
                 },
                 Err(error) if is_of_the_client(&error) => {}
@@ -118,56 +122,6 @@ impl Server {
         counter!("rollcall_connections_displaced_total").increment(1);
         // The closed connection returns its permit at once.
         self.places.clone().acquire_owned().await.ok()
-    }
-
-    fn connection(&self, stream: TcpStream, place: OwnedSemaphorePermit) -> impl Future<Output = ()> + Send + 'static {
-        let connection = Arc::new(Connection::open(self.waiting.clone()));
-        let (router, http, closing) = (TowerToHyperService::new(self.router.clone()), self.http.clone(), self.closing.clone());
-        async move {
-            let place = ConnectionPlace::new(place);
-            let state = connection.clone();
-            let service = service_fn(move |mut request: Request<Incoming>| {
-                request.extensions_mut().insert(place.clone());
-                let begun = state.begin_request().then(|| router.call(request));
-                let state = state.clone();
-                async move {
-                    let Some(answer) = begun else { return Err(io::Error::other("the connection is closed for another")) };
-                    let Ok(mut answer) = answer.await;
-                    if answer.extensions_mut().remove::<UnderWay>().is_none() {
-                        state.end_request();
-                        return Ok(answer);
-                    }
-                    let ended = OnDrop(state);
-                    Ok(answer.map(|body| Body::from_stream(body.into_data_stream().inspect(move |_| _ = &ended))))
-                }
-            });
-            // Each answer is written as a whole, so waiting for more data would only delay it.
-            let _ = stream.set_nodelay(true);
-            let mut stream = TimeoutStream::new(stream);
-            stream.set_write_timeout(Some(WRITE_TIMEOUT));
-            let mut serving = std::pin::pin!(http.serve_connection(TokioIo::new(Box::pin(stream)), service).with_upgrades());
-            // Most errors of a connection are caused by its client.
-            tokio::select! {
-                biased;
-                () = connection.closed() => {}
-                served = serving.as_mut() => if let Err(error) = served {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "a connection ended early");
-                },
-                () = closing.cancelled() => {
-                    serving.as_mut().graceful_shutdown();
-                    let _ = serving.await;
-                }
-            }
-        }
-    }
-}
-
-/// Ends the request of a connection when it is dropped.
-struct OnDrop(Arc<Connection>);
-
-impl Drop for OnDrop {
-    fn drop(&mut self) {
-        self.0.end_request();
     }
 }
 

@@ -7,6 +7,11 @@ use rollcall_shared::database::DatabaseSettings;
 use rollcall_shared::queue::connect::NatsSettings;
 use rollcall_shared::settings::{Environment, ListenAddress, Secret};
 
+use crate::client_address::ProxySettings;
+use crate::cors::CorsSettings;
+use crate::exposure::ExposureSettings;
+use crate::server::TlsFiles;
+
 /// All settings of the API.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
@@ -16,6 +21,14 @@ pub struct ApiSettings {
     pub api_key: Option<Secret>,
     /// Limits of connections.
     pub connections: ConnectionLimits,
+    /// The certificate, if the API itself speaks TLS.
+    pub tls: Option<TlsFiles>,
+    /// The web pages that may call the API.
+    pub cors: CorsSettings,
+    /// Who may use which part.
+    pub exposure: ExposureSettings,
+    /// The proxies in front of the API.
+    pub proxies: ProxySettings,
     /// Limits of one request.
     pub limits: RequestLimits,
     /// Bytes of events that all requests together may hold in memory.
@@ -105,6 +118,10 @@ impl ApiSettings {
                 "a key with all scopes on the project default, for a first run; none when empty",
             ),
             connections: ConnectionLimits::from_env(environment),
+            tls: TlsFiles::from_env(environment),
+            cors: CorsSettings::from_env(environment),
+            exposure: ExposureSettings::from_env(environment),
+            proxies: ProxySettings::from_env(environment),
             limits: RequestLimits::from_env(environment),
             ingest_memory_bytes: environment.read_in(
                 "INGEST_MEMORY_BYTES",

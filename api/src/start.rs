@@ -51,7 +51,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     let reads = database::pool(&settings.database, "rollcall-api", settings.read_timeout).context("DATABASE_URL")?;
     let presence = Arc::new(Presence::of(&reads));
     let keys = Arc::new(key_ring(&settings, presence.clone())?);
-    let nats = connect::connect_in_background(&settings.nats.url, Role::Api).await?;
+    let nats = connect::connect_in_background(&settings.nats.access, Role::Api).await?;
     let confirmations = Arc::new(Confirmations::default());
     let publisher = ChunkPublisher::new(nats.clone(), settings.publish_deadline, confirmations.clone());
     let settings = Arc::new(settings);
@@ -64,7 +64,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         recent: RecentAnswers::default(),
         turns: Turns::new(settings.read_timeout),
     };
-    let live = Live::new(&settings.live, settings.nats.url.clone(), settings.connections.max_connections);
+    let live = Live::new(&settings.live, settings.nats.access.clone(), settings.connections.max_connections);
     let app = AppState::new(Parts {
         keys,
         graphql: GraphQl::new(settings.graphql, answering.clone(), live.clone(), settings.connections.max_connections)?,
@@ -136,6 +136,6 @@ async fn prepare_queue(settings: &ApiSettings) -> anyhow::Result<()> {
         stream::ensure_as_admin(&settings.nats).await?;
     }
     // The API's own client would retry for ever if the server refuses the user.
-    connect::connect(&settings.nats.url, Role::Api).await?;
+    connect::connect(&settings.nats.access, Role::Api).await?;
     Ok(())
 }

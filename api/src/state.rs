@@ -75,6 +75,7 @@ macro_rules! parts {
 }
 
 parts! {
+    settings: Arc<ApiSettings>,
     reads: ReadPool,
     answering: Answering,
     graphql: GraphQl,

@@ -1,8 +1,12 @@
-//! Extensions through which the server and a handler inform each other about a connection.
+//! What the server and the handlers know of each other: extensions through which the server and a handler inform each other about a connection.
 
 use std::sync::Arc;
 
 use tokio::sync::OwnedSemaphorePermit;
+
+/// Requests that a client of HTTP/2 may have in progress on one connection. Each is a handler, and an answer that waits
+/// for the client.
+pub(crate) const MAX_STREAMS: u32 = 32;
 
 /// Marks an answer whose body is part of the request: the connection does not count as waiting for its client
 /// before the body ends. A stream of live events may have nothing to send for hours.

@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
+use axum::http::Version;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::auth::{self, KeyHash};
 use crate::error::ApiError;
+use crate::under_way::MAX_STREAMS;
 
 /// An answer of up to this many bytes needs no room. Together, those of all connections hold about as much as
 /// the budget.
@@ -69,10 +71,12 @@ impl Unsent {
 /// Sends an answer only if there is room for it.
 pub(crate) async fn hold(State(unsent): State<Unsent>, request: Request, next: Next) -> Response {
     let key = auth::key(request.headers()).map(KeyHash::of);
+    // A connection of HTTP/2 can have many answers, which together should not exceed one of HTTP/1.1.
+    let answers = if request.version() == Version::HTTP_2 { MAX_STREAMS as usize } else { 1 };
     let response = next.run(request).await;
     // Answers of unknown length are sent as they come.
     let bytes = response.body().size_hint().exact().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(0);
-    if bytes <= SMALL_BYTES {
+    if bytes <= SMALL_BYTES / answers {
         return response;
     }
     match unsent.room(key, bytes) {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use rollcall_shared::queue::access::NatsAccess;
 use rollcall_shared::queue::connect::NatsSettings;
 use rollcall_shared::queue::{connect, stream};
-use rollcall_shared::settings::Secret;
 use rollcall_stack::{NatsServer, NatsUser};
 use rollcall_worker::bulk::Loader;
 
@@ -62,8 +62,8 @@ impl Service {
         std::fs::create_dir_all(&home)?;
         let nats = tokio::task::spawn_blocking(move || NatsServer::start(&queue)).await??;
         stream::ensure_as_admin(&NatsSettings {
-            url: Secret::new(nats.url(NatsUser::Admin)),
-            admin_url: Secret::new(nats.url(NatsUser::Admin)),
+            access: NatsAccess::of_url(nats.url(NatsUser::Admin)),
+            admin_access: NatsAccess::of_url(nats.url(NatsUser::Admin)),
             events_max_bytes: 4 << 30,
             dlq_max_bytes: 1 << 30,
             stream_replicas: 1,
@@ -140,7 +140,7 @@ impl Service {
 
     /// Waits until at most this many messages are left in the queue.
     pub(crate) async fn wait_until_queued(&self, messages: u64, timeout: Duration) -> anyhow::Result<()> {
-        let client = connect::connect(&Secret::new(self.nats.url(NatsUser::Admin)), connect::Role::Admin).await?;
+        let client = connect::connect(&NatsAccess::of_url(self.nats.url(NatsUser::Admin)), connect::Role::Admin).await?;
         let context = async_nats::jetstream::new(client);
         wait_until("draining the queue", timeout, Duration::from_millis(50), async || {
             let stream = context.get_stream(stream::STREAM).await?;

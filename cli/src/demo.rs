@@ -22,7 +22,7 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(60);
 /// second start on that day adds nothing.
 pub(crate) async fn load(url: &str, key: &str) -> anyhow::Result<()> {
     let config = Config::recent(EVENTS, DAYS);
-    let target = Target { url: url.to_owned(), api_key: key.to_owned() };
+    let target = Target { url: url.to_owned(), api_key: key.to_owned(), api_key_file: None };
     let sent = generate::send_sample(&target, config).await?;
     let started = Instant::now();
     while stored(&target).await? < sent {

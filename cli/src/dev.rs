@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use rollcall_api::ApiSettings;
+use rollcall_shared::queue::access::NatsAccess;
 use rollcall_shared::settings::{Environment, ListenAddress, Secret};
 use rollcall_shared::shutdown;
 use rollcall_shared::telemetry::LogSettings;
@@ -103,8 +104,8 @@ impl Settings {
     /// Reads the environment, except for the addresses of the servers, and starts the logs.
     fn from_env() -> anyhow::Result<Self> {
         let mut environment = Environment::of_process().with_default("API_KEY", "secret-key").with("MIGRATE_ON_START", "false");
-        // `of` sets the addresses of the private servers instead.
-        for name in ["DATABASE_URL", "NATS_URL", "NATS_ADMIN_URL"] {
+        // `of` sets the addresses of the private servers instead, and the address that is printed begins with http://.
+        for name in ["DATABASE_URL", "NATS_URL", "NATS_ADMIN_URL", "API_TLS_CERT_FILE", "API_TLS_KEY_FILE"] {
             environment = environment.with(name, "");
         }
         let logs = LogSettings::from_env(&mut environment);
@@ -122,8 +123,8 @@ impl Settings {
         ];
         for (database, nats, user) in users {
             database.url = Secret::new(stack.postgres.url("rollcall"));
-            nats.url = Secret::new(stack.nats.url(user));
-            nats.admin_url = Secret::new(stack.nats.url(NatsUser::Admin));
+            nats.access = NatsAccess::of_url(stack.nats.url(user));
+            nats.admin_access = NatsAccess::of_url(stack.nats.url(NatsUser::Admin));
         }
         self
     }

@@ -1,6 +1,7 @@
 //! Sends requests to the API as a careful client does: with an API key, and with retries.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use backon::{ExponentialBuilder, Retryable};
 use indicatif::ProgressBar;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{RequestBuilder, Response, StatusCode};
+use rollcall_shared::settings::Secret;
 use serde_json::Value;
 
 /// Attempts to send a request before giving up. With the delays between them they take about a minute and
@@ -33,6 +35,9 @@ pub(crate) struct Target {
     /// API key with the scope ingest, or with the scope admin for dead letters
     #[arg(long, global = true, env = "API_KEY", default_value = "secret-key", hide_env_values = true)]
     pub(crate) api_key: String,
+    /// File that contains the API key
+    #[arg(long, global = true, env = "API_KEY_FILE", value_name = "FILE", conflicts_with = "api_key")]
+    pub(crate) api_key_file: Option<PathBuf>,
 }
 
 impl Target {
@@ -66,9 +71,18 @@ pub(crate) struct Outcome {
 
 /// An HTTP client with TLS.
 pub(crate) fn client() -> anyhow::Result<reqwest::Client> {
+    builder().build().context("no HTTP client can be made")
+}
+
+/// An HTTP client that accepts any certificate. It must send no key.
+pub(crate) fn client_that_trusts_everybody() -> anyhow::Result<reqwest::Client> {
+    builder().tls_danger_accept_invalid_certs(true).build().context("no HTTP client can be made")
+}
+
+fn builder() -> reqwest::ClientBuilder {
     // This fails only if a provider is installed already, which is just as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().timeout(Duration::from_secs(60)).build().context("no HTTP client can be made")
+    reqwest::Client::builder().timeout(Duration::from_secs(60))
 }
 
 /// Sends requests to one service, retries while it does not answer, and tells the user so.
@@ -83,7 +97,13 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    pub(crate) fn new(target: Target, bar: ProgressBar) -> anyhow::Result<Self> {
+    /// # Errors
+    /// The file with the key cannot be read.
+    pub(crate) fn new(mut target: Target, bar: ProgressBar) -> anyhow::Result<Self> {
+        if let Some(file) = &target.api_key_file {
+            let key = Secret::in_file(file).with_context(|| format!("the key file {}", file.display()))?;
+            key.expose().clone_into(&mut target.api_key);
+        }
         Ok(Self { http: client()?, target, bar, last_reason: Mutex::new(None) })
     }
 

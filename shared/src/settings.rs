@@ -3,58 +3,20 @@
 //! Each concern has a struct that reads its own variables from an [`Environment`]. The environment remembers
 //! every variable that was read, with its default and its meaning, so the list that people see cannot differ from
 //! what is read. It also collects all wrong values, so that a failed start names every one of them.
+//!
+//! Every [`Secret`] may also be in a file: `API_KEY_FILE` names the file that contains what `API_KEY` would.
+
+mod listen_address;
+mod secret;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Display};
-use std::net::{SocketAddr, ToSocketAddrs};
 use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// A text that never appears in logs or debug output.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The secret itself, for the one place that needs it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(hidden)")
-    }
-}
-
-/// Where a service listens, written as an address or a host name with a port.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ListenAddress(pub SocketAddr);
-
-impl FromStr for ListenAddress {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let form = |error| format!("must be an address and a port, as 127.0.0.1:8000 or localhost:8000 ({error})");
-        let found: Vec<SocketAddr> = text.to_socket_addrs().map_err(form)?.collect();
-        // A name such as localhost has addresses of both kinds, and every client on this machine tries IPv4.
-        let address = found.iter().find(|address| address.is_ipv4()).or(found.first()).copied();
-        address.map(Self).ok_or_else(|| "names a host without an address".to_owned())
-    }
-}
-
-impl Display for ListenAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+pub use self::listen_address::ListenAddress;
+pub use self::secret::{Secret, SecretFileError};
 
 /// One variable as `rollcall config` lists it.
 #[derive(Debug, Clone)]
@@ -110,19 +72,23 @@ impl Environment {
         Self { variables, ..Self::default() }
     }
 
-    /// The same variables, with one of them changed. An empty value means that it is not set.
+    /// The same variables, with one of them changed. An empty value means that it is not set. A file that contained
+    /// the value is forgotten.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.not_text.remove(name);
+        self.variables.remove(&secret::file_variable(name));
         self.variables.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    /// The same variables, with one of them set if it is not set.
+    /// The same variables, with one of them set if neither it nor its file is set.
     #[must_use]
     pub fn with_default(self, name: &str, value: &str) -> Self {
+        let file = secret::file_variable(name);
         // A value that is not UTF-8 stays, so that reading it is an error.
-        if self.variables.contains_key(name) || self.not_text.contains(name) { self } else { self.with(name, value) }
+        let is_set = |name: &str| self.variables.contains_key(name) || self.not_text.contains(name);
+        if is_set(name) || is_set(&file) { self } else { self.with(name, value) }
     }
 
     /// A text, number, address or anything else that can be parsed from a text. The meaning contains the unit and
@@ -155,20 +121,59 @@ impl Environment {
             None => default,
             Some(Ok(value)) => value,
             Some(Err(problem)) => {
-                self.problems.push(problem);
+                self.report(problem);
                 default
             }
         };
-        self.list(name, value.to_string(), default_text, meaning);
+        let is_set = self.is_set(name);
+        self.list(name, value.to_string(), default_text, is_set, meaning);
         value
     }
 
-    /// A secret that may be absent.
+    /// A secret that may be absent, from the variable or from the file that the variable with `_FILE` names.
     pub fn read_optional_secret(&mut self, name: &'static str, meaning: &str) -> Option<Secret> {
-        let value = self.text(name).map(Secret::new);
+        let value = self.secret(name);
         let shown = if value.is_some() { "(hidden)" } else { "" };
-        self.list(name, shown.to_owned(), String::new(), meaning);
+        let is_set = self.is_set(name) || self.is_set(&secret::file_variable(name));
+        let meaning = format!("{meaning}; {} may name a file with it", secret::file_variable(name));
+        self.list(name, shown.to_owned(), String::new(), is_set, &meaning);
         value
+    }
+
+    fn secret(&mut self, name: &str) -> Option<Secret> {
+        let file_name = secret::file_variable(name);
+        let value = self.text(name);
+        let Some(path) = self.text(&file_name) else { return value.map(Secret::new) };
+        if value.is_some() {
+            self.report(format!("{name} and {file_name} are both set; set one of them"));
+            return None;
+        }
+        match Secret::in_file(Path::new(&path)) {
+            Ok(secret) => Some(secret),
+            Err(error) => {
+                self.report(format!("{file_name}={path}: {error}"));
+                None
+            }
+        }
+    }
+
+    /// The path of a file that may be absent.
+    pub fn read_path(&mut self, name: &'static str, meaning: &str) -> Option<PathBuf> {
+        let path = self.read(name, String::new(), meaning);
+        (!path.is_empty()).then(|| PathBuf::from(path))
+    }
+
+    /// A list of values, separated by commas. Empty values are skipped.
+    pub fn read_list<T: FromStr + Display>(&mut self, name: &'static str, meaning: &str) -> Vec<T>
+    where
+        T::Err: Display,
+    {
+        let List(values) = self.read_by(name, List(Vec::new()), meaning, |text| {
+            let values = text.split(',').map(str::trim).filter(|value| !value.is_empty());
+            let parsed = values.map(|value| value.parse().map_err(|error: T::Err| format!("{value}: {error}: {meaning}")));
+            parsed.collect::<Result<_, _>>().map(List)
+        });
+        values
     }
 
     /// A URL, which may contain a password. The error of `check` says what it must be and must not repeat the
@@ -190,7 +195,7 @@ impl Environment {
         match check(value.expose()) {
             Ok(()) => Some(value),
             Err(problem) => {
-                self.problems.push(format!("{name} {problem}: {meaning}"));
+                self.report(format!("{name} {problem}: {meaning}"));
                 None
             }
         }
@@ -210,21 +215,44 @@ impl Environment {
         if self.problems.is_empty() { Ok(()) } else { Err(SettingsError(self.problems)) }
     }
 
+    /// Adds a problem that no single variable has, or one that was found after reading.
+    pub fn report(&mut self, problem: String) {
+        // The API and the worker share some variables, so a problem may be found twice.
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
     /// An empty variable counts as absent, because compose files pass `${NAME:-}` as an empty one.
     fn text(&mut self, name: &str) -> Option<String> {
         // The name is removed, so that a variable that both services read is reported once.
         if self.not_text.remove(name) {
-            self.problems.push(format!("{name}: is not UTF-8 text"));
+            self.report(format!("{name}: is not UTF-8 text"));
         }
         self.variables.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
-    fn list(&mut self, name: &'static str, value: String, default: String, meaning: &str) {
+    fn is_set(&self, name: &str) -> bool {
+        self.variables.get(name).is_some_and(|value| !value.is_empty())
+    }
+
+    fn list(&mut self, name: &'static str, value: String, default: String, is_set: bool, meaning: &str) {
         // The API and the worker share some variables. They are listed when they are first read.
         if self.listed.iter().all(|listed| listed.name != name) {
-            let is_set = self.variables.get(name).is_some_and(|value| !value.is_empty());
             self.listed.push(Listed { name, value, default, is_set, meaning: meaning.to_owned() });
         }
+    }
+}
+
+/// Values as they are written in a variable.
+struct List<T>(Vec<T>);
+
+impl<T: Display> Display for List<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, value) in self.0.iter().enumerate() {
+            write!(f, "{}{value}", if index == 0 { "" } else { "," })?;
+        }
+        Ok(())
     }
 }
 
@@ -258,17 +286,38 @@ mod tests {
     }
 
     #[test]
-    fn a_host_name_is_a_place_to_listen() {
-        assert_eq!("localhost:8000".parse(), Ok(ListenAddress(SocketAddr::from(([127, 0, 0, 1], 8000)))));
-        assert!("localhost".parse::<ListenAddress>().unwrap_err().starts_with("must be an address and a port"));
-    }
-
-    #[test]
     fn secrets_are_not_shown() {
         let mut environment = Environment::from_pairs([("KEY", "hush")]);
         let secret = environment.read_optional_secret("KEY", "a key").unwrap();
         assert_eq!(secret.expose(), "hush");
         assert_eq!(format!("{secret:?}"), "(hidden)");
         assert_eq!(environment.listed()[0].value, "(hidden)");
+    }
+
+    #[test]
+    fn a_secret_is_in_the_variable_or_in_the_file() {
+        let mut environment = Environment::from_pairs([("KEY", "hush"), ("KEY_FILE", "/nowhere")]);
+        assert_eq!(environment.read_optional_secret("KEY", "a key"), None);
+        let problem = environment.finish().unwrap_err().to_string();
+        assert_eq!(problem, "KEY and KEY_FILE are both set; set one of them");
+    }
+
+    #[test]
+    fn a_file_counts_as_set_until_the_variable_is_changed() {
+        let in_file = || Environment::from_pairs([("KEY_FILE", "/nowhere")]);
+        let mut environment = in_file().with_default("KEY", "default");
+        assert_eq!(environment.read_optional_secret("KEY", "a key"), None);
+        assert!(environment.finish().unwrap_err().to_string().starts_with("KEY_FILE=/nowhere: cannot be read"));
+        let mut environment = in_file().with("KEY", "other");
+        assert_eq!(environment.read_optional_secret("KEY", "a key"), Some(Secret::new("other")));
+    }
+
+    #[test]
+    fn a_list_is_separated_by_commas() {
+        let mut environment = Environment::from_pairs([("LIST", "1, 2,,3"), ("WRONG", "1,x")]);
+        assert_eq!(environment.read_list::<u8>("LIST", "numbers"), [1, 2, 3]);
+        assert_eq!(environment.listed()[0].value, "1,2,3");
+        environment.read_list::<u8>("WRONG", "numbers");
+        assert_eq!(environment.finish().unwrap_err().to_string(), "WRONG=1,x: x: invalid digit found in string: numbers");
     }
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use async_nats::jetstream;
 use rollcall_api::ApiSettings;
 use rollcall_shared::database;
+use rollcall_shared::queue::access::NatsAccess;
 use rollcall_shared::queue::{connect, stream};
-use rollcall_shared::settings::{Environment, Secret};
+use rollcall_shared::settings::Environment;
 use rollcall_stack::{NatsServer, NatsUser, Postgres, Scratch};
 use rollcall_worker::WorkerSettings;
 use serde_json::{Value, json};
@@ -163,8 +164,8 @@ impl App {
     /// # Panics
     /// If there is no connection.
     pub async fn jetstream(&self) -> jetstream::Context {
-        let url = Secret::new(self.nats.url(NatsUser::Admin));
-        jetstream::new(connect::connect(&url, connect::Role::Admin).await.expect("a connection"))
+        let access = NatsAccess::of_url(self.nats.url(NatsUser::Admin));
+        jetstream::new(connect::connect(&access, connect::Role::Admin).await.expect("a connection"))
     }
 
     /// Sends a body and returns the status and the JSON of the answer.

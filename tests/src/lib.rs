@@ -5,6 +5,7 @@
 
 mod analysis;
 mod app;
+mod authority;
 mod binary;
 pub mod chaos;
 mod graphql;
@@ -13,6 +14,7 @@ mod hours;
 mod live;
 mod metric;
 mod model;
+mod nats_operator;
 mod pause;
 mod poison;
 mod port;
@@ -20,10 +22,12 @@ mod postgres;
 mod process;
 mod sessions;
 mod stranger;
+mod tls_api;
 mod users;
 
 pub use self::analysis::BERLIN_KEY;
 pub use self::app::{App, AppOptions, KEY, event};
+pub use self::authority::{Authority, Certificate};
 pub use self::binary::binary;
 pub use self::graphql::graphql_history;
 pub use self::graphql_socket::GraphQlSocket;
@@ -31,6 +35,7 @@ pub use self::hours::hour_disagreements;
 pub use self::live::{LiveFrame, LiveReader};
 pub use self::metric::metric;
 pub use self::model::{Fact, Model};
+pub use self::nats_operator::NatsOperator;
 pub use self::pause::Pause;
 pub use self::poison::Poison;
 pub use self::port::free_port;
@@ -39,6 +44,7 @@ pub use self::postgres::{fresh_database, postgres_log};
 pub use self::process::{Process, STOP_TIMEOUT};
 pub use self::sessions::session_disagreements;
 pub use self::stranger::Stranger;
+pub use self::tls_api::TlsApi;
 pub use self::users::user_disagreements;
 
 use std::time::{Duration, Instant};

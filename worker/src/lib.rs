@@ -113,7 +113,7 @@ async fn prepare(settings: WorkerSettings, pool: sqlx::PgPool) -> anyhow::Result
         unlimited.close().await;
         stream::ensure_as_admin(&settings.nats).await?;
     }
-    let nats = connect::connect(&settings.nats.url, Role::Worker).await?;
+    let nats = connect::connect(&settings.nats.access, Role::Worker).await?;
     partition::make_at_start(&pool).await;
     Ok(nats)
 }

@@ -35,6 +35,11 @@ impl KeyHash {
     pub(crate) fn of(key: &str) -> Self {
         Self(Sha256::digest(key.as_bytes()).into())
     }
+
+    /// Whether it is the same, compared in constant time.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
 }
 
 #[derive(Clone)]
@@ -97,7 +102,7 @@ impl KeyRing {
     /// [`ApiError::DatabaseUnavailable`] if it is away and the key was not found within the last hour.
     pub(crate) async fn grant_of(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
         if let Some((known, grant)) = &self.bootstrap
-            && bool::from(known.0.ct_eq(&hash.0))
+            && known.is(hash)
         {
             return Ok(Some(grant.clone()));
         }

@@ -46,8 +46,6 @@ fn part(graphql: &GraphQl, media_type: &'static str, text: &'static str) -> Opti
     let headers = [
         (header::CONTENT_TYPE, media_type),
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     graphql.has_page.then(|| (headers, text).into_response())

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_nats::Message;
 use futures::{Stream, StreamExt};
 use rollcall_shared::project::ProjectId;
-use rollcall_shared::settings::Secret;
+use rollcall_shared::queue::access::NatsAccess;
 use tokio::sync::{OnceCell, Semaphore, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -38,7 +38,7 @@ const MAX_WORK_AT_ONCE: usize = 256;
 pub(crate) struct Live(Arc<Hub>);
 
 struct Hub {
-    url: Secret,
+    nats: NatsAccess,
     places: Arc<Places>,
     heartbeat: Duration,
     /// The link, as long as a channel holds it.
@@ -60,11 +60,11 @@ pub(super) struct Membership {
 
 impl Live {
     /// A hub. Readers may use half of the `max_connections` of the process.
-    pub(crate) fn new(settings: &LiveSettings, url: Secret, max_connections: usize) -> Self {
+    pub(crate) fn new(settings: &LiveSettings, nats: NatsAccess, max_connections: usize) -> Self {
         // Each reader occupies a connection, and other requests must be served too.
         let most = settings.max_readers.min(max_connections / 2).max(1);
         Self(Arc::new(Hub {
-            url,
+            nats,
             places: Arc::new(Places::new(most, settings.max_readers_per_key)),
             heartbeat: settings.heartbeat,
             link: tokio::sync::Mutex::default(),
@@ -141,7 +141,7 @@ impl Live {
         if let Some(link) = link.upgrade() {
             return Ok(link);
         }
-        let opened = Arc::new(Link::open(&self.0.url).await?);
+        let opened = Arc::new(Link::open(&self.0.nats).await?);
         *link = Arc::downgrade(&opened);
         Ok(opened)
     }

@@ -12,11 +12,11 @@ use async_nats::{Client, Message, Subscriber};
 use futures::StreamExt;
 use futures::stream::{Select, select};
 use rollcall_shared::project::ProjectId;
+use rollcall_shared::queue::access::NatsAccess;
 use rollcall_shared::queue::connect::{Role, connect_to_listen, inboxes_of};
 use rollcall_shared::queue::priority::Priority;
 use rollcall_shared::queue::stream::STREAM;
 use rollcall_shared::queue::subject::subject;
-use rollcall_shared::settings::Secret;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::acceptance::{Acceptance, Accepted};
@@ -53,9 +53,9 @@ impl Link {
     ///
     /// # Errors
     /// [`ApiError::QueueUnavailable`].
-    pub(super) async fn open(url: &Secret) -> Result<Self, ApiError> {
+    pub(super) async fn open(access: &NatsAccess) -> Result<Self, ApiError> {
         let drops = Arc::new(AtomicU64::new(0));
-        let client = connect_to_listen(url, Role::Api, CAPACITY, drops.clone()).await.map_err(ApiError::internal)?;
+        let client = connect_to_listen(access, Role::Api, CAPACITY, drops.clone()).await.map_err(ApiError::internal)?;
         let mut context = jetstream::new(client.clone());
         context.set_timeout(STATE_TIMEOUT);
         let confirmations = client.subscribe(inboxes_of(Role::Api)).await.map_err(|_| ApiError::QueueUnavailable)?;

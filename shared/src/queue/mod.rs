@@ -3,7 +3,11 @@
 //! [`connect`] opens connections, [`stream`] defines the streams and the consumers, and [`subject`] the subjects of
 //! messages, which depend on their [`priority`]. A message of accepted events carries a [`chunk`]. A [`dead_letter`]
 //! is an event or message that could not be stored.
+//! [`access`] says where the servers are and who connects, [`connect`] opens connections, [`stream`] defines the streams and the consumer, and [`subject`] the subjects of
+//! messages. A message of accepted events carries a [`chunk`]. A [`dead_letter`] is an event or message that could
+//! not be stored.
 
+pub mod access;
 pub mod chunk;
 pub mod connect;
 pub mod dead_letter;
@@ -21,6 +25,9 @@ pub enum QueueError {
     /// The URL is not a URL of NATS.
     #[error("NATS_URL or NATS_ADMIN_URL is not of the form nats://user:password@host:port")]
     Url(#[source] std::io::Error),
+    /// The credentials cannot be read.
+    #[error("NATS_CREDS or NATS_ADMIN_CREDS is not the content of a credentials file")]
+    Credentials(#[source] std::io::Error),
     /// No connection.
     #[error("cannot connect to nats-server at {servers}")]
     Connect {

@@ -119,6 +119,6 @@ fn dead_letter_stream(settings: &NatsSettings) -> Config {
 /// # Errors
 /// Those of [`connect`] and [`ensure`].
 pub async fn ensure_as_admin(settings: &NatsSettings) -> Result<(), QueueError> {
-    let client = connect(&settings.admin_url, Role::Admin).await?;
+    let client = connect(&settings.admin_access, Role::Admin).await?;
     ensure(&jetstream::new(client), settings).await
 }

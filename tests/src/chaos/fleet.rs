@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{self, Context};
+use rollcall_shared::queue::access::NatsAccess;
 use rollcall_shared::queue::connect;
 use rollcall_shared::queue::connect::Role;
-use rollcall_shared::settings::Secret;
 use rollcall_stack::{NatsUser, Stack};
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
@@ -63,7 +63,7 @@ pub(crate) struct Fleet {
     pub(crate) pool: PgPool,
     /// The URL of the same.
     pub(crate) database_url: String,
-    nats_admin_url: Secret,
+    nats_admin: NatsAccess,
     migration: Vec<(&'static str, String)>,
     folder: PathBuf,
     pub(crate) journal: Journal,
@@ -80,7 +80,7 @@ impl Fleet {
             workers: Vec::new(),
             pool: pool(&database_url),
             database_url: database_url.clone(),
-            nats_admin_url: Secret::new(stack.nats.url(NatsUser::Admin)),
+            nats_admin: NatsAccess::of_url(stack.nats.url(NatsUser::Admin)),
             migration: vec![
                 ("DATABASE_URL", database_url),
                 ("NATS_URL", stack.nats.url(NatsUser::Admin)),
@@ -124,7 +124,7 @@ impl Fleet {
 
     /// JetStream as the user who may do everything, over a connection of its own.
     pub(crate) async fn jetstream(&self) -> Option<Context> {
-        connect::connect(&self.nats_admin_url, Role::Admin).await.ok().map(jetstream::new)
+        connect::connect(&self.nats_admin, Role::Admin).await.ok().map(jetstream::new)
     }
 
     /// Every path between two processes.

@@ -27,6 +27,12 @@ impl NewPartition {
         execute(connection, create).await.map(drop)
     }
 
+    /// Gives it to whoever owns the parent, so that every worker can build its indexes, whichever user has created it.
+    pub(super) async fn give_to(&self, connection: &mut PgConnection, owner: &str) -> Result<(), sqlx::Error> {
+        let name = self.name();
+        execute(connection, format!("alter table {name} owner to {owner}")).await.map(drop)
+    }
+
     /// Takes the locks that attaching needs later, in the same order.
     pub(super) async fn lock_parent(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let parent = self.parent;

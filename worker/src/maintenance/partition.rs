@@ -169,6 +169,8 @@ async fn attach(connection: &mut PgConnection, table: &Table, range: Range, is_s
     let name = partition.name();
     sqlx::query_file!("sql/maintenance/set_partition_timeouts.sql").fetch_one(&mut *connection).await?;
     partition.create(connection).await?;
+    let parent = sqlx::query_file!("sql/maintenance/select_owner.sql", table.name).fetch_one(&mut *connection).await?;
+    partition.give_to(connection, &parent.owner).await?;
     partition.lock_parent(connection).await?;
     let moved = partition.move_rows(connection).await?;
     if is_sealed {
