@@ -3,13 +3,16 @@
 //! `server` handles connections, `router` lists every path. `ingest` accepts events and makes them
 //! durable in JetStream; `query` answers queries from PostgreSQL; `mcp` offers the same queries to
 //! assistants; `live` sends events on as they are accepted; `pipeline` shows how far events have come;
-//! `dead_letters` lists, redrives and purges events that could not be stored; `auth` decides who may do
-//! what; `unsent` bounds the answers that clients have not taken yet; `error` defines the error answers;
+//! `dead_letters` lists, redrives and purges events that could not be stored; `admin` governs projects and
+//! keys; `auth` decides who may do what; `upkeep` keeps the keys up to date; `unsent` bounds the answers that clients have not taken yet; `error` defines the error answers;
 //! `metrics` describes the metrics; `openapi` describes the API, and `pages` shows it to people.
 //!
 //! It never writes events: that is the worker's work.
 
+mod admin;
 mod auth;
+mod conflict;
+mod cursor;
 mod dead_letters;
 mod dependencies;
 mod error;
@@ -25,6 +28,7 @@ mod mcp;
 mod metrics;
 mod openapi;
 mod pages;
+mod paging;
 mod parameters;
 mod pipeline;
 mod problem;
@@ -40,14 +44,19 @@ mod start;
 mod state;
 mod under_way;
 mod unsent;
+mod upkeep;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
 use rollcall_shared::{shutdown, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::admin::Administration;
+use self::auth::KeyRing;
 use self::server::Server;
 pub use self::settings::{ApiSettings, ConnectionLimits, GraphQlSettings, LiveSettings, RequestLimits};
 use self::start::Preparation;
@@ -95,7 +104,8 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
     let (connections, stop) = (app.settings.connections, app.stop.clone());
     let address = listener.local_addr().context("the listener has no address")?;
     let (reads, keys, requests) = (app.reads.clone(), app.keys.clone(), app.requests.clone());
-    let upkeep = tokio::spawn(telemetry::upkeep(app.metrics.clone()));
+    let upkeep = tokio::spawn(background(app.metrics.clone(), app.keys.clone(), app.administration.clone()));
+    let administration = app.administration.pool.clone();
     tracing::info!(%address, "api is listening");
     let (answered, until_stop) = (stop.clone(), requests.clone());
     // Until the last request is answered, new connections are accepted and get 503.
@@ -114,7 +124,7 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
             Ok(())
         };
         tokio::try_join!(served, prepared)?;
-        tokio::join!(reads.close(), keys.close());
+        tokio::join!(reads.close(), keys.close(), administration.close());
         anyhow::Ok(())
     };
     let ended = shutdown::within(STOP_TIMEOUT, &stop, work).await;
@@ -123,6 +133,11 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
         tracing::warn!(requests = requests.len(), "requests that took too long were left unanswered");
     }
     ended.unwrap_or(Ok(()))
+}
+
+/// What the API does beside answering requests, until it is aborted.
+async fn background(metrics: PrometheusHandle, keys: Arc<KeyRing>, administration: Administration) {
+    tokio::join!(telemetry::upkeep(metrics), upkeep::run(&keys, &administration.notices, &administration.pool));
 }
 
 fn warn_of_known_key(settings: &ApiSettings, listener: &TcpListener) {

@@ -28,7 +28,7 @@ use crate::query::description;
 use crate::query::question::{self, Question, Visitor};
 use crate::state::AppState;
 use crate::unsent::Unsent;
-use crate::{dead_letters, graphql, health, ingest, live, mcp, pages, pipeline, unsent};
+use crate::{admin, dead_letters, graphql, health, ingest, live, mcp, pages, pipeline, unsent};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -66,7 +66,14 @@ fn answering() -> OpenApiRouter<AppState> {
     let graphql = OpenApiRouter::new()
         .routes(routes!(graphql::endpoint::graphql, graphql::endpoint::page_or_socket))
         .layer(DefaultBodyLimit::max(graphql::endpoint::MAX_BYTES));
-    let admin = OpenApiRouter::new()
+    let administration = OpenApiRouter::new()
+        .routes(routes!(admin::projects::list::list, admin::projects::create::create))
+        .routes(routes!(admin::projects::change::change))
+        .routes(routes!(admin::keys::list::list, admin::keys::create::create))
+        .routes(routes!(admin::keys::revoke::revoke))
+        .routes(routes!(admin::keys::rotate::rotate))
+        .routes(routes!(admin::audit_log::list::list));
+    let dead_letters = OpenApiRouter::new()
         .routes(routes!(dead_letters::list, dead_letters::purge))
         .routes(routes!(dead_letters::redrive))
         .routes(routes!(dead_letters::show, dead_letters::purge_one))
@@ -80,7 +87,8 @@ fn answering() -> OpenApiRouter<AppState> {
         .merge(questions())
         .merge(graphql)
         .merge(ingest)
-        .merge(admin)
+        .merge(administration)
+        .merge(dead_letters)
 }
 
 /// Paths that are served as long as the process runs.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod abuse;
+mod administration;
 mod auth;
 mod backpressure;
 mod bench;
@@ -10,6 +11,7 @@ mod bulk;
 mod catalog;
 mod chaos;
 mod cli;
+mod cli_administration;
 mod compaction;
 mod compose;
 mod dead_letters;
@@ -31,6 +33,8 @@ mod identity;
 mod import;
 mod indexes;
 mod ingest;
+mod isolation;
+mod key_lifecycle;
 mod limits;
 mod lists;
 mod live;
@@ -55,6 +59,7 @@ mod stalls;
 mod start;
 mod stats;
 mod stops;
+mod time_zones;
 mod top_events;
 mod traces;
 mod trends;

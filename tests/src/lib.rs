@@ -3,6 +3,7 @@
 //! [`App::start`] gives a test its own nats-server, its own database in a PostgreSQL that all tests
 //! share, an API on a free port, and workers. Everything ends with the test.
 
+mod administration;
 mod analysis;
 mod app;
 mod binary;
@@ -22,6 +23,7 @@ mod sessions;
 mod stranger;
 mod users;
 
+pub use self::administration::MadeKey;
 pub use self::analysis::BERLIN_KEY;
 pub use self::app::{App, AppOptions, KEY, event};
 pub use self::binary::binary;

@@ -2,11 +2,12 @@
 //!
 //! [`connect`] opens connections, [`stream`] defines the streams and the consumer, and [`subject`] the subjects of
 //! messages. A message of accepted events carries a [`chunk`]. A [`dead_letter`] is an event or message that could
-//! not be stored.
+//! not be stored. A [`notice`] tells the replicas of the API that something which they cache has changed.
 
 pub mod chunk;
 pub mod connect;
 pub mod dead_letter;
+pub mod notice;
 pub mod stream;
 pub mod subject;
 
