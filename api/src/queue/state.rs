@@ -6,9 +6,12 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::Info as ConsumerInfo;
 use async_nats::jetstream::stream::Info as StreamInfo;
 use async_nats::jetstream::{self, Context};
+use futures::TryStreamExt;
+use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::chunk::MAX_PAYLOAD_BYTES;
 use rollcall_shared::queue::connect::is_connected;
 use rollcall_shared::queue::stream::{CONSUMER, STREAM};
+use rollcall_shared::queue::subject::subject;
 
 use crate::queue::confirmations::Confirmations;
 
@@ -68,6 +71,16 @@ impl Queue {
     pub(crate) async fn stream(&self, name: &str) -> Option<StreamInfo> {
         let info = async { self.context.get_stream_no_info(name).await.ok()?.get_info().await.ok() };
         tokio::time::timeout(STATE_TIMEOUT, info).await.ok()?
+    }
+
+    /// The number of messages of a project that wait to be stored; `None` if the server does not answer.
+    pub(crate) async fn waiting(&self, project: ProjectId) -> Option<u64> {
+        let count = async {
+            let stream = self.context.get_stream_no_info(STREAM).await.ok()?;
+            let counts = stream.info_with_subjects(subject(project)).await.ok()?;
+            counts.try_fold(0, |sum, (_, count)| std::future::ready(Ok(sum + count as u64))).await.ok()
+        };
+        tokio::time::timeout(STATE_TIMEOUT, count).await.ok()?
     }
 
     /// The state of the shared consumer; `None` if it is not there or the server does not answer.
