@@ -9,6 +9,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::conflict::Conflict;
 use crate::problem::{Problem, ProblemDetails};
 use crate::queue::dead_letters::Unreadable;
 use crate::queue::publish::NotDurable;
@@ -34,18 +35,30 @@ pub(crate) enum ApiError {
     /// 403: the key is valid, but lacks the scope.
     #[error("this key lacks the scope {0}")]
     Forbidden(&'static str),
+    /// 403: only the key of the installation may do this.
+    #[error("only the key of the installation, API_KEY, may do this")]
+    InstallationOnly,
+    /// 403: the request is about another project than that of the key. The project may not exist.
+    #[error("this key governs its own project and no other")]
+    OtherProject,
     /// 404: the path does not exist.
     #[error("there is nothing at this path")]
     NotFound,
     /// 404: the path is valid, but nothing has the id in it.
     #[error("no {0} has this id")]
     NoSuch(&'static str),
+    /// 404: no project has the name. Only the key of the installation learns this.
+    #[error("there is no project of this name")]
+    NoProject,
     /// 405: the path has other methods.
     #[error("this path does not take that method")]
     MethodNotAllowed,
     /// 408: the client stopped sending in the middle of its body.
     #[error("the body did not arrive in time")]
     BodyTimeout,
+    /// 409: the state of something does not allow the change.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
     /// 413: more bytes than a request may hold, counted after decompression.
     #[error("the body is larger than {limit} bytes after decompression; send it in parts")]
     BodyTooLarge {
@@ -75,6 +88,9 @@ pub(crate) enum ApiError {
     /// 422: the object that contains the events is invalid.
     #[error("the object around the events is not valid; see errors")]
     InvalidEnvelope(Problem),
+    /// 422: fields of the body are not valid; nothing was changed.
+    #[error("{}", summary(.0.len(), "field"))]
+    InvalidFields(Vec<Problem>),
     /// 503: the queue is full.
     #[error("the event queue is full; try again later")]
     QueueFull,
@@ -155,13 +171,16 @@ impl ApiError {
             Self::OfAnother(error) => error.status(),
             Self::Body(_) | Self::Parameters(_) | Self::InvalidQuery(_) | Self::QueryTooComplex(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::NoSuch(_) => StatusCode::NOT_FOUND,
+            Self::Forbidden(_) | Self::InstallationOnly | Self::OtherProject => StatusCode::FORBIDDEN,
+            Self::NotFound | Self::NoSuch(_) | Self::NoProject => StatusCode::NOT_FOUND,
+            Self::Conflict(_) => StatusCode::CONFLICT,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } | Self::TooManyEvents { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::EmptyBatch | Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::EmptyBatch | Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) | Self::InvalidFields(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::TooManyQueries { .. } | Self::TooManyReaders { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::QueueFull
             | Self::QueueUnavailable
@@ -186,8 +205,9 @@ impl ApiError {
             Self::InvalidQuery(_) => "invalid_query",
             Self::QueryTooComplex(_) => "query_too_complex",
             Self::Unauthorized => "unauthorized",
-            Self::Forbidden(_) => "forbidden",
-            Self::NotFound | Self::NoSuch(_) => "not_found",
+            Self::Forbidden(_) | Self::InstallationOnly | Self::OtherProject => "forbidden",
+            Self::NotFound | Self::NoSuch(_) | Self::NoProject => "not_found",
+            Self::Conflict(conflict) => conflict.code(),
             Self::BodyTimeout => "body_timeout",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BodyTooLarge { .. } => "body_too_large",
@@ -195,6 +215,7 @@ impl ApiError {
             Self::Unsupported(_) => "unsupported_media_type",
             Self::EmptyBatch => "empty_batch",
             Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) => "invalid_events",
+            Self::InvalidFields(_) => "invalid_fields",
             Self::QueueFull | Self::NotConfirmed { is_full: true, .. } => "queue_full",
             Self::QueueUnavailable | Self::NotConfirmed { .. } => "queue_unavailable",
             Self::DeadLettersUnavailable => "dead_letters_unavailable",
@@ -239,7 +260,7 @@ impl ApiError {
             Self::NotConfirmed { idempotency_key, .. } => body.idempotency_key = Some(idempotency_key),
             Self::BodyTooLarge { limit } => body.limit_bytes = Some(*limit),
             Self::TooManyEvents { limit } => body.limit_events = Some(*limit),
-            Self::Parameters(problems) => body.errors = Some(problems),
+            Self::Parameters(problems) | Self::InvalidFields(problems) => body.errors = Some(problems),
             Self::InvalidEnvelope(problem) => body.errors = Some(std::slice::from_ref(problem)),
             Self::InvalidEvents { events, problems } => {
                 body.invalid_events = Some(*events);
@@ -291,8 +312,8 @@ impl From<sqlx::Error> for ApiError {
             // query_canceled: the statement timeout of the read pool.
             (_, Some("57014")) => Self::TooSlow(error),
             (sqlx::Error::Io(_) | sqlx::Error::Tls(_), _) => Self::DatabaseUnavailable(error),
-            // Shutting down, starting up; undefined_table: there is no schema yet.
-            (_, Some(code)) if code.starts_with("57P") || code == "42P01" => Self::DatabaseUnavailable(error),
+            // Shutting down, starting up; undefined_table, undefined_column: the schema is not up to date yet.
+            (_, Some(code)) if code.starts_with("57P") || code == "42P01" || code == "42703" => Self::DatabaseUnavailable(error),
             // lock_not_available: the lock timeout. Class 53: out of connections, memory or disk.
             (sqlx::Error::PoolTimedOut, _) | (_, Some("55P03")) => Self::DatabaseBusy(error),
             (_, Some(code)) if code.starts_with("53") => Self::DatabaseBusy(error),

@@ -6,14 +6,18 @@
 //! `dead_letters` lists, redrives and purges events that could not be stored; `auth` decides who may do
 //! what; `exposure` says which parts are open to whom, `cors` which web pages may call, and `security_headers` what
 //! browsers may not do; `client_address` finds the client behind proxies;
+//! `admin` governs projects and keys, and `upkeep` keeps the keys up to date;
 //! `unsent` bounds the answers that clients have not taken yet; `error` defines the error answers;
 //! `metrics` describes the metrics; `openapi` describes the API, and `pages` shows it to people.
 //!
 //! It never writes events: that is the worker's work.
 
+mod admin;
 mod auth;
 mod client_address;
+mod conflict;
 mod cors;
+mod cursor;
 mod dead_letters;
 mod dependencies;
 mod error;
@@ -30,6 +34,7 @@ mod mcp;
 mod metrics;
 mod openapi;
 mod pages;
+mod paging;
 mod parameters;
 mod pipeline;
 mod problem;
@@ -46,16 +51,20 @@ mod start;
 mod state;
 mod under_way;
 mod unsent;
+mod upkeep;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use metrics_exporter_prometheus::PrometheusHandle;
 use rollcall_shared::{shutdown, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::admin::Administration;
+use self::auth::KeyRing;
 pub use self::client_address::{Network, ProxyHeader, ProxySettings};
 pub use self::cors::{CorsSettings, Origin};
 pub use self::exposure::{Exposure, ExposureSettings};
@@ -107,7 +116,8 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
     let (connections, stop) = (app.settings.connections, app.stop.clone());
     let address = listener.local_addr().context("the listener has no address")?;
     let (reads, keys, requests) = (app.reads.clone(), app.keys.clone(), app.requests.clone());
-    let upkeep = tokio::spawn(telemetry::upkeep(app.metrics.clone()));
+    let upkeep = tokio::spawn(background(app.metrics.clone(), app.keys.clone(), app.administration.clone()));
+    let administration = app.administration.pool.clone();
     let tls = match app.settings.tls.clone() {
         Some(files) => Some(Arc::new(Tls::load(files).await.context("API_TLS_CERT_FILE and API_TLS_KEY_FILE")?)),
         None => None,
@@ -131,7 +141,7 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
             Ok(())
         };
         tokio::try_join!(served, prepared)?;
-        tokio::join!(reads.close(), keys.close());
+        tokio::join!(reads.close(), keys.close(), administration.close());
         anyhow::Ok(())
     };
     let ended = shutdown::within(STOP_TIMEOUT, &stop, work).await;
@@ -141,6 +151,11 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
         tracing::warn!(requests = requests.len(), "requests that took too long were left unanswered");
     }
     ended.unwrap_or(Ok(()))
+}
+
+/// What the API does beside answering requests, until it is aborted.
+async fn background(metrics: PrometheusHandle, keys: Arc<KeyRing>, administration: Administration) {
+    tokio::join!(telemetry::upkeep(metrics), upkeep::run(&keys, &administration.notices, &administration.pool));
 }
 
 fn warn_of_known_key(settings: &ApiSettings, listener: &TcpListener) {

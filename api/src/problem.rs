@@ -86,7 +86,7 @@ pub(crate) struct EventPlace {
 }
 
 impl Problem {
-    /// A problem of a parameter, which belongs to no event.
+    /// A problem of a parameter, or of a field of a body, which belongs to no event.
     pub(crate) fn of_parameter(field: &str, code: &'static str, message: impl Into<String>) -> Self {
         Self { event: None, field: clipped(field).into_owned(), code, message: message.into() }
     }

@@ -30,7 +30,7 @@ use crate::security_headers::HasTls;
 use crate::state::AppState;
 use crate::unsent::Unsent;
 use crate::{
-    client_address, dead_letters, exposure, graphql, health, ingest, live, mcp, pages, pipeline, security_headers, unsent,
+    admin, client_address, dead_letters, exposure, graphql, health, ingest, live, mcp, pages, pipeline, security_headers, unsent,
 };
 
 const REQUEST_ID: &str = "x-request-id";
@@ -100,6 +100,12 @@ fn cross_origin() -> OpenApiRouter<AppState> {
 /// All other paths that are served until the process is told to stop: those that need no key, and administration.
 fn same_origin() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
+        .routes(routes!(admin::projects::list::list, admin::projects::create::create))
+        .routes(routes!(admin::projects::change::change))
+        .routes(routes!(admin::keys::list::list, admin::keys::create::create))
+        .routes(routes!(admin::keys::revoke::revoke))
+        .routes(routes!(admin::keys::rotate::rotate))
+        .routes(routes!(admin::audit_log::list::list))
         .routes(routes!(dead_letters::list, dead_letters::purge))
         .routes(routes!(dead_letters::redrive))
         .routes(routes!(dead_letters::show, dead_letters::purge_one))

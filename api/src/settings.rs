@@ -17,7 +17,7 @@ use crate::server::TlsFiles;
 pub struct ApiSettings {
     /// Address on which the API listens.
     pub listen: SocketAddr,
-    /// The key with all scopes on the project `default`, for a first run.
+    /// The key of the installation. It has all scopes on the project `default`, and governs all projects.
     pub api_key: Option<Secret>,
     /// Limits of connections.
     pub connections: ConnectionLimits,
@@ -115,7 +115,7 @@ impl ApiSettings {
             listen: environment.read("API_LISTEN", listen, "address or host name and port of the API").0,
             api_key: environment.read_optional_secret(
                 "API_KEY",
-                "a key with all scopes on the project default, for a first run; none when empty",
+                "the key of the installation: all scopes on the project default, and all projects to govern; none when empty",
             ),
             connections: ConnectionLimits::from_env(environment),
             tls: TlsFiles::from_env(environment),

@@ -12,18 +12,22 @@ use rollcall_shared::backoff;
 use rollcall_shared::database::{self, DatabaseSettings, Presence};
 use rollcall_shared::queue::connect::Role;
 use rollcall_shared::queue::{connect, stream};
+use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::Administration;
 use crate::auth::KeyRing;
+use crate::cursor::Cursors;
 use crate::error::ApiError;
 use crate::graphql::GraphQl;
 use crate::health::SchemaReadiness;
 use crate::ingest::Ingestion;
 use crate::live::Live;
 use crate::metrics;
-use crate::query::{Answering, Cursors, RecentAnswers, Turns};
+use crate::query::{Answering, RecentAnswers, Turns};
 use crate::queue::confirmations::Confirmations;
+use crate::queue::notices::Notices;
 use crate::queue::publish::ChunkPublisher;
 use crate::queue::state::Queue;
 use crate::read_pool::ReadPool;
@@ -33,6 +37,9 @@ use crate::state::{AppState, Parts};
 /// How long the look-up of a key waits for a connection. While PostgreSQL is away, one request in four
 /// seconds with a known key is delayed by this time.
 const KEY_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Connections for administration, and for noting when keys were used. They are in addition to the others, and
+/// opened when they are needed.
+const ADMINISTRATION_CONNECTIONS: u32 = 2;
 /// Time for a look-up in addition to the acquire timeout and the server's statement timeout.
 const ROUND_TRIP_TIME: Duration = Duration::from_millis(500);
 
@@ -65,8 +72,11 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         turns: Turns::new(settings.read_timeout),
     };
     let live = Live::new(&settings.live, settings.nats.access.clone(), settings.connections.max_connections);
+    let administration =
+        Administration::new(administration_pool(&settings)?, keys.clone(), Notices::new(nats.clone()), answering.cursors.clone());
     let app = AppState::new(Parts {
         keys,
+        administration,
         graphql: GraphQl::new(settings.graphql, answering.clone(), live.clone(), settings.connections.max_connections)?,
         answering,
         reads,
@@ -92,6 +102,11 @@ fn key_ring(settings: &ApiSettings, presence: Arc<Presence>) -> anyhow::Result<K
     let pool = database::pool(&connections, "rollcall-api-keys", settings.key_timeout).context("DATABASE_URL")?;
     let timeout = acquire_timeout + settings.key_timeout + ROUND_TRIP_TIME;
     Ok(KeyRing::new(pool, presence, timeout, settings.api_key.as_ref()))
+}
+
+fn administration_pool(settings: &ApiSettings) -> anyhow::Result<PgPool> {
+    let connections = DatabaseSettings { max_connections: ADMINISTRATION_CONNECTIONS, ..settings.database.clone() };
+    database::pool(&connections, "rollcall-api-admin", settings.read_timeout).context("DATABASE_URL")
 }
 
 impl Preparation {

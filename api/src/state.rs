@@ -11,6 +11,7 @@ use rollcall_shared::database::Presence;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::Administration;
 use crate::auth::KeyRing;
 use crate::graphql::GraphQl;
 use crate::health::SchemaReadiness;
@@ -47,6 +48,7 @@ pub(crate) struct Parts {
     pub(crate) reads: ReadPool,
     /// What questions are answered from.
     pub(crate) answering: Answering,
+    pub(crate) administration: Administration,
     pub(crate) graphql: GraphQl,
     /// Checks whether PostgreSQL can be reached.
     pub(crate) presence: Arc<Presence>,
@@ -78,6 +80,7 @@ parts! {
     settings: Arc<ApiSettings>,
     reads: ReadPool,
     answering: Answering,
+    administration: Administration,
     graphql: GraphQl,
     presence: Arc<Presence>,
     schema: SchemaReadiness,

@@ -1,9 +1,10 @@
 //! The `rollcall` command: everything that people run.
 //!
 //! `dev` runs the whole service on private servers; `api` and `worker` run one of the two services; `migrate`,
-//! `config`, `health` and `dead-letters` are for operators; `openapi` prints the description of the API; `generate` and
-//! `import` send events.
+//! `config`, `health`, `projects`, `keys` and `dead-letters` are for operators; `openapi` prints the description of
+//! the API; `generate` and `import` send events.
 
+mod client;
 mod config;
 mod dead_letters;
 mod demo;
@@ -12,8 +13,11 @@ mod durability;
 mod generate;
 mod health;
 mod import;
+mod keys;
 mod migrate;
+mod output;
 mod progress;
+mod projects;
 mod send;
 
 use clap::{Parser, Subcommand};
@@ -50,6 +54,10 @@ enum Command {
     Openapi,
     /// Exit with 0 if a service answers that it is ready
     Health(health::Arguments),
+    /// List, make or change projects
+    Projects(projects::Arguments),
+    /// List, make, rotate or revoke API keys
+    Keys(keys::Arguments),
     /// List, show, redrive or purge dead letters: events that could not be stored
     DeadLetters(dead_letters::Arguments),
     /// Generate realistic sample events, and write them to a file or send them to the API
@@ -89,6 +97,8 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Health(arguments) => health::run(&arguments).await,
+        Command::Projects(arguments) => projects::run(arguments).await,
+        Command::Keys(arguments) => keys::run(arguments).await,
         Command::DeadLetters(arguments) => dead_letters::run(arguments).await,
         Command::Generate(arguments) => generate::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,

@@ -32,7 +32,7 @@ pub(crate) struct Target {
     /// Address of the API
     #[arg(long, global = true, env = "ROLLCALL_URL", default_value = "http://127.0.0.1:8000")]
     pub(crate) url: String,
-    /// API key with the scope ingest, or with the scope admin for dead letters
+    /// API key with the scope ingest, or with the scope admin for administration
     #[arg(long, global = true, env = "API_KEY", default_value = "secret-key", hide_env_values = true)]
     pub(crate) api_key: String,
     /// File that contains the API key
@@ -158,6 +158,14 @@ impl Sender {
             Ok(response) | Err(Failure::Unavailable(response)) => Ok(response),
             Err(Failure::NoAnswer(error)) => Err(error).with_context(|| format!("{} does not answer", self.target.url)),
         }
+    }
+
+    /// Sends a request once.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub(crate) async fn answer_once(&self, request: impl Fn(&reqwest::Client) -> RequestBuilder) -> anyhow::Result<Response> {
+        request(&self.http).send().await.with_context(|| format!("{} does not answer", self.target.url))
     }
 
     /// Tells the user why the program waits, but not once for each of many requests.

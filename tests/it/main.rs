@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod abuse;
+mod administration;
 mod auth;
 mod backpressure;
 mod bench;
@@ -10,6 +11,7 @@ mod bulk;
 mod catalog;
 mod chaos;
 mod cli;
+mod cli_administration;
 mod compaction;
 mod compose;
 mod cors;
@@ -36,6 +38,8 @@ mod identity;
 mod import;
 mod indexes;
 mod ingest;
+mod isolation;
+mod key_lifecycle;
 mod limits;
 mod lists;
 mod live;
@@ -64,6 +68,7 @@ mod start;
 mod stats;
 mod stops;
 mod tls;
+mod time_zones;
 mod top_events;
 mod traces;
 mod trends;

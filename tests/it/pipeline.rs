@@ -123,3 +123,33 @@ async fn without_its_queue_the_rest_is_told() {
     .await;
     assert_eq!(answer["stream"], Value::Null);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_projects_key_sees_its_own_share() {
+    let app = App::start_without_workers(Vec::new()).await;
+    app.make_project("shop", "UTC").await;
+    let key = app.make_key("shop", &["ingest", "read"]).await.key;
+    let share = async || app.get_as(&key, "/pipeline", &[]).await.1;
+    let expected = |messages: u64, letters: u64| {
+        json!({"dependencies": {"postgres": "up", "nats": "up"},
+               "stream": {"messages": messages, "bytes": null, "max_bytes": null, "oldest_unstored_age_seconds": null},
+               "consumers": null, "dead_letters": {"count": letters, "bytes": null}, "events_stored_per_second": null,
+               "workers": null, "last_error": null})
+    };
+    assert_eq!(share().await, expected(0, 0));
+    Poison::lay(&app.pool).await;
+    for n in 0..4 {
+        app.send(&json!([event(&format!("e{n}"), "u", "t", "2026-03-01T10:00:00Z")])).await;
+    }
+    app.send(&Poison::in_event(event("bad", "u", "t", "2026-03-01T10:00:00Z"))).await;
+    assert_eq!(share().await, expected(0, 0), "what waits is of another project");
+    let bad = |n: usize| Poison::in_event(event(&format!("bad{n}"), "u", "t", "2026-03-01T10:00:00Z"));
+    app.send_with(&key, &json!([bad(0), bad(1), bad(2)])).await;
+    app.send_with(&key, &json!([event("e", "u", "t", "2026-03-01T10:00:00Z")])).await;
+    assert_eq!(share().await, expected(2, 0));
+    let (mut worker, _) = app.process("worker");
+    worker.start();
+    app.wait_until_stored().await;
+    assert_eq!(share().await, expected(0, 3));
+    assert_eq!(app.get("/pipeline").await.1["dead_letters"]["count"], 4);
+}

@@ -3,6 +3,7 @@
 //! [`App::start`] gives a test its own nats-server, its own database in a PostgreSQL that all tests
 //! share, an API on a free port, and workers. Everything ends with the test.
 
+mod administration;
 mod analysis;
 mod app;
 mod authority;
@@ -25,6 +26,7 @@ mod stranger;
 mod tls_api;
 mod users;
 
+pub use self::administration::MadeKey;
 pub use self::analysis::BERLIN_KEY;
 pub use self::app::{App, AppOptions, KEY, event};
 pub use self::authority::{Authority, Certificate};

@@ -1,8 +1,15 @@
 -- What a key grants, if it is neither revoked nor expired.
 select
+    k.id,
+    k.scopes,
+    k.expires_at as "expires_at: jiff_sqlx::Timestamp",
+    k.requests_per_second,
+    k.events_per_second,
     k.project_id,
+    p.name as project_name,
     p.time_zone,
-    k.scopes
+    p.requests_per_second as project_requests_per_second,
+    p.events_per_second as project_events_per_second
 from api_keys k
 join projects p on p.id = k.project_id
 where k.key_hash = $1

@@ -1,15 +1,18 @@
 //! What a key grants: scopes on one project.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use jiff::Timestamp;
 use rollcall_shared::day::Calendar;
 use rollcall_shared::project::ProjectId;
 
+use super::rates::Rates;
 use crate::error::ApiError;
 
 /// What a key may do. The names are those in the table `api_keys` and in answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum Scope {
     /// Send events.
@@ -24,8 +27,11 @@ pub(crate) enum Scope {
 #[derive(Debug)]
 pub(crate) struct Project {
     pub(crate) id: ProjectId,
-    /// Empty until it has been read from the database. The project of `API_KEY` accepts events before that.
-    zone: OnceLock<Zone>,
+    pub(crate) name: String,
+    #[expect(dead_code, reason = "rates are stored, and not enforced yet")]
+    pub(crate) rates: Rates,
+    /// `None` until it has been read from the database. The project of `API_KEY` accepts events before that.
+    zone: Option<Zone>,
 }
 
 /// Where a project's days begin and end.
@@ -48,29 +54,17 @@ impl Zone {
 }
 
 impl Project {
-    /// A project whose time zone is not known yet.
-    pub(super) fn without_zone(id: ProjectId) -> Self {
-        Self { id, zone: OnceLock::new() }
+    /// The project `default` before it has been read from the database.
+    pub(super) fn unread_default() -> Self {
+        Self { id: ProjectId::DEFAULT, name: "default".to_owned(), rates: Rates::default(), zone: None }
     }
 
     /// A project in this time zone.
     ///
     /// # Errors
     /// Only if the zone is unknown on this machine.
-    pub(super) fn new(id: ProjectId, zone: String) -> Result<Self, ApiError> {
-        let project = Self::without_zone(id);
-        project.set_zone(zone)?;
-        Ok(project)
-    }
-
-    /// Sets the time zone. Later calls change nothing.
-    ///
-    /// # Errors
-    /// Only if the zone is unknown on this machine.
-    pub(super) fn set_zone(&self, name: String) -> Result<(), ApiError> {
-        let zone = Zone::named(name)?;
-        self.zone.get_or_init(|| zone);
-        Ok(())
+    pub(super) fn new(id: ProjectId, name: String, zone: String, rates: Rates) -> Result<Self, ApiError> {
+        Ok(Self { id, name, rates, zone: Some(Zone::named(zone)?) })
     }
 
     /// Where its days begin and end.
@@ -79,20 +73,57 @@ impl Project {
     /// [`ApiError::DatabaseUnavailable`] until the time zone was read from the database.
     pub(crate) fn zone(&self) -> Result<&Zone, ApiError> {
         let unknown = || io::Error::new(io::ErrorKind::NotConnected, "the project has not been read since the start");
-        self.zone.get().ok_or_else(|| ApiError::DatabaseUnavailable(unknown().into()))
+        self.zone.as_ref().ok_or_else(|| ApiError::DatabaseUnavailable(unknown().into()))
     }
+}
+
+/// Which key a request has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum KeyId {
+    /// `API_KEY`, which administers the installation.
+    Installation,
+    /// The number of a key in the table `api_keys`.
+    Numbered(i32),
 }
 
 /// A project and the scopes on it.
 #[derive(Debug)]
 pub(crate) struct Grant {
     pub(crate) project: Arc<Project>,
+    pub(crate) key: KeyId,
+    #[expect(dead_code, reason = "rates are stored, and not enforced yet")]
+    pub(crate) rates: Rates,
+    pub(crate) expires_at: Option<Timestamp>,
     pub(super) scopes: Vec<Scope>,
+    /// Whether a use of the key was noted since this grant was looked up.
+    pub(super) is_use_noted: AtomicBool,
 }
 
 impl Grant {
+    /// What `API_KEY` grants.
+    pub(super) fn of_installation(project: Project) -> Self {
+        Self {
+            project: Arc::new(project),
+            key: KeyId::Installation,
+            rates: Rates::default(),
+            expires_at: None,
+            scopes: vec![Scope::Admin],
+            is_use_noted: AtomicBool::new(false),
+        }
+    }
+
     /// Whether the scope, or admin, is among the scopes.
     pub(crate) fn allows(&self, scope: Scope) -> bool {
         self.scopes.iter().any(|granted| *granted == scope || *granted == Scope::Admin)
+    }
+
+    /// Whether it is that of `API_KEY`.
+    pub(crate) fn is_of_installation(&self) -> bool {
+        self.key == KeyId::Installation
+    }
+
+    /// Whether the key has expired. The database finds no expired key, but grants are cached.
+    pub(super) fn has_expired(&self) -> bool {
+        self.expires_at.is_some_and(|end| end <= Timestamp::now())
     }
 }

@@ -1,13 +1,16 @@
 //! The key ring: finds the grant of a key by its hash, through a cache.
 //!
-//! A cached grant is trusted for [`FRESH`], so a revoked key stops working after that time on every replica.
-//! While PostgreSQL is away, cached grants are trusted for longer, because accepting events must not depend on
-//! the database. While PostgreSQL is merely busy, the look-up is tried again. Look-ups have connections that
-//! nothing else uses.
+//! A cached grant is trusted for [`FRESH`], so a revoked key stops working after that time on every replica, and
+//! sooner where the notice of the change arrives. A grant that expires is not trusted past its end. While
+//! PostgreSQL is away, cached grants are trusted for longer, because accepting events must not depend on the
+//! database. While PostgreSQL is merely busy, the look-up is tried again. Look-ups have connections that nothing
+//! else uses.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use jiff_sqlx::Timestamp as SqlTimestamp;
 use moka::future::Cache;
 use rollcall_shared::database::Presence;
 use rollcall_shared::project::ProjectId;
@@ -15,8 +18,11 @@ use rollcall_shared::settings::Secret;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use subtle::ConstantTimeEq;
+use tokio::sync::Notify;
 
-use super::grant::{Grant, Project, Scope};
+use super::grant::{Grant, KeyId, Project};
+use super::last_use::LastUses;
+use super::rates::Rates;
 use crate::error::ApiError;
 
 /// How long the result of a look-up is trusted, counted from its beginning. Revocation is promised within five
@@ -40,6 +46,11 @@ impl KeyHash {
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
+
+    /// As the table has it.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 #[derive(Clone)]
@@ -49,6 +60,27 @@ struct Remembered {
     looked_up: Instant,
     /// When the last look-up began, even if the database did not answer it.
     asked: Instant,
+    /// Whether the project has changed since.
+    is_stale: Arc<AtomicBool>,
+    /// Whether the key has changed since it was first looked up, for a look-up that is under way meanwhile.
+    is_forgotten: Arc<AtomicBool>,
+}
+
+impl Remembered {
+    fn is_fresh(&self) -> bool {
+        self.asked.elapsed() < FRESH && !self.is_stale.load(Ordering::Relaxed)
+    }
+
+    /// Whether it may be used while the database is away.
+    fn is_known(&self) -> bool {
+        self.grant.is_some() && self.looked_up.elapsed() < KEPT && !self.is_forgotten.load(Ordering::Relaxed)
+    }
+}
+
+/// `API_KEY`, and what it grants. The grant is replaced when the project is read again.
+struct Installation {
+    hash: KeyHash,
+    grant: RwLock<Arc<Grant>>,
 }
 
 /// Knows every key.
@@ -59,32 +91,47 @@ pub(crate) struct KeyRing {
     /// How long a look-up may take in all. This exceeds the server's own limits, so it ends only a look-up to
     /// which the server does not reply.
     timeout: Duration,
-    bootstrap: Option<(KeyHash, Arc<Grant>)>,
+    installation: Option<Installation>,
     remembered: Cache<KeyHash, Remembered>,
+    last_uses: LastUses,
+    /// Wakes whoever reads the project `default` again.
+    default_doubted: Notify,
 }
 
 struct KeyRow {
-    project_id: i32,
-    time_zone: String,
+    id: i32,
     scopes: Vec<String>,
+    expires_at: Option<SqlTimestamp>,
+    requests_per_second: Option<i32>,
+    events_per_second: Option<i32>,
+    project_id: i32,
+    project_name: String,
+    time_zone: String,
+    project_requests_per_second: Option<i32>,
+    project_events_per_second: Option<i32>,
 }
 
 struct ProjectRow {
+    name: String,
     time_zone: String,
+    requests_per_second: Option<i32>,
+    events_per_second: Option<i32>,
 }
 
 impl KeyRing {
-    /// A key ring that knows the bootstrap key of the project `default`, if there is one. It sends nothing to the
-    /// database yet.
+    /// A key ring that knows the key of the installation, if there is one. It sends nothing to the database yet.
     pub(crate) fn new(database: PgPool, presence: Arc<Presence>, timeout: Duration, api_key: Option<&Secret>) -> Self {
-        let grant = || Grant { project: Arc::new(Project::without_zone(ProjectId::DEFAULT)), scopes: vec![Scope::Admin] };
-        let bootstrap = api_key.map(|key| (KeyHash::of(key.expose()), Arc::new(grant())));
+        let installation = api_key.map(|key| Installation {
+            hash: KeyHash::of(key.expose()),
+            grant: RwLock::new(Arc::new(Grant::of_installation(Project::unread_default()))),
+        });
         let remembered = Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(KEPT).build();
-        Self { database, presence, timeout, bootstrap, remembered }
+        let (last_uses, default_doubted) = (LastUses::default(), Notify::new());
+        Self { database, presence, timeout, installation, remembered, last_uses, default_doubted }
     }
 
     /// Reads the project `default`, which also shows whether there is a schema. Until this has succeeded, the
-    /// bootstrap key can send events but gets no answer that needs a calendar.
+    /// key of the installation can send events but gets no answer that needs a calendar.
     ///
     /// # Errors
     /// [`ApiError::Internal`] if the project's time zone is unknown on this machine; other errors if the database
@@ -92,7 +139,12 @@ impl KeyRing {
     pub(crate) async fn read_default_project(&self) -> Result<(), ApiError> {
         let id = ProjectId::DEFAULT.0;
         let row = sqlx::query_file_as!(ProjectRow, "sql/keys/project.sql", id).fetch_one(&self.database).await?;
-        self.bootstrap.as_ref().map_or(Ok(()), |(_, grant)| grant.project.set_zone(row.time_zone))
+        let Some(installation) = &self.installation else { return Ok(()) };
+        let rates = Rates::of_row(row.requests_per_second, row.events_per_second);
+        let project = Project::new(ProjectId::DEFAULT, row.name, row.time_zone, rates)?;
+        let grant = Arc::new(Grant::of_installation(project));
+        *installation.grant.write().unwrap_or_else(PoisonError::into_inner) = grant;
+        Ok(())
     }
 
     /// What a key grants; `None` for a key that does not exist, has expired or was revoked.
@@ -101,21 +153,64 @@ impl KeyRing {
     /// [`ApiError::DatabaseBusy`] or another error of the database if it is there but the look-up fails;
     /// [`ApiError::DatabaseUnavailable`] if it is away and the key was not found within the last hour.
     pub(crate) async fn grant_of(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
-        if let Some((known, grant)) = &self.bootstrap
-            && known.is(hash)
+        if let Some(installation) = &self.installation
+            && installation.hash.is(hash)
         {
-            return Ok(Some(grant.clone()));
+            return Ok(Some(installation.grant.read().unwrap_or_else(PoisonError::into_inner).clone()));
         }
+        let grant = self.remembered_grant(hash).await?.filter(|grant| !grant.has_expired());
+        if let Some(grant) = &grant {
+            self.note_use(grant);
+        }
+        Ok(grant)
+    }
+
+    /// Removes a key from the cache, because it was changed.
+    pub(crate) async fn forget_key(&self, id: i32) {
+        let is_meant = |entry: &Remembered| entry.grant.as_ref().is_some_and(|grant| grant.key == KeyId::Numbered(id));
+        let found: Vec<_> = self.remembered.iter().filter(|(_, entry)| is_meant(entry)).collect();
+        for (hash, entry) in found {
+            entry.is_forgotten.store(true, Ordering::Relaxed);
+            self.remembered.invalidate(&*hash).await;
+        }
+    }
+
+    /// Makes the next use of each key of a project look it up, because the project was changed. The keys stay in
+    /// the cache in case the database goes away.
+    pub(crate) fn doubt_project(&self, id: ProjectId) {
+        let grants = self.remembered.iter();
+        let of_project = grants.filter(|(_, entry)| entry.grant.as_ref().is_some_and(|grant| grant.project.id == id));
+        of_project.for_each(|(_, entry)| entry.is_stale.store(true, Ordering::Relaxed));
+        if id == ProjectId::DEFAULT {
+            self.default_doubted.notify_one();
+        }
+    }
+
+    /// Completes when the project `default` was changed.
+    pub(crate) async fn default_project_doubted(&self) {
+        self.default_doubted.notified().await;
+    }
+
+    /// Writes when keys were last used, at most once a minute for each.
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub(crate) async fn write_last_uses(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
+        self.last_uses.write(pool).await
+    }
+
+    async fn remembered_grant(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
         let remembered = self.remembered.get(hash).await;
-        if let Some(fresh) = remembered.as_ref().filter(|entry| entry.asked.elapsed() < FRESH) {
+        if let Some(fresh) = remembered.as_ref().filter(|entry| entry.is_fresh()) {
             return Ok(fresh.grant.clone());
         }
         let asked = Instant::now();
+        let no = || Arc::new(AtomicBool::new(false));
         let entry = match self.look_up(hash).await {
-            Ok(grant) => Remembered { grant, looked_up: asked, asked },
+            Ok(grant) => Remembered { grant, looked_up: asked, asked, is_stale: no(), is_forgotten: no() },
             Err(ApiError::DatabaseUnavailable(error)) => remembered
-                .filter(|entry| entry.grant.is_some() && entry.looked_up.elapsed() < KEPT)
-                .map(|entry| Remembered { asked: Instant::now(), ..entry })
+                .filter(Remembered::is_known)
+                .map(|entry| Remembered { asked: Instant::now(), is_stale: no(), ..entry })
                 .ok_or(ApiError::DatabaseUnavailable(error))?,
             Err(error) => return Err(error),
         };
@@ -155,15 +250,32 @@ impl KeyRing {
     async fn query(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
         let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.0.as_slice()).fetch_optional(&self.database).await?;
         row.map(|row| {
-            let project = Arc::new(Project::new(ProjectId(row.project_id), row.time_zone)?);
-            let scopes = row.scopes.iter().filter_map(|name| name.parse().ok()).collect();
-            Ok(Arc::new(Grant { project, scopes }))
+            let rates = Rates::of_row(row.project_requests_per_second, row.project_events_per_second);
+            let project = Project::new(ProjectId(row.project_id), row.project_name, row.time_zone, rates)?;
+            Ok(Arc::new(Grant {
+                project: Arc::new(project),
+                key: KeyId::Numbered(row.id),
+                rates: Rates::of_row(row.requests_per_second, row.events_per_second),
+                expires_at: row.expires_at.map(SqlTimestamp::to_jiff),
+                scopes: row.scopes.iter().filter_map(|name| name.parse().ok()).collect(),
+                is_use_noted: AtomicBool::new(false),
+            }))
         })
         .transpose()
     }
+
+    /// Notes the use of a key, once for each look-up, so that a busy key costs requests nothing.
+    fn note_use(&self, grant: &Grant) {
+        if let KeyId::Numbered(id) = grant.key
+            && !grant.is_use_noted.load(Ordering::Relaxed)
+            && !grant.is_use_noted.swap(true, Ordering::Relaxed)
+        {
+            self.last_uses.note(id);
+        }
+    }
 }
 
-/// Whether the server answered that the table does not exist (undefined_table).
+/// Whether the server answered that a table or a column does not exist (undefined_table, undefined_column).
 fn has_no_schema(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42P01")
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42P01" || code == "42703")
 }

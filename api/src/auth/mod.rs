@@ -1,10 +1,13 @@
 //! Authentication and authorisation: who sends a request, and what they may do.
 //!
 //! A request carries a key, and [`KeyRing`] finds what the key grants. A handler with [`Access`] among its
-//! arguments runs only if the key has the scope that this type names.
+//! arguments runs only if the key has the scope that this type names. Uses of keys are noted (`last_use`), and
+//! `rates` says how much a key may send.
 
 mod grant;
 mod key_ring;
+mod last_use;
+mod rates;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,8 +16,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
-use self::grant::Scope;
-pub(crate) use self::grant::{Project, Zone};
+pub(crate) use self::grant::{Grant, KeyId, Project, Scope, Zone};
 pub(crate) use self::key_ring::{KeyHash, KeyRing};
 use crate::error::ApiError;
 
@@ -45,6 +47,8 @@ impl RequiredScope for Admin {
 /// Proof that the key of the request has the scope `S` on `project`.
 pub(crate) struct Access<S> {
     pub(crate) project: Arc<Project>,
+    /// What the key grants.
+    pub(crate) grant: Arc<Grant>,
     /// Which key it is.
     pub(crate) key: KeyHash,
     scope: PhantomData<S>,
@@ -75,7 +79,7 @@ impl<S: RequiredScope> Access<S> {
         if !grant.allows(S::SCOPE) {
             return Err(ApiError::Forbidden(S::SCOPE.into()));
         }
-        Ok(Self { project: grant.project.clone(), key, scope: PhantomData })
+        Ok(Self { project: grant.project.clone(), grant, key, scope: PhantomData })
     }
 }
 

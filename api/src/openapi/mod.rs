@@ -45,6 +45,7 @@ Every answer has an `X-Request-Id`; a client may send its own.";
         (name = "events", description = "Send events."),
         (name = "questions", description = "Query the events. Scope `read`."),
         (name = "pipeline", description = "The state of the queue, the workers and single events. Scope `read`."),
+        (name = "administration", description = "Projects, keys, and what was changed in them. Scope `admin`."),
         (name = "dead letters", description = "Events that could not be stored: list, redrive and purge them. Scope `admin`."),
         (name = "service", description = "The state of the service, and this description. These paths need no key."),
     ),

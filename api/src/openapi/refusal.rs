@@ -16,9 +16,11 @@ pub(crate) enum Refusal {
     Forbidden,
     NotFound,
     BodyTimeout,
+    Conflict,
     TooLarge,
     UnsupportedMediaType,
     InvalidEvents,
+    InvalidFields,
     TooManyRequests,
     InternalError,
     Unavailable,
@@ -41,9 +43,10 @@ impl Refusal {
             Self::Forbidden => "403",
             Self::NotFound => "404",
             Self::BodyTimeout => "408",
+            Self::Conflict => "409",
             Self::TooLarge => "413",
             Self::UnsupportedMediaType => "415",
-            Self::InvalidEvents => "422",
+            Self::InvalidEvents | Self::InvalidFields => "422",
             Self::TooManyRequests => "429",
             Self::InternalError => "500",
             Self::Unavailable => "503",
@@ -56,14 +59,16 @@ impl Refusal {
                 "The parameters, or the body as a whole, cannot be read. `errors` lists every parameter that is wrong."
             }
             Self::Unauthorized => "The key is missing or unknown.",
-            Self::Forbidden => "The key lacks the scope.",
+            Self::Forbidden => "The key lacks the scope, or governs another project.",
             Self::NotFound => "Nothing has this id.",
             Self::BodyTimeout => "The body did not arrive in time.",
+            Self::Conflict => "The state of the project or the key does not allow this; `code` says why.",
             Self::TooLarge => "The body has too many bytes or events. The limit is in `limit_bytes` or `limit_events`.",
             Self::UnsupportedMediaType => "The content type or encoding is not supported.",
             Self::InvalidEvents => {
                 "At least one event is invalid, and no event of the batch was queued. `errors` lists the problems."
             }
+            Self::InvalidFields => "Fields of the body are invalid, and nothing was changed. `errors` lists them.",
             Self::TooManyRequests => "Too many requests of this kind are in progress. Try again after `Retry-After` seconds.",
             Self::InternalError => "Something went wrong in the service. Its log has the details under the request id.",
             Self::Unavailable => {
@@ -114,6 +119,10 @@ sets! {
     TooMany: [TooManyRequests];
     /// For requests with a query in the body.
     WithQuery: [BodyTimeout, TooLarge, UnsupportedMediaType];
+    /// For requests with fields in the body.
+    WithFields: [BodyTimeout, TooLarge, UnsupportedMediaType, InvalidFields];
+    /// For changes that the state of something may not allow.
+    Conflicting: [Conflict];
     /// For requests with events in the body.
     WithBody: [BodyTimeout, TooLarge, UnsupportedMediaType, InvalidEvents];
 }

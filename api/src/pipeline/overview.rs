@@ -1,7 +1,11 @@
 //! `GET /pipeline`: the queue, its consumers, the dead letters and the workers.
+//!
+//! The key of the installation sees all of it. A key of a project sees what belongs to the project: how many of
+//! its messages wait, and how many dead letters it has.
 
 use std::sync::Arc;
 
+use async_nats::Client;
 use async_nats::jetstream::consumer::Info as ConsumerInfo;
 use async_nats::jetstream::stream::Info as StreamInfo;
 use axum::Json;
@@ -20,10 +24,12 @@ use crate::dependencies::Dependencies;
 use crate::error::ApiError;
 use crate::openapi::refusal;
 use crate::parameters::Parameters;
+use crate::queue::dead_letters::DeadLetterStream;
 use crate::queue::state::Queue;
 use crate::read_pool::ReadPool;
 
-/// The state of the pipeline. Figures that are not available are null.
+/// The state of the pipeline. Figures that are not available, and figures of the whole installation for the key of a
+/// project, are null.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Overview {
     dependencies: Dependencies,
@@ -44,11 +50,11 @@ pub(crate) struct Overview {
 #[derive(Debug, Serialize, ToSchema)]
 struct Stream {
     messages: u64,
-    bytes: u64,
+    bytes: Option<u64>,
     /// The size limit of the stream. When it is reached, no events are accepted.
-    max_bytes: i64,
+    max_bytes: Option<i64>,
     /// How long the oldest event has been waiting.
-    oldest_unstored_age_seconds: f64,
+    oldest_unstored_age_seconds: Option<f64>,
 }
 
 /// The messages that the workers still have to settle.
@@ -67,7 +73,7 @@ struct Consumer {
 #[derive(Debug, Serialize, ToSchema)]
 struct Size {
     count: u64,
-    bytes: u64,
+    bytes: Option<u64>,
 }
 
 /// What a worker last reported about itself.
@@ -101,44 +107,71 @@ struct WorkerRow {
     last_error_at: Option<SqlTimestamp>,
 }
 
-/// The figures are those of the whole installation: all projects share its queue and its workers.
+/// Answers with the figures that the key may see.
 #[utoipa::path(
     get,
     path = "/pipeline",
     operation_id = "pipeline",
     tag = "pipeline",
     summary = "The queue, the dead letters and the workers",
-    description = "How many messages wait, for how long, and how fast events are stored. The figures are those of the whole installation.",
+    description = "How many messages wait, for how long, and how fast events are stored. The key of the installation (`API_KEY`) gets the \
+                   figures of all projects together. The key of a project gets its own messages and dead letters; nothing else is \
+                   counted by project.",
     security(("api_key" = ["read"]), ("bearer" = ["read"])),
     responses((status = 200, description = "The figures.", body = Overview), refusal::WithKey),
 )]
 pub(crate) async fn overview(
     State(queue): State<Queue>,
+    State(nats): State<Client>,
     State(reads): State<ReadPool>,
     State(presence): State<Arc<Presence>>,
     access: Access<Read>,
     parameters: Parameters,
 ) -> Result<Json<Overview>, ApiError> {
     parameters.finish()?;
-    let (events, consumers, dead_letters, has_database, workers) = tokio::join!(
-        queue.stream(STREAM),
-        queue.consumers(),
-        queue.stream(DLQ_STREAM),
-        presence.is_there(),
-        workers(&reads, access.project.id),
-    );
+    let project = access.project.id;
+    let (has_database, state) = tokio::join!(presence.is_there(), queue.state());
+    let dependencies = Dependencies::new(has_database, &state);
+    let whole = access.grant.is_of_installation();
+    Ok(Json(if whole {
+        all(dependencies, &queue, &reads, project).await
+    } else {
+        share(dependencies, &queue, &nats, project).await
+    }))
+}
+
+/// The figures of the whole installation. Reading them takes a connection of the caller's project.
+async fn all(dependencies: Dependencies, queue: &Queue, reads: &ReadPool, project: ProjectId) -> Overview {
+    let (events, consumers, dead_letters, workers) =
+        tokio::join!(queue.stream(STREAM), queue.consumers(), queue.stream(DLQ_STREAM), workers(reads, project));
     let rows = workers.as_deref().unwrap_or_default();
     let rate: f32 = rows.iter().map(|worker| worker.events_per_second).sum();
     let last_error = rows.iter().filter(|worker| worker.last_error.is_some()).max_by_key(|worker| last_error_at(worker));
-    Ok(Json(Overview {
-        dependencies: Dependencies::new(has_database, &queue.state().await),
+    Overview {
+        dependencies,
         stream: events.as_ref().map(stream),
         consumers: consumers.map(|infos| infos.into_iter().map(consumer_figures).collect()),
-        dead_letters: dead_letters.map(|info| Size { count: info.state.messages, bytes: info.state.bytes }),
+        dead_letters: dead_letters.map(|info| Size { count: info.state.messages, bytes: Some(info.state.bytes) }),
         events_stored_per_second: workers.is_some().then_some((rate * 10.0).round() / 10.0),
         last_error: last_error.map(error),
         workers: workers.as_ref().map(|rows| rows.iter().map(worker).collect()),
-    }))
+    }
+}
+
+/// The figures of one project.
+async fn share(dependencies: Dependencies, queue: &Queue, nats: &Client, project: ProjectId) -> Overview {
+    let letters = async { DeadLetterStream::open(nats, project).await.ok()?.count().await.ok()? };
+    let (waiting, letters) = tokio::join!(queue.waiting(project), letters);
+    let stream = |messages| Stream { messages, bytes: None, max_bytes: None, oldest_unstored_age_seconds: None };
+    Overview {
+        dependencies,
+        stream: waiting.map(stream),
+        consumers: None,
+        dead_letters: letters.map(|count| Size { count, bytes: None }),
+        events_stored_per_second: None,
+        workers: None,
+        last_error: None,
+    }
 }
 
 /// The workers that reported recently; `None` while PostgreSQL is away or busy.
@@ -158,9 +191,9 @@ fn stream(info: &StreamInfo) -> Stream {
     let age_secs = (Timestamp::now().as_millisecond() - first.as_millisecond()).max(0) as f64 / 1000.0;
     Stream {
         messages: info.state.messages,
-        bytes: info.state.bytes,
-        max_bytes: info.config.max_bytes,
-        oldest_unstored_age_seconds: if info.state.messages == 0 { 0.0 } else { age_secs },
+        bytes: Some(info.state.bytes),
+        max_bytes: Some(info.config.max_bytes),
+        oldest_unstored_age_seconds: Some(if info.state.messages == 0 { 0.0 } else { age_secs }),
     }
 }
 

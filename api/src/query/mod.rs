@@ -1,14 +1,12 @@
 //! Queries: one file or folder for each question, with its parameters and its answer.
 //!
-//! `question` defines what all questions have in common; `format` writes answers as JSON or CSV; `cursor`
-//! pages through lists. The statistics can be answered from the rollups, in milliseconds, or, with
-//! `source=events`, from the event rows in plain SQL. Both must give the same numbers; the tests compare
-//! them.
+//! `question` defines what all questions have in common; `format` writes answers as JSON or CSV. The
+//! statistics can be answered from the rollups, in milliseconds, or, with `source=events`, from the event rows
+//! in plain SQL. Both must give the same numbers; the tests compare them.
 
 mod accounts;
 mod bitmap;
 mod bucket;
-mod cursor;
 mod dau;
 pub(crate) mod description;
 mod event_types;
@@ -17,7 +15,6 @@ mod format;
 mod funnel;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
-mod paging;
 mod percent;
 mod period;
 pub(crate) mod question;
@@ -34,7 +31,6 @@ mod users;
 mod value;
 mod window;
 
-pub(crate) use self::cursor::Cursors;
 pub(crate) use self::question::Answering;
 pub(crate) use self::recent::RecentAnswers;
 pub(crate) use self::rows::events::Events;

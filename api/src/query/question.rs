@@ -12,11 +12,11 @@ use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::cursor::{Cursors, List};
 use super::format::{Format, Table};
 use super::recent::RecentAnswers;
 use super::turn::Turns;
 use crate::auth::{Access, Project, Read, Zone};
+use crate::cursor::{Cursors, List};
 use crate::error::ApiError;
 use crate::extract::PathParts;
 use crate::parameters::Parameters;

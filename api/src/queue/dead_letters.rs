@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream;
 use async_nats::jetstream::stream::{DirectGetErrorKind, Stream};
+use async_nats::{Client, StatusCode, jetstream};
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::stream::DLQ_STREAM;
 use rollcall_shared::queue::subject::subjects_of;
+use serde_json::json;
 
 use crate::queue::letter::Letter;
+
+/// In the answer to a request for a batch of messages: how many more there are.
+const NUM_PENDING: &str = "Nats-Num-Pending";
 
 /// How long the queue may take to answer one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
@@ -20,6 +24,7 @@ pub(crate) struct Unreadable;
 
 /// Reads and removes the dead letters of one project.
 pub(crate) struct DeadLetterStream {
+    client: Client,
     stream: Stream<()>,
     project: ProjectId,
 }
@@ -29,11 +34,11 @@ impl DeadLetterStream {
     ///
     /// # Errors
     /// [`Unreadable`].
-    pub(crate) async fn open(client: &async_nats::Client, project: ProjectId) -> Result<Self, Unreadable> {
+    pub(crate) async fn open(client: &Client, project: ProjectId) -> Result<Self, Unreadable> {
         let mut context = jetstream::new(client.clone());
         context.set_timeout(REQUEST_TIMEOUT);
         let stream = context.get_stream_no_info(DLQ_STREAM).await.map_err(|error| unreadable(&error))?;
-        Ok(Self { stream, project })
+        Ok(Self { client: client.clone(), stream, project })
     }
 
     pub(crate) fn project(&self) -> ProjectId {
@@ -47,6 +52,23 @@ impl DeadLetterStream {
     pub(crate) async fn last_sequence(&self) -> Result<u64, Unreadable> {
         let info = in_time(self.stream.get_info()).await?.map_err(|error| unreadable(&error))?;
         Ok(info.state.last_sequence)
+    }
+
+    /// The number of the project's letters; `None` if the server is older than 2.11 and does not count them.
+    ///
+    /// The state of the stream has the numbers too, but one for each letter, because each has its own subject.
+    ///
+    /// # Errors
+    /// [`Unreadable`].
+    pub(crate) async fn count(&self) -> Result<Option<u64>, Unreadable> {
+        let request = json!({ "seq": 1, "batch": 1, "next_by_subj": subjects_of(self.project) }).to_string();
+        let first = self.client.request(format!("$JS.API.DIRECT.GET.{DLQ_STREAM}"), request.into());
+        let first = in_time(first).await?.map_err(|error| unreadable(&error))?;
+        if first.status == Some(StatusCode::NOT_FOUND) {
+            return Ok(Some(0));
+        }
+        let pending = first.headers.as_ref().and_then(|headers| headers.get(NUM_PENDING)?.as_str().parse::<u64>().ok());
+        Ok(pending.map(|others| others + 1))
     }
 
     /// The letter with this sequence, if there is one and it belongs to the project.

@@ -6,11 +6,14 @@ use std::time::Duration;
 use async_nats::jetstream::consumer::Info as ConsumerInfo;
 use async_nats::jetstream::stream::Info as StreamInfo;
 use async_nats::jetstream::{self, Context};
+use futures::TryStreamExt;
+use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::chunk::MAX_PAYLOAD_BYTES;
 use rollcall_shared::queue::connect::is_connected;
 use rollcall_shared::queue::priority::Priority;
 use rollcall_shared::queue::stream::{STREAM, consumers};
 use strum::VariantArray as _;
+use rollcall_shared::queue::subject::subject;
 
 use crate::queue::confirmations::Confirmations;
 
@@ -81,6 +84,22 @@ impl Queue {
             futures::future::try_join_all(names.map(|name| stream.consumer_info(name))).await.ok()
         };
         tokio::time::timeout(STATE_TIMEOUT, infos).await.ok()?
+    }
+
+    /// The number of messages of a project that wait to be stored; `None` if the server does not answer.
+    pub(crate) async fn waiting(&self, project: ProjectId) -> Option<u64> {
+        let count = async {
+            let stream = self.context.get_stream_no_info(STREAM).await.ok()?;
+            let mut waiting = 0;
+            for priority in Priority::VARIANTS {
+                let mut counts = stream.info_with_subjects(subject(project, *priority)).await.ok()?;
+                while let Some((_, count)) = counts.try_next().await.ok()? {
+                    waiting += count as u64;
+                }
+            }
+            Some(waiting)
+        };
+        tokio::time::timeout(STATE_TIMEOUT, count).await.ok()?
     }
 }
 

@@ -3,10 +3,7 @@
 //! It uses only HTTP, so it works wherever the API can be reached. Changes are made page by page, and an
 //! interrupted command leaves the remaining letters unchanged.
 
-mod client;
 mod table;
-
-use std::io::Write;
 
 use anyhow::{Context, ensure};
 use clap::Subcommand;
@@ -14,9 +11,12 @@ use clap::builder::NonEmptyStringValueParser;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use self::client::Client;
+use crate::client::Client;
+use crate::output::print;
 use crate::progress;
 use crate::send::Target;
+
+const PATH: &str = "/admin/dead-letters";
 
 /// Dead letters that one request changes. With more, progress is shown less often.
 const PAGE: usize = 500;
@@ -124,7 +124,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::List { filter, limit, json } => list(&client, &filter, limit, json).await,
         Command::Show { id } => {
-            let letter = client.call(&Method::GET, &format!("/{id}"), &[]).await?;
+            let letter = client.call(&Method::GET, &format!("{PATH}/{id}"), &[]).await?;
             print(&serde_json::to_string_pretty(&letter)?)
         }
         Command::Redrive(selection) => change(&client, Change::REDRIVE, &selection).await,
@@ -139,7 +139,7 @@ async fn list(client: &Client, filter: &Filter, limit: usize, json: bool) -> any
         let mut parameters = filter.parameters();
         parameters.push(("limit", (limit - letters.len()).clamp(1, 1000).to_string()));
         parameters.extend(cursor.map(|cursor| ("cursor", cursor)));
-        let page = client.call(&Method::GET, "", &parameters).await?;
+        let page = client.call(&Method::GET, PATH, &parameters).await?;
         letters.extend(page["data"].as_array().into_iter().flatten().cloned());
         cursor = page["next_cursor"].as_str().map(str::to_owned);
         if cursor.is_none() || letters.len() >= limit {
@@ -169,20 +169,21 @@ async fn change(client: &Client, change: Change, selection: &Selection) -> anyho
         parameters.push(("dry_run", "true".to_owned()));
     }
     if let Some(id) = selection.id {
-        let answer = client.call(&change.method, &format!("/{id}{}", change.path), &parameters).await?;
+        let answer = client.call(&change.method, &format!("{PATH}/{id}{}", change.path), &parameters).await?;
         return tell(change.done, &answer, selection.dry_run);
     }
     if selection.all && change.method == Method::DELETE {
         parameters.push(("all", "true".to_owned()));
     }
     parameters.push(("limit", PAGE.to_string()));
+    let path = format!("{PATH}{}", change.path);
     let bar = progress::of_letters();
     let mut sum = json!({});
     let mut cursor: Option<String> = None;
     loop {
         let mut parameters = parameters.clone();
         parameters.extend(cursor.map(|cursor| ("cursor", cursor)));
-        let page = client.call(&change.method, change.path, &parameters).await.with_context(|| {
+        let page = client.call(&change.method, &path, &parameters).await.with_context(|| {
             format!("broken off after {} dead letters; the others are as they were, so run it again", bar.position())
         })?;
         for name in ["matched", change.done, "events_count"] {
@@ -204,13 +205,4 @@ fn tell(done: &str, answer: &Value, dry_run: bool) -> anyhow::Result<()> {
         true => format!("{letters} dead letters with {events} events would be {done}"),
         false => format!("{} dead letters with {events} events {done}", answer[done]),
     })
-}
-
-/// Prints a line. It is not an error if the reader, such as `head`, has closed the pipe.
-fn print(line: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    match writeln!(out, "{line}") {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
-        written => written.context("standard output cannot be written to"),
-    }
 }

@@ -5,13 +5,14 @@
 //! is an event or message that could not be stored.
 //! [`access`] says where the servers are and who connects, [`connect`] opens connections, [`stream`] defines the streams and the consumer, and [`subject`] the subjects of
 //! messages. A message of accepted events carries a [`chunk`]. A [`dead_letter`] is an event or message that could
-//! not be stored.
+//! not be stored. A [`notice`] tells the replicas of the API that something which they cache has changed.
 
 pub mod access;
 pub mod chunk;
 pub mod connect;
 pub mod dead_letter;
 pub mod priority;
+pub mod notice;
 pub mod stream;
 pub mod subject;
 

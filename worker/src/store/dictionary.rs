@@ -3,8 +3,11 @@
 //! New entries are created in short transactions before the batch's transaction. A batch that fails
 //! leaves a number without events, which is harmless, and workers never wait for each other's
 //! batches. Numbers never change, so the cache is never stale.
+//!
+//! A project's time zone is final once the project has an event type: whoever changes the zone locks the row
+//! from which numbers are taken, and finds that there is no type yet. So the zone is read after the numbers, and
+//! then it never changes either. Types are never deleted.
 
-use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
@@ -48,25 +51,29 @@ impl Dictionary {
         let mut numbers = Numbers { actors: HashMap::default(), event_types: HashMap::default(), calendars: HashMap::default() };
         let mut new_actors: HashMap<ProjectId, HashSet<&str>> = HashMap::default();
         let mut new_types: HashMap<ProjectId, HashSet<&str>> = HashMap::default();
+        let mut projects: HashSet<ProjectId> = HashSet::default();
         for row in rows {
             let project = row.identity.project;
             look_up(&self.actors, project, row.event.actor(), &mut numbers.actors, &mut new_actors);
             look_up(&self.event_types, project, &row.event.event_type.0, &mut numbers.event_types, &mut new_types);
-            if let Entry::Vacant(entry) = numbers.calendars.entry(project) {
-                entry.insert(self.calendar(pool, project).await?);
-            }
+            projects.insert(project);
         }
         for (project, names) in new_types {
             let found = event_types(pool, project, sorted(&names)).await.map_err(StoreError::Dictionary)?;
+            let found = found.ok_or(StoreError::UnknownProject(project))?;
             remember(&self.event_types, project, names, &found, &mut numbers.event_types)?;
         }
         for (project, actors) in new_actors {
             let found = users(pool, project, sorted(&actors)).await.map_err(StoreError::Dictionary)?;
             remember(&self.actors, project, actors, &found, &mut numbers.actors)?;
         }
+        for project in projects {
+            numbers.calendars.insert(project, self.calendar(pool, project).await?);
+        }
         Ok(numbers)
     }
 
+    /// The calendar of a project that has an event type.
     async fn calendar(&self, pool: &PgPool, project: ProjectId) -> Result<Arc<Calendar>, StoreError> {
         if let Some(calendar) = self.calendars.get(&project) {
             return Ok(calendar);
@@ -122,24 +129,29 @@ fn sorted(texts: &HashSet<&str>) -> Vec<String> {
 }
 
 /// The numbers of these event types. New ones are created only for names that have none: numbers that
-/// are reserved and not used are lost, and the counter has 32 bits.
-async fn event_types(pool: &PgPool, project: ProjectId, names: Vec<String>) -> Result<HashMap<String, i32>, sqlx::Error> {
+/// are reserved and not used are lost, and the counter has 32 bits. `None` if there is no such project.
+async fn event_types(pool: &PgPool, project: ProjectId, names: Vec<String>) -> Result<Option<HashMap<String, i32>>, sqlx::Error> {
     let mut known = known_event_types(pool, project, &names).await?;
     let fresh: Vec<String> = names.into_iter().filter(|name| !known.contains_key(name)).collect();
-    let Some(count) = count(&fresh) else { return Ok(known) };
+    let Some(count) = count(&fresh) else { return Ok(Some(known)) };
     let mut lease = Lease::acquire(pool).await?;
     let mut transaction = lease.begin().await?;
-    let end = sqlx::query_file!("sql/store/update_projects_next_event_type_id.sql", project.0, count)
-        .fetch_one(&mut *transaction)
-        .await?
-        .next_event_type_id;
+    let reserved = sqlx::query_file!("sql/store/update_projects_next_event_type_id.sql", project.0, count)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    let Some(reserved) = reserved else {
+        transaction.rollback().await?;
+        lease.give_back();
+        return Ok(None);
+    };
+    let end = reserved.next_event_type_id;
     let ids: Vec<i32> = (end - count..end).collect();
     sqlx::query_file!("sql/store/insert_event_types.sql", project.0, &fresh, &ids).execute(&mut *transaction).await?;
     transaction.commit().await?;
     lease.give_back();
     // Another worker may have created some of them first; its numbers are used.
     known.extend(known_event_types(pool, project, &fresh).await?);
-    Ok(known)
+    Ok(Some(known))
 }
 
 async fn known_event_types(pool: &PgPool, project: ProjectId, names: &[String]) -> Result<HashMap<String, i32>, sqlx::Error> {

@@ -16,10 +16,10 @@ use utoipa::ToSchema;
 pub(super) use self::properties::EventTypeProperties;
 use super::bitmap::unite;
 use super::format::{Cell, Table};
-use super::paging::Paging;
 use super::question::{Answer, Asker, Question};
 use crate::auth::Zone;
 use crate::error::ApiError;
+use crate::paging::Paging;
 use crate::parameters::{Param, Parameters};
 
 const QUERY: Param = Param::new(&["query"], "Only names that begin with this text.");
@@ -71,12 +71,12 @@ impl Question for EventTypes {
         let to = asker.project.zone()?.calendar.today();
         let from = to.saturating_sub((COUNTED_DAYS - 1).days()).to_sqlx();
         let mut connection = asker.connection().await?;
-        let after: Option<String> = self.paging.position(asker, &mut connection).await?;
+        let after: Option<String> = self.paging.position(&asker.list(), &mut connection).await?;
         let query = self.query.unwrap_or_default();
         let limit = self.paging.limit as i64 + 1;
         let mut types =
             sqlx::query_file!("sql/event_types/page.sql", project, query, after, limit).fetch_all(&mut *connection).await?;
-        let next_cursor = self.paging.next_cursor(asker, &mut types, |found| found.name.clone(), &mut connection).await?;
+        let next_cursor = self.paging.next_cursor(&asker.list(), &mut types, |found| found.name.clone(), &mut connection).await?;
         let ids: Vec<i32> = types.iter().map(|found| found.id).collect();
         let events = events(&mut connection, project, from, to.to_sqlx(), &ids).await?;
         let users = users(&mut connection, project, from, to.to_sqlx(), &ids).await?;

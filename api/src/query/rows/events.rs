@@ -5,8 +5,8 @@ use super::selection::Selection;
 use super::span::Order;
 use crate::auth::Zone;
 use crate::error::ApiError;
+use crate::paging::Paging;
 use crate::parameters::Parameters;
-use crate::query::paging::Paging;
 use crate::query::question::{Asker, Question};
 
 /// `GET /events`

@@ -13,8 +13,8 @@ use super::selection::{Keys, Selection};
 use super::span::{Order, TimeSpan, instant};
 use super::walk::{Walk, Window};
 use crate::error::ApiError;
+use crate::paging::Paging;
 use crate::query::format::Table;
-use crate::query::paging::Paging;
 use crate::query::question::{Answer, Asker};
 
 /// Time after which a page ends even if it is not full. Its cursor continues the search.
@@ -64,7 +64,7 @@ impl Position {
 /// Those of the database and of the cursor.
 pub(crate) async fn events(asker: &Asker, selection: Selection, paging: Paging) -> Result<EventsAnswer, ApiError> {
     let mut connection = asker.connection().await?;
-    let position: Option<Position> = paging.position(asker, &mut connection).await?;
+    let position: Option<Position> = paging.position(&asker.list(), &mut connection).await?;
     let page = Page::read(asker, &selection, position, paging.limit, &mut connection).await?;
     let next_cursor = match page.end {
         Some(end) => Some(asker.list().cursor(&end, &mut connection).await?),

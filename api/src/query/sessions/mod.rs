@@ -9,11 +9,11 @@ use utoipa::ToSchema;
 
 use self::session::{COLUMNS, Position, Session, SessionKeys};
 use super::format::Table;
-use super::paging::Paging;
 use super::question::{Answer, Asker, Question};
 use super::rows::span::TimeSpan;
 use crate::auth::Zone;
 use crate::error::ApiError;
+use crate::paging::Paging;
 use crate::parameters::{Param, Parameters};
 
 const USER_ID: Param = Param::new(&["user_id"], "Only sessions of this user.");
@@ -51,10 +51,10 @@ impl Question for Sessions {
 
     async fn answer(self, asker: &Asker) -> Result<SessionsAnswer, ApiError> {
         let mut connection = asker.connection().await?;
-        let after: Option<Position> = self.paging.position(asker, &mut connection).await?;
+        let after: Option<Position> = self.paging.position(&asker.list(), &mut connection).await?;
         let keys = SessionKeys { project: asker.project.id.0, user: self.user, session: None, span: self.span };
         let mut data = session::read(&mut connection, &keys, after.as_ref(), self.paging.limit + 1).await?;
-        let next_cursor = self.paging.next_cursor(asker, &mut data, Session::position, &mut connection).await?;
+        let next_cursor = self.paging.next_cursor(&asker.list(), &mut data, Session::position, &mut connection).await?;
         connection.answered();
         Ok(SessionsAnswer { data, next_cursor })
     }

@@ -12,11 +12,11 @@ use utoipa::ToSchema;
 
 use self::user::{COLUMNS, User, UserKeys, UserRow};
 use super::format::Table;
-use super::paging::Paging;
 use super::question::{Answer, Asker, Question};
 use super::sessions::session;
 use crate::auth::Zone;
 use crate::error::ApiError;
+use crate::paging::Paging;
 use crate::parameters::{Param, Parameters};
 
 const QUERY: Param = Param::new(&["query"], "Only users whose ids begin with this text.");
@@ -69,11 +69,11 @@ impl Question for Users {
 
     async fn answer(self, asker: &Asker) -> Result<UsersAnswer, ApiError> {
         let mut connection = asker.connection().await?;
-        let after: Option<String> = self.paging.position(asker, &mut connection).await?;
+        let after: Option<String> = self.paging.position(&asker.list(), &mut connection).await?;
         let keys = UserKeys::Page { prefix: self.query.unwrap_or_default(), after };
         let rows = user::read(&mut connection, asker.project.id.0, keys, self.paging.limit + 1).await?;
         let mut data: Vec<User> = rows.into_iter().map(User::from).collect();
-        let next_cursor = self.paging.next_cursor(asker, &mut data, User::position, &mut connection).await?;
+        let next_cursor = self.paging.next_cursor(&asker.list(), &mut data, User::position, &mut connection).await?;
         connection.answered();
         Ok(UsersAnswer { data, next_cursor })
     }

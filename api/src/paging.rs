@@ -4,22 +4,21 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::PgConnection;
 
-use super::cursor::SentCursor;
-use super::question::Asker;
+use crate::cursor::{List, SentCursor};
 use crate::error::ApiError;
 use crate::parameters::{Param, Parameters};
 
 const LIMIT: Param = Param::new(&["limit"], "How many entries a page has at most.");
 
 /// The requested page.
-pub(super) struct Paging {
-    pub(super) limit: usize,
+pub(crate) struct Paging {
+    pub(crate) limit: usize,
     cursor: Option<SentCursor>,
 }
 
 impl Paging {
     /// Reads `limit` and `cursor`.
-    pub(super) fn take(parameters: &mut Parameters) -> Self {
+    pub(crate) fn take(parameters: &mut Parameters) -> Self {
         Self { limit: parameters.number(LIMIT, 100, 1..=1000) as usize, cursor: SentCursor::take(parameters) }
     }
 
@@ -27,13 +26,13 @@ impl Paging {
     ///
     /// # Errors
     /// [`ApiError::Parameters`] if the cursor is not one of this list, and those of the database.
-    pub(super) async fn position<P: DeserializeOwned>(
+    pub(crate) async fn position<P: DeserializeOwned>(
         &self,
-        asker: &Asker,
+        list: &List<'_>,
         connection: &mut PgConnection,
     ) -> Result<Option<P>, ApiError> {
         match &self.cursor {
-            Some(cursor) => Ok(Some(asker.list().position(cursor, connection).await?)),
+            Some(cursor) => Ok(Some(list.position(cursor, connection).await?)),
             None => Ok(None),
         }
     }
@@ -43,9 +42,9 @@ impl Paging {
     ///
     /// # Errors
     /// Those of the database.
-    pub(super) async fn next_cursor<T, P: Serialize>(
+    pub(crate) async fn next_cursor<T, P: Serialize>(
         &self,
-        asker: &Asker,
+        list: &List<'_>,
         entries: &mut Vec<T>,
         position: impl Fn(&T) -> P,
         connection: &mut PgConnection,
@@ -55,7 +54,7 @@ impl Paging {
         }
         entries.truncate(self.limit);
         match entries.last().map(position) {
-            Some(last) => Ok(Some(asker.list().cursor(&last, connection).await?)),
+            Some(last) => Ok(Some(list.cursor(&last, connection).await?)),
             None => Ok(None),
         }
     }

@@ -46,7 +46,7 @@ pub(crate) struct Cursors {
 }
 
 impl Cursors {
-    pub(super) fn list<'a>(&'a self, project: ProjectId, fingerprint: &'a [u8; 32]) -> List<'a> {
+    pub(crate) fn list<'a>(&'a self, project: ProjectId, fingerprint: &'a [u8; 32]) -> List<'a> {
         List { cursors: self, project, fingerprint }
     }
 

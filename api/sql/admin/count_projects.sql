@@ -1,0 +1,3 @@
+-- How many projects there are.
+select count(*) as "count!"
+from projects

@@ -1,0 +1,21 @@
+-- Keys by their numbers. Until the transaction ends, nobody else changes them. They are locked in the order of the
+-- numbers, so that two changes of the same keys do not deadlock.
+select
+    k.id,
+    k.project_id,
+    p.name as project,
+    k.name,
+    k.scopes,
+    k.expires_at as "expires_at: jiff_sqlx::Timestamp",
+    k.requests_per_second,
+    k.events_per_second,
+    k.created_at as "created_at: jiff_sqlx::Timestamp",
+    k.last_used_at as "last_used_at: jiff_sqlx::Timestamp",
+    k.revoked_at as "revoked_at: jiff_sqlx::Timestamp",
+    k.replaces,
+    k.revoked_at is null and (k.expires_at is null or k.expires_at > now()) as "is_valid!"
+from api_keys k
+join projects p on p.id = k.project_id
+where k.id = any($1)
+order by k.id
+for no key update of k

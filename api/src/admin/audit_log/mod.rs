@@ -1,0 +1,52 @@
+//! The audit log: what was changed, when, and with which key.
+
+pub(crate) mod list;
+
+use rollcall_shared::project::ProjectId;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use super::caller::Caller;
+
+/// What was done. The names are those in the table `audit_log` and in answers.
+#[derive(Debug, Clone, Copy, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub(super) enum Action {
+    CreateProject,
+    ChangeProject,
+    CreateKey,
+    RotateKey,
+    RevokeKey,
+}
+
+/// A change.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) action: Action,
+    pub(super) project: ProjectId,
+    /// The key that was changed, if it was one.
+    pub(super) key: Option<i32>,
+    /// What was changed, as lists showed it before, and afterwards. Neither contains a secret.
+    pub(super) before: Option<Value>,
+    pub(super) after: Option<Value>,
+}
+
+/// Writes an entry, in the transaction of the change.
+///
+/// # Errors
+/// Those of the database.
+pub(super) async fn record(entry: Entry, caller: &Caller, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let Entry { action, project, key, before, after } = entry;
+    let action: &str = action.into();
+    let insert = sqlx::query_file!(
+        "sql/admin/insert_audit_log.sql",
+        caller.key_id(),
+        caller.request_id,
+        action,
+        project.0,
+        key,
+        before,
+        after,
+    );
+    insert.execute(connection).await.map(drop)
+}

@@ -1,0 +1,57 @@
+//! Administration: `/admin/projects`, `/admin/keys` and `/admin/audit-log`.
+//!
+//! The key of the installation (`API_KEY`) makes projects and governs all of them. A key with the scope `admin`
+//! governs its own project; of other projects it does not learn whether they exist. `caller` decides this.
+//! `fields` reads bodies, `limits` the limits in them. Each change and its entry in the `audit_log` are one
+//! transaction. After the commit, every replica is told to forget what it cached.
+
+pub(crate) mod audit_log;
+mod caller;
+mod fields;
+pub(crate) mod keys;
+mod limits;
+pub(crate) mod projects;
+
+use std::sync::Arc;
+
+use rollcall_shared::project::ProjectId;
+use rollcall_shared::queue::notice::{Notice, NoticeKind};
+use sqlx::PgPool;
+
+use self::caller::Caller;
+use crate::auth::KeyRing;
+use crate::cursor::{Cursors, List};
+use crate::queue::notices::Notices;
+
+/// The resources of administration. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Administration {
+    /// Few connections, which nothing else uses.
+    pub(crate) pool: PgPool,
+    keys: Arc<KeyRing>,
+    pub(crate) notices: Notices,
+    cursors: Cursors,
+}
+
+impl Administration {
+    pub(crate) fn new(pool: PgPool, keys: Arc<KeyRing>, notices: Notices, cursors: Cursors) -> Self {
+        Self { pool, keys, notices, cursors }
+    }
+
+    /// Makes every replica look up a key again.
+    async fn key_changed(&self, id: i32) {
+        self.keys.forget_key(id).await;
+        self.notices.send(Notice { kind: NoticeKind::Keys, id: id.to_string() });
+    }
+
+    /// Makes every replica read a project again.
+    fn project_changed(&self, id: ProjectId) {
+        self.keys.doubt_project(id);
+        self.notices.send(Notice { kind: NoticeKind::Projects, id: id.to_string() });
+    }
+
+    /// A list that the caller reads page by page.
+    fn list<'a>(&'a self, caller: &Caller, fingerprint: &'a [u8; 32]) -> List<'a> {
+        self.cursors.list(caller.project().id, fingerprint)
+    }
+}
