@@ -73,7 +73,8 @@ async fn a_client_that_resets_what_it_asks_loses_its_connection() {
     }
     assert!(sent < 100_000, "the server took every reset");
     drop(requests);
-    assert_eq!(client.end().await.unwrap_err().reason(), Some(Reason::ENHANCE_YOUR_CALM));
+    // Its reason may be lost, because the server closes without reading what is still on the way.
+    assert!(client.end().await.is_err());
     assert!(api.is_trusted(&authority).await);
 }
 
