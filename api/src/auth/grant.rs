@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use rollcall_shared::day::Calendar;
 use rollcall_shared::project::ProjectId;
 
+use super::rates::Rates;
 use crate::error::ApiError;
 
 /// What a key may do. The names are those in the table `api_keys` and in answers.
@@ -25,7 +26,7 @@ pub(crate) enum Scope {
 pub(crate) struct Project {
     pub(crate) id: ProjectId,
     /// Empty until it has been read from the database. The project of `API_KEY` accepts events before that.
-    zone: OnceLock<Zone>,
+    read: OnceLock<(Zone, Rates)>,
 }
 
 /// Where a project's days begin and end.
@@ -48,28 +49,28 @@ impl Zone {
 }
 
 impl Project {
-    /// A project whose time zone is not known yet.
-    pub(super) fn without_zone(id: ProjectId) -> Self {
-        Self { id, zone: OnceLock::new() }
+    /// A project that has not been read from the database yet.
+    pub(super) fn unread(id: ProjectId) -> Self {
+        Self { id, read: OnceLock::new() }
     }
 
     /// A project in this time zone.
     ///
     /// # Errors
     /// Only if the zone is unknown on this machine.
-    pub(super) fn new(id: ProjectId, zone: String) -> Result<Self, ApiError> {
-        let project = Self::without_zone(id);
-        project.set_zone(zone)?;
+    pub(super) fn new(id: ProjectId, zone: String, rates: Rates) -> Result<Self, ApiError> {
+        let project = Self::unread(id);
+        project.set(zone, rates)?;
         Ok(project)
     }
 
-    /// Sets the time zone. Later calls change nothing.
+    /// Sets what was read. Later calls change nothing.
     ///
     /// # Errors
     /// Only if the zone is unknown on this machine.
-    pub(super) fn set_zone(&self, name: String) -> Result<(), ApiError> {
-        let zone = Zone::named(name)?;
-        self.zone.get_or_init(|| zone);
+    pub(super) fn set(&self, zone: String, rates: Rates) -> Result<(), ApiError> {
+        let zone = Zone::named(zone)?;
+        self.read.get_or_init(|| (zone, rates));
         Ok(())
     }
 
@@ -79,14 +80,31 @@ impl Project {
     /// [`ApiError::DatabaseUnavailable`] until the time zone was read from the database.
     pub(crate) fn zone(&self) -> Result<&Zone, ApiError> {
         let unknown = || io::Error::new(io::ErrorKind::NotConnected, "the project has not been read since the start");
-        self.zone.get().ok_or_else(|| ApiError::DatabaseUnavailable(unknown().into()))
+        self.read.get().map(|(zone, _)| zone).ok_or_else(|| ApiError::DatabaseUnavailable(unknown().into()))
     }
+
+    /// How much all its keys together may send; the defaults until it was read from the database.
+    pub(crate) fn rates(&self) -> Rates {
+        self.read.get().map(|(_, rates)| *rates).unwrap_or_default()
+    }
+}
+
+/// Which key it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum KeyId {
+    /// `API_KEY`.
+    Installation,
+    /// The id in the table `api_keys`.
+    Numbered(i32),
 }
 
 /// A project and the scopes on it.
 #[derive(Debug)]
 pub(crate) struct Grant {
+    pub(crate) key: KeyId,
     pub(crate) project: Arc<Project>,
+    /// How much the key may send.
+    pub(crate) rates: Rates,
     pub(super) scopes: Vec<Scope>,
 }
 

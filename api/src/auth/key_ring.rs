@@ -5,6 +5,7 @@
 //! the database. While PostgreSQL is merely busy, the look-up is tried again. Look-ups have connections that
 //! nothing else uses.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,8 @@ use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use subtle::ConstantTimeEq;
 
-use super::grant::{Grant, Project, Scope};
+use super::grant::{Grant, KeyId, Project, Scope};
+use super::rates::Rates;
 use crate::error::ApiError;
 
 /// How long the result of a look-up is trusted, counted from its beginning. Revocation is promised within five
@@ -59,20 +61,36 @@ pub(crate) struct KeyRing {
 }
 
 struct KeyRow {
+    key_id: i32,
     project_id: i32,
     time_zone: String,
     scopes: Vec<String>,
+    requests_per_second: Option<i32>,
+    events_per_second: Option<i32>,
+    project_requests_per_second: Option<i32>,
+    project_events_per_second: Option<i32>,
 }
 
 struct ProjectRow {
     time_zone: String,
+    requests_per_second: Option<i32>,
+    events_per_second: Option<i32>,
+}
+
+/// The rates of two columns.
+fn rates(requests_per_second: Option<i32>, events_per_second: Option<i32>) -> Rates {
+    let rate = |column: Option<i32>| NonZeroU32::new(u32::try_from(column?).ok()?);
+    Rates { requests_per_second: rate(requests_per_second), events_per_second: rate(events_per_second) }
 }
 
 impl KeyRing {
     /// A key ring that knows the bootstrap key of the project `default`, if there is one. It sends nothing to the
     /// database yet.
     pub(crate) fn new(database: PgPool, presence: Arc<Presence>, timeout: Duration, api_key: Option<&Secret>) -> Self {
-        let grant = || Grant { project: Arc::new(Project::without_zone(ProjectId::DEFAULT)), scopes: vec![Scope::Admin] };
+        let grant = || {
+            let project = Arc::new(Project::unread(ProjectId::DEFAULT));
+            Grant { key: KeyId::Installation, project, rates: Rates::default(), scopes: vec![Scope::Admin] }
+        };
         let bootstrap = api_key.map(|key| (KeyHash::of(key.expose()), Arc::new(grant())));
         let remembered = Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(KEPT).build();
         Self { database, presence, timeout, bootstrap, remembered }
@@ -87,7 +105,8 @@ impl KeyRing {
     pub(crate) async fn read_default_project(&self) -> Result<(), ApiError> {
         let id = ProjectId::DEFAULT.0;
         let row = sqlx::query_file_as!(ProjectRow, "sql/keys/project.sql", id).fetch_one(&self.database).await?;
-        self.bootstrap.as_ref().map_or(Ok(()), |(_, grant)| grant.project.set_zone(row.time_zone))
+        let rates = rates(row.requests_per_second, row.events_per_second);
+        self.bootstrap.as_ref().map_or(Ok(()), |(_, grant)| grant.project.set(row.time_zone, rates))
     }
 
     /// What a key grants; `None` for a key that does not exist, has expired or was revoked.
@@ -150,9 +169,11 @@ impl KeyRing {
     async fn query(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
         let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.0.as_slice()).fetch_optional(&self.database).await?;
         row.map(|row| {
-            let project = Arc::new(Project::new(ProjectId(row.project_id), row.time_zone)?);
+            let of_project = rates(row.project_requests_per_second, row.project_events_per_second);
+            let project = Arc::new(Project::new(ProjectId(row.project_id), row.time_zone, of_project)?);
             let scopes = row.scopes.iter().filter_map(|name| name.parse().ok()).collect();
-            Ok(Arc::new(Grant { project, scopes }))
+            let rates = rates(row.requests_per_second, row.events_per_second);
+            Ok(Arc::new(Grant { key: KeyId::Numbered(row.key_id), project, rates, scopes }))
         })
         .transpose()
     }

@@ -5,6 +5,7 @@
 
 mod grant;
 mod key_ring;
+mod rates;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
+pub(crate) use self::grant::{Grant, KeyId, Project, Zone};
 use self::grant::Scope;
-pub(crate) use self::grant::{Project, Zone};
 pub(crate) use self::key_ring::{KeyHash, KeyRing};
 use crate::error::ApiError;
 
@@ -47,6 +48,8 @@ pub(crate) struct Access<S> {
     pub(crate) project: Arc<Project>,
     /// Which key it is.
     pub(crate) key: KeyHash,
+    /// What the key grants.
+    pub(crate) grant: Arc<Grant>,
     scope: PhantomData<S>,
 }
 
@@ -75,7 +78,7 @@ impl<S: RequiredScope> Access<S> {
         if !grant.allows(S::SCOPE) {
             return Err(ApiError::Forbidden(S::SCOPE.into()));
         }
-        Ok(Self { project: grant.project.clone(), key, scope: PhantomData })
+        Ok(Self { project: grant.project.clone(), key, grant, scope: PhantomData })
     }
 }
 
