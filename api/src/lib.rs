@@ -10,6 +10,7 @@
 //! It never writes events: that is the worker's work.
 
 mod auth;
+mod client_address;
 mod dead_letters;
 mod dependencies;
 mod error;
@@ -49,7 +50,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use self::server::Server;
-pub use self::settings::{ApiSettings, ConnectionLimits, GraphQlSettings, LiveSettings, RequestLimits};
+pub use self::settings::{ApiSettings, ConnectionLimits, GraphQlSettings, LimitSettings, LiveSettings, RequestLimits};
 use self::start::Preparation;
 use self::state::AppState;
 

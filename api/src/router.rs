@@ -21,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::auth;
 use crate::error::ApiError;
 use crate::extract::RequestId;
 use crate::openapi::Document;
@@ -49,6 +50,7 @@ pub(crate) fn router(app: AppState) -> Router {
         .layer(from_fn_with_state(app.clone(), refuse_when_stopping))
         .merge(alive.method_not_allowed_fallback(async || ApiError::MethodNotAllowed))
         .layer(from_fn_with_state(Unsent::default(), unsent::hold))
+        .layer(from_fn(auth::announce))
         .layer(CatchPanicLayer::custom(|panic: Box<dyn std::any::Any + Send>| panicked(panic.as_ref()).into_response()))
         .layer(from_fn(observe))
         .with_state(app)

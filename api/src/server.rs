@@ -28,6 +28,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
 use self::waiting::{Connection, Waiting};
+use crate::client_address::ClientAddress;
 use crate::settings::ConnectionLimits;
 use crate::under_way::{ConnectionPlace, UnderWay};
 
@@ -78,8 +79,11 @@ impl Server {
                 accepted = self.listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => match self.place().await {
-                    Some(place) => drop(connections.spawn(self.connection(stream, place))),
+                Ok((stream, peer)) => match self.place().await {
+                    Some(place) => {
+                        let address = ClientAddress(peer.ip());
+                        drop(connections.spawn(self.connection(stream, address, place)));
+                    }
                     None => refuse(stream),
                 },
                 Err(error) if is_of_the_client(&error) => {}
@@ -112,7 +116,12 @@ impl Server {
         self.places.clone().acquire_owned().await.ok()
     }
 
-    fn connection(&self, stream: TcpStream, place: OwnedSemaphorePermit) -> impl Future<Output = ()> + Send + 'static {
+    fn connection(
+        &self,
+        stream: TcpStream,
+        address: ClientAddress,
+        place: OwnedSemaphorePermit,
+    ) -> impl Future<Output = ()> + Send + 'static {
         let connection = Arc::new(Connection::open(self.waiting.clone()));
         let (router, http, closing) = (TowerToHyperService::new(self.router.clone()), self.http.clone(), self.closing.clone());
         async move {
@@ -120,6 +129,7 @@ impl Server {
             let state = connection.clone();
             let service = service_fn(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(place.clone());
+                request.extensions_mut().insert(address);
                 let begun = state.begin_request().then(|| router.call(request));
                 let state = state.clone();
                 async move {

@@ -7,6 +7,10 @@ use rollcall_shared::database::DatabaseSettings;
 use rollcall_shared::queue::connect::NatsSettings;
 use rollcall_shared::settings::{Environment, ListenAddress, Secret};
 
+pub use self::limits::LimitSettings;
+
+mod limits;
+
 /// All settings of the API.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
@@ -18,6 +22,8 @@ pub struct ApiSettings {
     pub connections: ConnectionLimits,
     /// Limits of one request.
     pub limits: RequestLimits,
+    /// Limits of keys and projects.
+    pub rates: LimitSettings,
     /// Bytes of events that all requests together may hold in memory.
     pub ingest_memory_bytes: usize,
     /// How long a large body waits for others to make room for it.
@@ -70,6 +76,8 @@ pub struct LiveSettings {
     pub max_readers: usize,
     /// Maximum number of readers with the same key at a time.
     pub max_readers_per_key: usize,
+    /// Maximum number of readers of the same project at a time.
+    pub max_readers_per_project: usize,
     /// Interval between two comments on a connection on which nothing else is sent.
     pub heartbeat: Duration,
 }
@@ -95,6 +103,7 @@ impl ApiSettings {
             ),
             connections: ConnectionLimits::from_env(environment),
             limits: RequestLimits::from_env(environment),
+            rates: LimitSettings::from_env(environment),
             ingest_memory_bytes: environment.read_in(
                 "INGEST_MEMORY_BYTES",
                 128 << 20,
@@ -213,6 +222,12 @@ impl LiveSettings {
                 100,
                 1..=1_000_000,
                 "readers of live events with the same key at a time; past it they get 429",
+            ) as usize,
+            max_readers_per_project: environment.read_in(
+                "LIVE_MAX_READERS_PER_PROJECT",
+                200,
+                1..=1_000_000,
+                "readers of live events of the same project at a time; past it they get 429",
             ) as usize,
             heartbeat: Duration::from_millis(environment.read_in(
                 "LIVE_HEARTBEAT_MS",

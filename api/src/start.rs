@@ -15,7 +15,7 @@ use rollcall_shared::queue::{connect, stream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::KeyRing;
+use crate::auth::{KeyRing, Limits};
 use crate::error::ApiError;
 use crate::graphql::GraphQl;
 use crate::health::SchemaReadiness;
@@ -67,6 +67,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     let live = Live::new(&settings.live, settings.nats.url.clone(), settings.connections.max_connections);
     let app = AppState {
         keys,
+        limits: Arc::new(Limits::new(&settings.rates)),
         graphql: GraphQl::new(settings.graphql, answering.clone(), live.clone(), settings.connections.max_connections)?,
         answering,
         reads,
@@ -91,7 +92,8 @@ fn key_ring(settings: &ApiSettings, presence: Arc<Presence>) -> anyhow::Result<K
         DatabaseSettings { max_connections: settings.key_connections, acquire_timeout, ..settings.database.clone() };
     let pool = database::pool(&connections, "rollcall-api-keys", settings.key_timeout).context("DATABASE_URL")?;
     let timeout = acquire_timeout + settings.key_timeout + ROUND_TRIP_TIME;
-    Ok(KeyRing::new(pool, presence, timeout, settings.api_key.as_ref()))
+    let unknown_keys_per_second = settings.rates.unknown_keys_per_second_per_address;
+    Ok(KeyRing::new(pool, presence, timeout, unknown_keys_per_second, settings.api_key.as_ref()))
 }
 
 impl Preparation {

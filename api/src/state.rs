@@ -10,7 +10,7 @@ use rollcall_shared::database::Presence;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::KeyRing;
+use crate::auth::{KeyRing, Limits};
 use crate::graphql::GraphQl;
 use crate::health::SchemaReadiness;
 use crate::ingest::Ingestion;
@@ -39,6 +39,7 @@ pub(crate) struct AppState {
     pub(crate) ingestion: Ingestion,
     pub(crate) live: Live,
     pub(crate) keys: Arc<KeyRing>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: PrometheusHandle,
     /// Cancelled when the process is told to stop.
     pub(crate) stop: CancellationToken,
@@ -68,6 +69,7 @@ parts! {
     ingestion: Ingestion,
     live: Live,
     keys: Arc<KeyRing>,
+    limits: Arc<Limits>,
     metrics: PrometheusHandle,
     stop: CancellationToken,
     requests: TaskTracker,

@@ -19,6 +19,8 @@ use subtle::ConstantTimeEq;
 
 use super::grant::{Grant, KeyId, Project, Scope};
 use super::rates::Rates;
+use super::strangers::Strangers;
+use crate::client_address::ClientAddress;
 use crate::error::ApiError;
 
 /// How long the result of a look-up is trusted, counted from its beginning. Revocation is promised within five
@@ -26,7 +28,7 @@ use crate::error::ApiError;
 const FRESH: Duration = Duration::from_secs(4);
 /// How long a result is kept in case the database goes away.
 const KEPT: Duration = Duration::from_secs(3600);
-/// Cached keys, including unknown ones. A flood of invented keys pushes out old entries.
+/// Cached keys. Unknown ones have a cache of the same size, so that a flood of invented keys pushes out no other.
 const MAX_REMEMBERED: u64 = 10_000;
 
 /// The SHA-256 of a key, by which the table `api_keys` knows it.
@@ -57,7 +59,9 @@ pub(crate) struct KeyRing {
     /// which the server does not reply.
     timeout: Duration,
     bootstrap: Option<(KeyHash, Arc<Grant>)>,
+    strangers: Strangers,
     remembered: Cache<KeyHash, Remembered>,
+    unknown: Cache<KeyHash, Remembered>,
 }
 
 struct KeyRow {
@@ -86,14 +90,21 @@ fn rates(requests_per_second: Option<i32>, events_per_second: Option<i32>) -> Ra
 impl KeyRing {
     /// A key ring that knows the bootstrap key of the project `default`, if there is one. It sends nothing to the
     /// database yet.
-    pub(crate) fn new(database: PgPool, presence: Arc<Presence>, timeout: Duration, api_key: Option<&Secret>) -> Self {
+    pub(crate) fn new(
+        database: PgPool,
+        presence: Arc<Presence>,
+        timeout: Duration,
+        unknown_keys_per_second: NonZeroU32,
+        api_key: Option<&Secret>,
+    ) -> Self {
         let grant = || {
             let project = Arc::new(Project::unread(ProjectId::DEFAULT));
             Grant { key: KeyId::Installation, project, rates: Rates::default(), scopes: vec![Scope::Admin] }
         };
         let bootstrap = api_key.map(|key| (KeyHash::of(key.expose()), Arc::new(grant())));
-        let remembered = Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(KEPT).build();
-        Self { database, presence, timeout, bootstrap, remembered }
+        let cache = |kept| Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(kept).build();
+        let strangers = Strangers::new(unknown_keys_per_second, database.options().get_max_connections(), timeout);
+        Self { database, presence, timeout, bootstrap, strangers, remembered: cache(KEPT), unknown: cache(FRESH) }
     }
 
     /// Reads the project `default`, which also shows whether there is a schema. Until this has succeeded, the
@@ -109,21 +120,29 @@ impl KeyRing {
         self.bootstrap.as_ref().map_or(Ok(()), |(_, grant)| grant.project.set(row.time_zone, rates))
     }
 
-    /// What a key grants; `None` for a key that does not exist, has expired or was revoked.
+    /// What a key grants; `None` for a key that does not exist, has expired or was revoked. Keys that do not exist
+    /// are counted for the address of the client, if it is known.
     ///
     /// # Errors
-    /// [`ApiError::DatabaseBusy`] or another error of the database if it is there but the look-up fails;
+    /// [`ApiError::TooManyUnknownKeys`] if many keys of the address did not exist; [`ApiError::DatabaseBusy`] or another error of the database if it is there but the look-up fails;
     /// [`ApiError::DatabaseUnavailable`] if it is away and the key was not found within the last hour.
-    pub(crate) async fn grant_of(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
+    pub(crate) async fn grant_of(
+        &self,
+        hash: &KeyHash,
+        address: Option<ClientAddress>,
+    ) -> Result<Option<Arc<Grant>>, ApiError> {
         if let Some((known, grant)) = &self.bootstrap
             && bool::from(known.0.ct_eq(&hash.0))
         {
             return Ok(Some(grant.clone()));
         }
-        let remembered = self.remembered.get(hash).await;
+        let known = self.remembered.get(hash).await;
+        let remembered = if known.is_some() { known } else { self.unknown.get(hash).await };
         if let Some(fresh) = remembered.as_ref().filter(|entry| entry.asked.elapsed() < FRESH) {
             return Ok(fresh.grant.clone());
         }
+        let is_known = remembered.as_ref().is_some_and(|entry| entry.grant.is_some());
+        let _turn = if is_known { None } else { Some(self.strangers.admit(address).await?) };
         let asked = Instant::now();
         let entry = match self.look_up(hash).await {
             Ok(grant) => Remembered { grant, looked_up: asked, asked },
@@ -133,7 +152,13 @@ impl KeyRing {
                 .ok_or(ApiError::DatabaseUnavailable(error))?,
             Err(error) => return Err(error),
         };
-        self.remembered.insert(*hash, entry.clone()).await;
+        if entry.grant.is_some() {
+            self.remembered.insert(*hash, entry.clone()).await;
+        } else {
+            self.strangers.count(address);
+            self.remembered.invalidate(hash).await;
+            self.unknown.insert(*hash, entry.clone()).await;
+        }
         Ok(entry.grant)
     }
 
