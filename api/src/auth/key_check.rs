@@ -60,12 +60,3 @@ where
         Ok(Self { keys: Arc::<KeyRing>::from_ref(state), limits: Arc::<Limits>::from_ref(state), address })
     }
 }
-
-/// The ticket of a request. Requests that did not pass the router's middleware have none yet.
-impl<S: Sync> FromRequestParts<S> for Ticket {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
-        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
-    }
-}

@@ -16,6 +16,7 @@ use rollcall_shared::settings::Secret;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use subtle::ConstantTimeEq;
+use tokio::sync::SemaphorePermit;
 
 use super::grant::{Grant, KeyId, Project, Scope};
 use super::rates::Rates;
@@ -48,6 +49,12 @@ struct Remembered {
     looked_up: Instant,
     /// When the last look-up began, even if the database did not answer it.
     asked: Instant,
+}
+
+impl Remembered {
+    fn is_fresh(&self) -> bool {
+        self.asked.elapsed() < FRESH
+    }
 }
 
 /// Knows every key.
@@ -136,13 +143,19 @@ impl KeyRing {
         {
             return Ok(Some(grant.clone()));
         }
-        let known = self.remembered.get(hash).await;
-        let remembered = if known.is_some() { known } else { self.unknown.get(hash).await };
-        if let Some(fresh) = remembered.as_ref().filter(|entry| entry.asked.elapsed() < FRESH) {
+        let mut remembered = self.remembered(hash).await;
+        if let Some(fresh) = remembered.as_ref().filter(|entry| entry.is_fresh()) {
             return Ok(fresh.grant.clone());
         }
         let is_known = remembered.as_ref().is_some_and(|entry| entry.grant.is_some());
-        let _turn = if is_known { None } else { Some(self.strangers.admit(address).await?) };
+        let turn = if is_known { None } else { Some(self.turn(address).await?) };
+        if turn.is_some() {
+            // Another request with the same key may have looked it up meanwhile.
+            remembered = self.remembered(hash).await;
+            if let Some(fresh) = remembered.as_ref().filter(|entry| entry.is_fresh()) {
+                return Ok(fresh.grant.clone());
+            }
+        }
         let asked = Instant::now();
         let entry = match self.look_up(hash).await {
             Ok(grant) => Remembered { grant, looked_up: asked, asked },
@@ -160,6 +173,21 @@ impl KeyRing {
             self.unknown.insert(*hash, entry.clone()).await;
         }
         Ok(entry.grant)
+    }
+
+    async fn remembered(&self, hash: &KeyHash) -> Option<Remembered> {
+        match self.remembered.get(hash).await {
+            Some(known) => Some(known),
+            None => self.unknown.get(hash).await,
+        }
+    }
+
+    /// A permit to look up a key that is not known.
+    async fn turn(&self, address: Option<ClientAddress>) -> Result<SemaphorePermit<'_>, ApiError> {
+        match self.strangers.admit(address).await {
+            Err(ApiError::DatabaseBusy(error)) if !self.presence.is_there().await => Err(ApiError::DatabaseUnavailable(error)),
+            admitted => admitted,
+        }
     }
 
     /// Closes every connection as soon as it is not in use.

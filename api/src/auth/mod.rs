@@ -18,8 +18,8 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
-use self::grant::Scope;
-pub(crate) use self::grant::{Grant, KeyId, Project, Zone};
+use self::grant::{Grant, Scope};
+pub(crate) use self::grant::{Project, Zone};
 pub(crate) use self::key_check::KeyCheck;
 pub(crate) use self::key_ring::{KeyHash, KeyRing};
 use self::limits::Unit;

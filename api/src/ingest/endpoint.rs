@@ -215,6 +215,10 @@ pub(crate) async fn post_events(
     let Options { partial, wait } = Options::take(&mut parameters);
     parameters.finish()?;
     let (format, idempotency_key) = (format(&headers)?, idempotency_key(&headers)?);
+    if let Err(refused) = access.check_events() {
+        body::discard(body.into_data_stream()).await;
+        return Err(refused);
+    }
     let project = access.project.id;
     let share = ingestion.budget.open_share(project);
     let (body, share) = body::collect(body, &headers, &ingestion.body_rules, share).await?;
@@ -225,6 +229,8 @@ pub(crate) async fn post_events(
     let (prepared, share) = prepare_body(body, format, ingestion.limits, identity.clone(), share).await?;
     counter!("rollcall_received_bytes_total").increment(body_bytes as u64);
     counter!("rollcall_events_rejected_total").increment(prepared.invalid_events as u64);
+    // An invalid event costs as much as a valid one to find out.
+    access.charge_events(prepared.events + prepared.invalid_events)?;
     if prepared.invalid_events > 0 && (!partial || prepared.events == 0) {
         return Err(ApiError::InvalidEvents { events: prepared.invalid_events, problems: prepared.problems });
     }

@@ -5,7 +5,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use axum::extract::Request;
+use axum::extract::{FromRequestParts, Request};
+use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use rollcall_shared::project::ProjectId;
@@ -14,6 +15,7 @@ use super::at_once::Place;
 use super::fields::{self, Reading};
 use super::limit::RateLimited;
 use super::limiter::Outcome;
+use crate::error::ApiError;
 
 /// The ticket of a request. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +61,15 @@ impl Ticket {
 
     fn noted(&self) -> MutexGuard<'_, Noted> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request that did not pass the middleware gets a ticket that nobody reads.
+impl<S: Sync> FromRequestParts<S> for Ticket {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
     }
 }
 

@@ -81,7 +81,7 @@ pub(crate) async fn collect(
 
 /// Reads and ignores the rest of a body, because many clients read the answer only after they have sent
 /// everything. Gives up after a time that suffices for most clients.
-async fn discard(mut frames: BodyDataStream) {
+pub(crate) async fn discard(mut frames: BodyDataStream) {
     let rest = async { while let Ok(Some(_)) = frames.try_next().await {} };
     let _ = tokio::time::timeout(DISCARD_TIMEOUT, rest).await;
 }
