@@ -46,6 +46,7 @@ mod partitions;
 mod pipeline;
 mod property;
 mod questions;
+mod rates;
 mod rejections;
 mod scale;
 mod session_lists;
