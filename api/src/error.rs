@@ -165,6 +165,11 @@ impl ApiError {
         Arc::try_unwrap(error).unwrap_or_else(Self::OfAnother)
     }
 
+    /// Whether a limit of a key or a project refuses the request. The same request is accepted later.
+    pub(crate) fn is_limit(&self) -> bool {
+        matches!(self, Self::RateLimited(_) | Self::TooManyAtOnce { .. })
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::OfAnother(error) => error.status(),

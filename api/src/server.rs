@@ -28,7 +28,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 
 use self::waiting::{Connection, Waiting};
-use crate::client_address::ClientAddress;
+use crate::client_address::Peer;
 use crate::settings::ConnectionLimits;
 use crate::under_way::{ConnectionPlace, UnderWay};
 
@@ -81,8 +81,8 @@ impl Server {
             match accepted {
                 Ok((stream, peer)) => match self.place().await {
                     Some(place) => {
-                        let address = ClientAddress(peer.ip());
-                        drop(connections.spawn(self.connection(stream, address, place)));
+                        let peer = Peer(peer.ip());
+                        drop(connections.spawn(self.connection(stream, peer, place)));
                     }
                     None => refuse(stream),
                 },
@@ -119,7 +119,7 @@ impl Server {
     fn connection(
         &self,
         stream: TcpStream,
-        address: ClientAddress,
+        peer: Peer,
         place: OwnedSemaphorePermit,
     ) -> impl Future<Output = ()> + Send + 'static {
         let connection = Arc::new(Connection::open(self.waiting.clone()));
@@ -129,7 +129,7 @@ impl Server {
             let state = connection.clone();
             let service = service_fn(move |mut request: Request<Incoming>| {
                 request.extensions_mut().insert(place.clone());
-                request.extensions_mut().insert(address);
+                request.extensions_mut().insert(peer);
                 let begun = state.begin_request().then(|| router.call(request));
                 let state = state.clone();
                 async move {

@@ -58,6 +58,7 @@ macro_rules! parts {
 }
 
 parts! {
+    settings: Arc<ApiSettings>,
     reads: ReadPool,
     answering: Answering,
     graphql: GraphQl,

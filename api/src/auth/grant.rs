@@ -1,7 +1,7 @@
 //! What a key grants: scopes on one project.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use rollcall_shared::day::Calendar;
 use rollcall_shared::project::ProjectId;
@@ -25,8 +25,9 @@ pub(crate) enum Scope {
 #[derive(Debug)]
 pub(crate) struct Project {
     pub(crate) id: ProjectId,
-    /// Empty until it has been read from the database. The project of `API_KEY` accepts events before that.
-    read: OnceLock<(Zone, Rates)>,
+    pub(crate) rates: Rates,
+    /// `None` until it has been read from the database. The project of `API_KEY` accepts events before that.
+    zone: Option<Zone>,
 }
 
 /// Where a project's days begin and end.
@@ -49,9 +50,9 @@ impl Zone {
 }
 
 impl Project {
-    /// A project that has not been read from the database yet.
-    pub(super) fn unread(id: ProjectId) -> Self {
-        Self { id, read: OnceLock::new() }
+    /// The project `default` before it has been read from the database.
+    pub(super) fn unread_default() -> Self {
+        Self { id: ProjectId::DEFAULT, rates: Rates::default(), zone: None }
     }
 
     /// A project in this time zone.
@@ -59,19 +60,7 @@ impl Project {
     /// # Errors
     /// Only if the zone is unknown on this machine.
     pub(super) fn new(id: ProjectId, zone: String, rates: Rates) -> Result<Self, ApiError> {
-        let project = Self::unread(id);
-        project.set(zone, rates)?;
-        Ok(project)
-    }
-
-    /// Sets what was read. Later calls change nothing.
-    ///
-    /// # Errors
-    /// Only if the zone is unknown on this machine.
-    pub(super) fn set(&self, zone: String, rates: Rates) -> Result<(), ApiError> {
-        let zone = Zone::named(zone)?;
-        self.read.get_or_init(|| (zone, rates));
-        Ok(())
+        Ok(Self { id, rates, zone: Some(Zone::named(zone)?) })
     }
 
     /// Where its days begin and end.
@@ -80,12 +69,7 @@ impl Project {
     /// [`ApiError::DatabaseUnavailable`] until the time zone was read from the database.
     pub(crate) fn zone(&self) -> Result<&Zone, ApiError> {
         let unknown = || io::Error::new(io::ErrorKind::NotConnected, "the project has not been read since the start");
-        self.read.get().map(|(zone, _)| zone).ok_or_else(|| ApiError::DatabaseUnavailable(unknown().into()))
-    }
-
-    /// How much all its keys together may send; the defaults until it was read from the database.
-    pub(crate) fn rates(&self) -> Rates {
-        self.read.get().map(|(_, rates)| *rates).unwrap_or_default()
+        self.zone.as_ref().ok_or_else(|| ApiError::DatabaseUnavailable(unknown().into()))
     }
 }
 
@@ -109,6 +93,12 @@ pub(crate) struct Grant {
 }
 
 impl Grant {
+    /// What `API_KEY` grants.
+    pub(super) fn of_installation(project: Project) -> Self {
+        let rates = Rates::default();
+        Self { key: KeyId::Installation, project: Arc::new(project), rates, scopes: vec![Scope::Admin] }
+    }
+
     /// Whether the scope, or admin, is among the scopes.
     pub(crate) fn allows(&self, scope: Scope) -> bool {
         self.scopes.iter().any(|granted| *granted == scope || *granted == Scope::Admin)

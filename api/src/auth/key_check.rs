@@ -10,13 +10,14 @@ use super::limits::{Limits, Ticket, Unit};
 use super::{Access, RequiredScope};
 use crate::client_address::ClientAddress;
 use crate::error::ApiError;
+use crate::settings::ApiSettings;
 
 /// What is needed to check the keys of one client.
 #[derive(Clone)]
 pub(crate) struct KeyCheck {
     pub(crate) keys: Arc<KeyRing>,
     limits: Arc<Limits>,
-    address: Option<ClientAddress>,
+    address: ClientAddress,
 }
 
 impl KeyCheck {
@@ -28,7 +29,7 @@ impl KeyCheck {
     /// [`KeyRing::grant_of`].
     pub(crate) async fn access<S: RequiredScope>(&self, key: &str, ticket: Ticket) -> Result<Access<S>, ApiError> {
         let key = KeyHash::of(key);
-        let grant = self.keys.grant_of(&key, self.address).await?.ok_or(ApiError::Unauthorized)?;
+        let grant = self.keys.grant_of(&key, Some(self.address)).await?.ok_or(ApiError::Unauthorized)?;
         ticket.belongs_to(grant.project.id);
         let access = Access::new(key, grant, self.limits.clone(), ticket);
         access.charge_request()?;
@@ -52,11 +53,12 @@ where
     State: Send + Sync,
     Arc<KeyRing>: FromRef<State>,
     Arc<Limits>: FromRef<State>,
+    Arc<ApiSettings>: FromRef<State>,
 {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
-        let address = parts.extensions.get::<ClientAddress>().copied();
+        let address = ClientAddress::from_request_parts(parts, state).await?;
         Ok(Self { keys: Arc::<KeyRing>::from_ref(state), limits: Arc::<Limits>::from_ref(state), address })
     }
 }

@@ -6,7 +6,7 @@
 //! nothing else uses.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use moka::future::Cache;
@@ -57,6 +57,12 @@ impl Remembered {
     }
 }
 
+/// `API_KEY`, and what it grants. The grant is replaced when the project is read.
+struct Installation {
+    hash: KeyHash,
+    grant: RwLock<Arc<Grant>>,
+}
+
 /// Knows every key.
 pub(crate) struct KeyRing {
     /// Used only for keys, so that no query makes a look-up wait.
@@ -65,7 +71,7 @@ pub(crate) struct KeyRing {
     /// How long a look-up may take in all. This exceeds the server's own limits, so it ends only a look-up to
     /// which the server does not reply.
     timeout: Duration,
-    bootstrap: Option<(KeyHash, Arc<Grant>)>,
+    installation: Option<Installation>,
     strangers: Strangers,
     remembered: Cache<KeyHash, Remembered>,
     unknown: Cache<KeyHash, Remembered>,
@@ -104,14 +110,13 @@ impl KeyRing {
         unknown_keys_per_second: NonZeroU32,
         api_key: Option<&Secret>,
     ) -> Self {
-        let grant = || {
-            let project = Arc::new(Project::unread(ProjectId::DEFAULT));
-            Grant { key: KeyId::Installation, project, rates: Rates::default(), scopes: vec![Scope::Admin] }
-        };
-        let bootstrap = api_key.map(|key| (KeyHash::of(key.expose()), Arc::new(grant())));
+        let installation = api_key.map(|key| Installation {
+            hash: KeyHash::of(key.expose()),
+            grant: RwLock::new(Arc::new(Grant::of_installation(Project::unread_default()))),
+        });
         let cache = |kept| Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(kept).build();
         let strangers = Strangers::new(unknown_keys_per_second, database.options().get_max_connections(), timeout);
-        Self { database, presence, timeout, bootstrap, strangers, remembered: cache(KEPT), unknown: cache(FRESH) }
+        Self { database, presence, timeout, installation, strangers, remembered: cache(KEPT), unknown: cache(FRESH) }
     }
 
     /// Reads the project `default`, which also shows whether there is a schema. Until this has succeeded, the
@@ -123,8 +128,12 @@ impl KeyRing {
     pub(crate) async fn read_default_project(&self) -> Result<(), ApiError> {
         let id = ProjectId::DEFAULT.0;
         let row = sqlx::query_file_as!(ProjectRow, "sql/keys/project.sql", id).fetch_one(&self.database).await?;
+        let Some(installation) = &self.installation else { return Ok(()) };
         let rates = rates(row.requests_per_second, row.events_per_second);
-        self.bootstrap.as_ref().map_or(Ok(()), |(_, grant)| grant.project.set(row.time_zone, rates))
+        let project = Project::new(ProjectId::DEFAULT, row.time_zone, rates)?;
+        let grant = Arc::new(Grant::of_installation(project));
+        *installation.grant.write().unwrap_or_else(PoisonError::into_inner) = grant;
+        Ok(())
     }
 
     /// What a key grants; `None` for a key that does not exist, has expired or was revoked. Keys that do not exist
@@ -138,10 +147,10 @@ impl KeyRing {
         hash: &KeyHash,
         address: Option<ClientAddress>,
     ) -> Result<Option<Arc<Grant>>, ApiError> {
-        if let Some((known, grant)) = &self.bootstrap
-            && bool::from(known.0.ct_eq(&hash.0))
+        if let Some(installation) = &self.installation
+            && bool::from(installation.hash.0.ct_eq(&hash.0))
         {
-            return Ok(Some(grant.clone()));
+            return Ok(Some(installation.grant.read().unwrap_or_else(PoisonError::into_inner).clone()));
         }
         let mut remembered = self.remembered(hash).await;
         if let Some(fresh) = remembered.as_ref().filter(|entry| entry.is_fresh()) {

@@ -25,6 +25,7 @@ pub(crate) use self::key_ring::{KeyHash, KeyRing};
 use self::limits::Unit;
 pub(crate) use self::limits::{Limit, Limits, RateLimited, Ticket, announce};
 use crate::error::ApiError;
+use crate::settings::ApiSettings;
 
 /// The scope to send events.
 pub(crate) struct Ingest;
@@ -68,6 +69,7 @@ where
     State: Send + Sync,
     Arc<KeyRing>: FromRef<State>,
     Arc<Limits>: FromRef<State>,
+    Arc<ApiSettings>: FromRef<State>,
 {
     type Rejection = ApiError;
 

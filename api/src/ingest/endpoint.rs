@@ -206,19 +206,19 @@ pub(crate) struct Accepted {
 )]
 pub(crate) async fn post_events(
     State(ingestion): State<Ingestion>,
-    access: Access<Ingest>,
+    access: Result<Access<Ingest>, ApiError>,
     RequestId(request_id): RequestId,
     mut parameters: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
+    let access = match access.and_then(|access| access.check_events().map(|()| access)) {
+        Ok(access) => access,
+        Err(refused) => return Err(body::refuse(body, refused).await),
+    };
     let Options { partial, wait } = Options::take(&mut parameters);
     parameters.finish()?;
     let (format, idempotency_key) = (format(&headers)?, idempotency_key(&headers)?);
-    if let Err(refused) = access.check_events() {
-        body::discard(body.into_data_stream()).await;
-        return Err(refused);
-    }
     let project = access.project.id;
     let share = ingestion.budget.open_share(project);
     let (body, share) = body::collect(body, &headers, &ingestion.body_rules, share).await?;

@@ -148,7 +148,7 @@ impl<C: Clock + Clone> Limits<C> {
             KeyId::Numbered(_) => of_unit(self.per_key, unit),
         });
         let project = &grant.project;
-        let of_project = of_unit(project.rates(), unit).or(of_unit(self.per_project, unit));
+        let of_project = of_unit(project.rates, unit).or(of_unit(self.per_project, unit));
         let owners = [(Owner::Key(grant.key, unit), of_key), (Owner::Project(project.id, unit), of_project)];
         let limited = owners.into_iter().filter_map(|(owner, limit)| Some((owner, limit?)));
         limited.map(|(owner, limit)| (owner, Rate::new(limit, self.replicas, self.burst_secs))).collect()
@@ -208,7 +208,7 @@ mod tests {
     }
 
     fn grant(key: KeyId, rates: Rates) -> Grant {
-        Grant { key, project: Arc::new(Project::unread(ProjectId(1))), rates, scopes: Vec::new() }
+        Grant { key, rates, ..Grant::of_installation(Project::unread_default()) }
     }
 
     /// The limit that refuses, and the seconds to wait.
