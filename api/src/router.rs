@@ -21,7 +21,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use crate::auth;
 use crate::error::ApiError;
 use crate::extract::RequestId;
 use crate::openapi::Document;
@@ -29,7 +28,7 @@ use crate::query::description;
 use crate::query::question::{self, Question, Visitor};
 use crate::state::AppState;
 use crate::unsent::Unsent;
-use crate::{dead_letters, graphql, health, ingest, live, mcp, pages, pipeline, unsent};
+use crate::{auth, dead_letters, graphql, health, ingest, live, mcp, pages, pipeline, unsent};
 
 const REQUEST_ID: &str = "x-request-id";
 

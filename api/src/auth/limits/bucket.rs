@@ -68,7 +68,17 @@ pub(super) struct Content {
 impl<C: Clock + Clone> Bucket<C> {
     /// A full bucket.
     pub(super) fn new(rate: Rate, clock: C) -> Self {
-        Self { rate, limiter: RateLimiter::new(rate.quota(), Level::default(), clock.clone()), clock }
+        Self::at(rate, Level::default(), clock)
+    }
+
+    /// The same bucket with another rate: it is full again at the same time.
+    pub(super) fn with_rate(&self, rate: Rate) -> Self {
+        let full_at = Nanos::from(self.content().full_in);
+        Self::at(rate, Level(Cell::new(Some(full_at))), self.clock.clone())
+    }
+
+    fn at(rate: Rate, level: Level, clock: C) -> Self {
+        Self { rate, limiter: RateLimiter::new(rate.quota(), level, clock.clone()), clock }
     }
 
     /// How large it is, and how fast it fills.

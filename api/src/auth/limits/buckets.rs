@@ -32,7 +32,8 @@ impl<K: Eq + Hash, C: Clock + Clone> Buckets<K, C> {
         Self { by_owner: HashMap::new(), sweep_at: MIN_SWEPT, clock }
     }
 
-    /// The bucket of an owner. If its rate has changed, it is a new one.
+    /// The bucket of an owner, with this rate. A change of the rate does not fill it: a client may have connections
+    /// from before and after the change.
     pub(in crate::auth) fn of(&mut self, owner: K, rate: Rate) -> &Bucket<C> {
         if self.by_owner.len() >= self.sweep_at {
             self.by_owner.retain(|_, bucket| !bucket.is_full());
@@ -42,7 +43,7 @@ impl<K: Eq + Hash, C: Clock + Clone> Buckets<K, C> {
         let new = || Bucket::new(rate, self.clock.clone());
         let bucket = self.by_owner.entry(owner).or_insert_with(new);
         if bucket.rate() != rate {
-            *bucket = Bucket::new(rate, self.clock.clone());
+            *bucket = bucket.with_rate(rate);
         }
         bucket
     }
@@ -80,11 +81,18 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_rate_holds_at_once() {
-        let mut buckets = Buckets::new(FakeRelativeClock::default());
+    fn a_changed_rate_holds_at_once_and_fills_no_bucket() {
+        let clock = FakeRelativeClock::default();
+        let mut buckets = Buckets::new(clock.clone());
         let [one, two] = [1, 2].map(|rate| Rate::new(NonZeroU32::new(rate).unwrap(), 1, 1));
         buckets.of((), one).take(NonZeroU32::MIN).unwrap();
+        for rate in [one, two, one, two] {
+            assert!(buckets.of((), rate).take(NonZeroU32::MIN).is_err(), "{rate:?}");
+        }
+        clock.advance(Duration::from_millis(500));
+        buckets.of((), two).take(NonZeroU32::MIN).unwrap();
         assert!(buckets.of((), one).take(NonZeroU32::MIN).is_err());
+        clock.advance(Duration::from_secs(1));
         assert_eq!(buckets.of((), two).content().left, 2);
     }
 }
