@@ -148,7 +148,8 @@ async fn an_import_with_a_limited_key_waits_as_it_is_told_and_is_complete() {
     app.add_key("default", "limited", &["ingest"]).await;
     sqlx::query("update api_keys set events_per_second = 100").execute(&app.pool).await.unwrap();
     let folder = Scratch::make().unwrap();
-    let lines: String = (0..400).map(|id| format!("{{\"event_id\":\"{id}\",\"event_type\":\"t\",\"user_id\":\"u\"}}\n")).collect();
+    let lines: String =
+        (0..400).map(|id| format!("{{\"event_id\":\"{id}\",\"event_type\":\"t\",\"user_id\":\"u\"}}\n")).collect();
     std::fs::write(folder.path().join("a.ndjson"), lines).unwrap();
     let mut command = std::process::Command::new(binary("rollcall"));
     command.args(["import", "--batch", "100", "a.ndjson"]).current_dir(folder.path());

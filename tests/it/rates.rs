@@ -174,7 +174,8 @@ async fn the_keys_of_a_project_share_its_limit_and_the_key_of_the_installation_d
     assert_eq!(answer.status(), 200);
     assert_eq!(items(answer.headers(), "ratelimit-policy"), [policy("project-requests", &[("q", "4"), ("w", "1")])]);
     let metrics = app.http.get(format!("{}/metrics", app.url)).send().await.unwrap().text().await.unwrap();
-    let counted = metrics.lines().find_map(|line| line.strip_prefix(r#"rollcall_limited_requests_total{limit="project-requests"} "#));
+    let counted =
+        metrics.lines().find_map(|line| line.strip_prefix(r#"rollcall_limited_requests_total{limit="project-requests"} "#));
     assert!(counted.unwrap().parse::<u64>().unwrap() > 0, "{counted:?}");
 }
 
@@ -250,8 +251,7 @@ async fn operations_over_a_websocket_and_calls_of_tools_count_as_requests() {
     .await;
     let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "event_types", "arguments": {}}});
     let accept = "application/json, text/event-stream";
-    let request =
-        || app.http.post(format!("{}/mcp", app.url)).header("Accept", accept).header("X-API-Key", "asker").json(&call);
+    let request = || app.http.post(format!("{}/mcp", app.url)).header("Accept", accept).header("X-API-Key", "asker").json(&call);
     many(request, 2).await;
 }
 

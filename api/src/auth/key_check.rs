@@ -6,7 +6,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 
 use super::key_ring::{KeyHash, KeyRing};
-use super::limits::{Limits, Ticket, Unit};
+use super::limits::{Limits, Ticket};
 use super::{Access, RequiredScope};
 use crate::client_address::ClientAddress;
 use crate::error::ApiError;

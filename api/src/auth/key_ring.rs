@@ -18,7 +18,7 @@ use sqlx::PgPool;
 use subtle::ConstantTimeEq;
 use tokio::sync::SemaphorePermit;
 
-use super::grant::{Grant, KeyId, Project, Scope};
+use super::grant::{Grant, KeyId, Project};
 use super::rates::Rates;
 use super::strangers::Strangers;
 use crate::client_address::ClientAddress;
@@ -142,11 +142,7 @@ impl KeyRing {
     /// # Errors
     /// [`ApiError::TooManyUnknownKeys`] if many keys of the address did not exist; [`ApiError::DatabaseBusy`] or another error of the database if it is there but the look-up fails;
     /// [`ApiError::DatabaseUnavailable`] if it is away and the key was not found within the last hour.
-    pub(crate) async fn grant_of(
-        &self,
-        hash: &KeyHash,
-        address: Option<ClientAddress>,
-    ) -> Result<Option<Arc<Grant>>, ApiError> {
+    pub(crate) async fn grant_of(&self, hash: &KeyHash, address: Option<ClientAddress>) -> Result<Option<Arc<Grant>>, ApiError> {
         if let Some(installation) = &self.installation
             && bool::from(installation.hash.0.ct_eq(&hash.0))
         {

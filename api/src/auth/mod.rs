@@ -14,7 +14,7 @@ mod strangers;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
@@ -25,7 +25,6 @@ pub(crate) use self::key_ring::{KeyHash, KeyRing};
 use self::limits::Unit;
 pub(crate) use self::limits::{Limit, Limits, RateLimited, Ticket, announce};
 use crate::error::ApiError;
-use crate::settings::ApiSettings;
 
 /// The scope to send events.
 pub(crate) struct Ingest;
@@ -67,9 +66,7 @@ impl<S, State> FromRequestParts<State> for Access<S>
 where
     S: RequiredScope,
     State: Send + Sync,
-    Arc<KeyRing>: FromRef<State>,
-    Arc<Limits>: FromRef<State>,
-    Arc<ApiSettings>: FromRef<State>,
+    KeyCheck: FromRequestParts<State, Rejection = ApiError>,
 {
     type Rejection = ApiError;
 

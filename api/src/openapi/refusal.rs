@@ -67,7 +67,7 @@ impl Refusal {
             Self::TooManyRequests => {
                 "The key or the project sends more in a second than it may, or has too many requests in progress. `limit` names the \
                  limit on a rate. Try again after `Retry-After` seconds."
-            },
+            }
             Self::InternalError => "Something went wrong in the service. Its log has the details under the request id.",
             Self::Unavailable => {
                 "The database or the queue is away, busy or full, or the answer takes too long. If there is a `Retry-After`, try \
