@@ -41,7 +41,7 @@ impl KeyCheck {
     ///
     /// # Errors
     /// As [`Self::access`], and [`ApiError::TooManyAtOnce`].
-    pub(super) async fn request<S: RequiredScope>(&self, key: &str, ticket: Ticket) -> Result<Access<S>, ApiError> {
+    pub(super) async fn request<S: RequiredScope>(&self, key: &str, ticket: &Ticket) -> Result<Access<S>, ApiError> {
         let access: Access<S> = self.access(key, ticket.clone()).await?;
         ticket.hold(self.limits.place(access.project.id)?);
         Ok(access)

@@ -140,8 +140,9 @@ impl KeyRing {
     /// are counted for the address of the client, if it is known.
     ///
     /// # Errors
-    /// [`ApiError::TooManyUnknownKeys`] if many keys of the address did not exist; [`ApiError::DatabaseBusy`] or another error of the database if it is there but the look-up fails;
-    /// [`ApiError::DatabaseUnavailable`] if it is away and the key was not found within the last hour.
+    /// [`ApiError::TooManyUnknownKeys`] if many keys of the address did not exist; [`ApiError::DatabaseBusy`] or
+    /// another error of the database if it is there but the look-up fails; [`ApiError::DatabaseUnavailable`] if it is
+    /// away and the key was not found within the last hour.
     pub(crate) async fn grant_of(&self, hash: &KeyHash, address: Option<ClientAddress>) -> Result<Option<Arc<Grant>>, ApiError> {
         if let Some(installation) = &self.installation
             && bool::from(installation.hash.0.ct_eq(&hash.0))

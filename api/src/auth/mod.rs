@@ -74,7 +74,7 @@ where
         let check = KeyCheck::from_request_parts(parts, state).await?;
         let ticket = Ticket::from_request_parts(parts, state).await?;
         let key = key(&parts.headers).ok_or(ApiError::Unauthorized)?;
-        check.request(key, ticket).await
+        check.request(key, &ticket).await
     }
 }
 
