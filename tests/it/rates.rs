@@ -158,7 +158,9 @@ async fn invalid_events_count_as_valid_ones_do() {
     let invalid = json!(vec![json!({"event_type": ""}); 400]);
     let refused = app.http.post(format!("{}/events", app.url)).header("X-API-Key", "wrong").json(&invalid).send().await.unwrap();
     assert_eq!(refused.status(), 422);
-    assert_eq!(state(refused.headers(), "key-events"), (600, 1));
+    let (left, whole_in) = state(refused.headers(), "key-events");
+    // The bucket fills by one in a millisecond.
+    assert!((600..700).contains(&left) && whole_in == 1, "{left}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
