@@ -10,7 +10,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -18,6 +19,7 @@ use ipnet::IpNet;
 use rollcall_shared::settings::Environment;
 use strum::VariantNames;
 
+use crate::error::ApiError;
 use crate::settings::ApiSettings;
 
 /// Most proxies that a request is expected to pass. More entries than that are not looked at.
@@ -122,6 +124,14 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 /// The address of the client, as far as it can be known. Another extension of every request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for ClientAddress {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        parts.extensions.get().copied().ok_or_else(|| ApiError::internal("the request has no peer"))
+    }
+}
 
 /// Gives the request the address of its client.
 pub(crate) async fn find(State(settings): State<Arc<ApiSettings>>, mut request: Request, next: Next) -> Response {

@@ -9,6 +9,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::auth::RateLimited;
 use crate::conflict::Conflict;
 use crate::problem::{Problem, ProblemDetails};
 use crate::queue::dead_letters::Unreadable;
@@ -126,12 +127,26 @@ pub(crate) enum ApiError {
         /// How many it may have.
         limit: usize,
     },
-    /// 429: the key already has as many readers of live events, or WebSockets, as it may.
-    #[error("{limit} readers or WebSockets of this key are already connected; try again when one has left")]
+    /// 429: the key or the project already has as many readers of live events, or WebSockets, as it may.
+    #[error("{limit} readers or WebSockets of this {whose} are already connected; try again when one has left")]
     TooManyReaders {
         /// How many it may have.
         limit: usize,
+        /// `key` or `project`.
+        whose: &'static str,
     },
+    /// 429: the key or the project sends more in a second than it may.
+    #[error("{0}")]
+    RateLimited(RateLimited),
+    /// 429: the project already has as many requests in progress as it may.
+    #[error("{limit} requests of this project are already in progress; send the request again when one has ended")]
+    TooManyAtOnce {
+        /// How many it may have.
+        limit: usize,
+    },
+    /// 429: many keys from this address did not exist, so no other unknown key of it is looked up at the moment.
+    #[error("too many unknown keys came from your address; try again, and more slowly")]
+    TooManyUnknownKeys,
     /// 503: this replica already has as many readers of live events, or WebSockets, as it may.
     #[error("{limit} readers or WebSockets are already connected to this replica; try again when one has left")]
     LiveFull {
@@ -166,6 +181,11 @@ impl ApiError {
         Arc::try_unwrap(error).unwrap_or_else(Self::OfAnother)
     }
 
+    /// Whether a limit of a key or a project refuses the request. The same request is accepted later.
+    pub(crate) fn is_limit(&self) -> bool {
+        matches!(self, Self::RateLimited(_) | Self::TooManyAtOnce { .. })
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::OfAnother(error) => error.status(),
@@ -181,7 +201,11 @@ impl ApiError {
             Self::EmptyBatch | Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) | Self::InvalidFields(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
-            Self::TooManyQueries { .. } | Self::TooManyReaders { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::TooManyQueries { .. }
+            | Self::TooManyReaders { .. }
+            | Self::RateLimited(_)
+            | Self::TooManyAtOnce { .. }
+            | Self::TooManyUnknownKeys => StatusCode::TOO_MANY_REQUESTS,
             Self::QueueFull
             | Self::QueueUnavailable
             | Self::DeadLettersUnavailable
@@ -223,6 +247,9 @@ impl ApiError {
             Self::Stopping => "stopping",
             Self::TooManyQueries { .. } => "too_many_questions",
             Self::TooManyReaders { .. } => "too_many_readers",
+            Self::RateLimited(_) => "rate_limited",
+            Self::TooManyAtOnce { .. } => "too_many_requests_at_once",
+            Self::TooManyUnknownKeys => "too_many_unknown_keys",
             Self::LiveFull { .. } => "live_full",
             Self::DatabaseBusy(_) => "database_busy",
             Self::DatabaseUnavailable(_) => "database_unavailable",
@@ -235,6 +262,7 @@ impl ApiError {
     fn retry_after_secs(&self) -> Option<u32> {
         match self {
             Self::OfAnother(error) => error.retry_after_secs(),
+            Self::RateLimited(limited) => Some(limited.retry_after_secs()),
             Self::QueueFull | Self::NotConfirmed { is_full: true, .. } | Self::TooManyReaders { .. } | Self::LiveFull { .. } => {
                 Some(10)
             }
@@ -245,6 +273,8 @@ impl ApiError {
             | Self::UnsentFull
             | Self::Stopping
             | Self::TooManyQueries { .. }
+            | Self::TooManyAtOnce { .. }
+            | Self::TooManyUnknownKeys
             | Self::DatabaseBusy(_)
             | Self::DatabaseUnavailable(_) => Some(1),
             _ => None,
@@ -260,6 +290,10 @@ impl ApiError {
             Self::NotConfirmed { idempotency_key, .. } => body.idempotency_key = Some(idempotency_key),
             Self::BodyTooLarge { limit } => body.limit_bytes = Some(*limit),
             Self::TooManyEvents { limit } => body.limit_events = Some(*limit),
+            Self::RateLimited(limited) => {
+                body.limit = Some(limited.limit.name());
+                body.limit_per_second = Some(limited.per_second.get());
+            }
             Self::Parameters(problems) | Self::InvalidFields(problems) => body.errors = Some(problems),
             Self::InvalidEnvelope(problem) => body.errors = Some(std::slice::from_ref(problem)),
             Self::InvalidEvents { events, problems } => {

@@ -12,7 +12,7 @@ use axum::response::Response;
 use rollcall_shared::settings::{Environment, Secret};
 use strum::VariantNames;
 
-use crate::auth::{self, Access, KeyHash, KeyRing, Read};
+use crate::auth::{self, Access, KeyCheck, KeyHash, Read, Ticket};
 use crate::error::ApiError;
 use crate::settings::ApiSettings;
 
@@ -121,7 +121,8 @@ impl Part {
 /// [`ApiError::NotFound`] if the part is off; [`ApiError::Unauthorized`] and the other errors of keys if it needs one.
 pub(crate) async fn restrict(
     State(settings): State<Arc<ApiSettings>>,
-    State(keys): State<Arc<KeyRing>>,
+    check: KeyCheck,
+    ticket: Ticket,
     request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
@@ -134,7 +135,7 @@ pub(crate) async fn restrict(
         (Exposure::Key, Part::Metrics) => return Err(ApiError::Unauthorized),
         (Exposure::Key, Part::Docs) => {
             let key = auth::key(request.headers()).ok_or(ApiError::Unauthorized)?;
-            Access::<Read>::of_key(&keys, key).await?;
+            let _: Access<Read> = check.access(key, ticket).await?;
         }
         // The handlers of the others ask for a key.
         (Exposure::Public, _) | (Exposure::Key, Part::GraphQl | Part::Mcp | Part::Pipeline) => {}

@@ -70,7 +70,7 @@ pub use self::cors::{CorsSettings, Origin};
 pub use self::exposure::{Exposure, ExposureSettings};
 pub use self::server::TlsFiles;
 use self::server::{Server, Tls};
-pub use self::settings::{ApiSettings, ConnectionLimits, GraphQlSettings, LiveSettings, RequestLimits};
+pub use self::settings::{ApiSettings, ConnectionLimits, GraphQlSettings, LimitSettings, LiveSettings, RequestLimits};
 use self::start::Preparation;
 use self::state::AppState;
 

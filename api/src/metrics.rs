@@ -6,8 +6,10 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use metrics_exporter_prometheus::PrometheusHandle;
 use rollcall_shared::telemetry;
 
+use crate::auth::{Limit, limit_names};
+
 /// Every status with which `POST /events` can be answered.
-const INGEST_STATUSES: [&str; 11] = ["200", "202", "400", "401", "403", "408", "413", "415", "422", "500", "503"];
+const INGEST_STATUSES: [&str; 12] = ["200", "202", "400", "401", "403", "408", "413", "415", "422", "429", "500", "503"];
 
 /// The metrics of this process. Every metric of the API is described, and every counter starts at zero: a
 /// counter that appeared only with its first event could not be told from one that has disappeared, and
@@ -20,6 +22,7 @@ pub(crate) fn begin() -> PrometheusHandle {
     let recorded = telemetry::metrics();
     describe_requests();
     describe_events();
+    describe_limits();
     describe_live();
     for name in [
         "rollcall_connections_displaced_total",
@@ -38,6 +41,12 @@ pub(crate) fn begin() -> PrometheusHandle {
     gauge!("rollcall_live_readers").increment(0.0);
     for status in INGEST_STATUSES {
         counter!("rollcall_http_requests_total", "method" => "POST", "route" => "/events", "status" => status).increment(0);
+    }
+    for limit in limit_names() {
+        counter!("rollcall_limited_requests_total", "limit" => limit).increment(0);
+    }
+    for limit in Limit::ALL.iter().filter(|limit| limit.unit().is_some()) {
+        counter!("rollcall_limited_events_total", "limit" => limit.name()).increment(0);
     }
     // This creates the histogram without recording a value.
     let _ = histogram!("rollcall_http_request_duration_seconds", "method" => "POST", "route" => "/events");
@@ -68,6 +77,14 @@ fn describe_events() {
     describe_counter!("rollcall_bulk_chunks_published_total", "Messages confirmed by the queue that are bulk");
     describe_counter!("rollcall_published_bytes_total", Unit::Bytes, "Compressed bytes confirmed by the queue");
     describe_histogram!("rollcall_publish_duration_seconds", Unit::Seconds, "Time from publish to confirmation");
+}
+
+fn describe_limits() {
+    describe_counter!("rollcall_limited_requests_total", "Requests refused with 429 by the limit that they exceed");
+    describe_counter!(
+        "rollcall_limited_events_total",
+        "Events of batches refused with 429 by the limit that they exceed, as far as the events were counted"
+    );
 }
 
 fn describe_live() {

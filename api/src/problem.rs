@@ -35,6 +35,12 @@ pub(crate) struct ProblemDetails<'e> {
     /// The maximum number of events in a request.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit_events: Option<usize>,
+    /// The limit that the request exceeds: `key-requests`, `project-requests`, `key-events` or `project-events`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit: Option<&'static str>,
+    /// The number of requests or events in a second that this limit allows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) limit_per_second: Option<u32>,
     /// The `Idempotency-Key` with which the batch can be sent again without storing an event twice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) idempotency_key: Option<&'e str>,
@@ -54,6 +60,8 @@ impl ProblemDetails<'_> {
             invalid_events: None,
             limit_bytes: None,
             limit_events: None,
+            limit: None,
+            limit_per_second: None,
             idempotency_key: None,
         }
     }

@@ -30,7 +30,8 @@ use crate::security_headers::HasTls;
 use crate::state::AppState;
 use crate::unsent::Unsent;
 use crate::{
-    admin, client_address, dead_letters, exposure, graphql, health, ingest, live, mcp, pages, pipeline, security_headers, unsent,
+    admin, auth, client_address, dead_letters, exposure, graphql, health, ingest, live, mcp, pages, pipeline, security_headers,
+    unsent,
 };
 
 const REQUEST_ID: &str = "x-request-id";
@@ -68,6 +69,7 @@ pub(crate) fn router(app: AppState) -> Router {
     cross_origin
         .merge(protected(answering(same_origin).merge(alive)))
         .layer(from_fn_with_state(app.clone(), exposure::restrict))
+        .layer(from_fn(auth::announce))
         .layer(from_fn_with_state(app.clone(), client_address::find))
         .layer(from_fn(observe))
         .layer(from_fn_with_state(HasTls(app.settings.tls.is_some()), security_headers::add))

@@ -12,6 +12,10 @@ use crate::cors::CorsSettings;
 use crate::exposure::ExposureSettings;
 use crate::server::TlsFiles;
 
+pub use self::limits::LimitSettings;
+
+mod limits;
+
 /// All settings of the API.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
@@ -31,6 +35,8 @@ pub struct ApiSettings {
     pub proxies: ProxySettings,
     /// Limits of one request.
     pub limits: RequestLimits,
+    /// Limits of keys and projects.
+    pub rates: LimitSettings,
     /// Bytes of events that all requests together may hold in memory.
     pub ingest_memory_bytes: usize,
     /// How long a large body waits for others to make room for it.
@@ -94,6 +100,8 @@ pub struct LiveSettings {
     pub max_readers: usize,
     /// Maximum number of readers with the same key at a time.
     pub max_readers_per_key: usize,
+    /// Maximum number of readers of the same project at a time.
+    pub max_readers_per_project: usize,
     /// Interval between two comments on a connection on which nothing else is sent.
     pub heartbeat: Duration,
 }
@@ -123,6 +131,7 @@ impl ApiSettings {
             exposure: ExposureSettings::from_env(environment),
             proxies: ProxySettings::from_env(environment),
             limits: RequestLimits::from_env(environment),
+            rates: LimitSettings::from_env(environment),
             ingest_memory_bytes: environment.read_in(
                 "INGEST_MEMORY_BYTES",
                 128 << 20,
@@ -262,6 +271,12 @@ impl LiveSettings {
                 100,
                 1..=1_000_000,
                 "readers of live events with the same key at a time; past it they get 429",
+            ) as usize,
+            max_readers_per_project: environment.read_in(
+                "LIVE_MAX_READERS_PER_PROJECT",
+                200,
+                1..=1_000_000,
+                "readers of live events of the same project at a time; past it they get 429",
             ) as usize,
             heartbeat: Duration::from_millis(environment.read_in(
                 "LIVE_HEARTBEAT_MS",

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::Administration;
-use crate::auth::KeyRing;
+use crate::auth::{KeyRing, Limits};
 use crate::cursor::Cursors;
 use crate::error::ApiError;
 use crate::graphql::GraphQl;
@@ -77,6 +77,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     let app = AppState::new(Parts {
         keys,
         administration,
+        limits: Arc::new(Limits::new(&settings.rates)),
         graphql: GraphQl::new(settings.graphql, answering.clone(), live.clone(), settings.connections.max_connections)?,
         answering,
         reads,
@@ -101,7 +102,8 @@ fn key_ring(settings: &ApiSettings, presence: Arc<Presence>) -> anyhow::Result<K
         DatabaseSettings { max_connections: settings.key_connections, acquire_timeout, ..settings.database.clone() };
     let pool = database::pool(&connections, "rollcall-api-keys", settings.key_timeout).context("DATABASE_URL")?;
     let timeout = acquire_timeout + settings.key_timeout + ROUND_TRIP_TIME;
-    Ok(KeyRing::new(pool, presence, timeout, settings.api_key.as_ref()))
+    let unknown_keys_per_second = settings.rates.unknown_keys_per_second_per_address;
+    Ok(KeyRing::new(pool, presence, timeout, unknown_keys_per_second, settings.api_key.as_ref()))
 }
 
 fn administration_pool(settings: &ApiSettings) -> anyhow::Result<PgPool> {

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::Administration;
-use crate::auth::KeyRing;
+use crate::auth::{KeyRing, Limits};
 use crate::graphql::GraphQl;
 use crate::health::SchemaReadiness;
 use crate::ingest::Ingestion;
@@ -59,6 +59,7 @@ pub(crate) struct Parts {
     pub(crate) ingestion: Ingestion,
     pub(crate) live: Live,
     pub(crate) keys: Arc<KeyRing>,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: PrometheusHandle,
     /// Cancelled when the process is told to stop.
     pub(crate) stop: CancellationToken,
@@ -90,6 +91,7 @@ parts! {
     ingestion: Ingestion,
     live: Live,
     keys: Arc<KeyRing>,
+    limits: Arc<Limits>,
     metrics: PrometheusHandle,
     stop: CancellationToken,
     requests: TaskTracker,

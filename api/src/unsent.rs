@@ -2,7 +2,7 @@
 //!
 //! An answer stays in memory until its client has taken it, and a client may take it as slowly as it likes. Small
 //! answers are left alone, because the number of connections limits them. Large ones share a budget, of which one
-//! key gets a part. An answer for which there is no room becomes a 503.
+//! project gets a part. An answer for which there is no room becomes a 503.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -16,9 +16,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
+use rollcall_shared::project::ProjectId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::auth::{self, KeyHash};
+use crate::auth::Ticket;
 use crate::error::ApiError;
 use crate::under_way::MAX_STREAMS;
 
@@ -27,8 +28,8 @@ use crate::under_way::MAX_STREAMS;
 const SMALL_BYTES: usize = 64 * 1024;
 /// Bytes of all large answers that are being sent. With more, slow clients take more memory.
 const MAX_BYTES: usize = 64 << 20;
-/// The same for one key, so that slow clients of one project leave room for others.
-const MAX_BYTES_PER_KEY: usize = MAX_BYTES / 2;
+/// The same for one project, so that its slow clients leave room for others.
+const MAX_BYTES_PER_PROJECT: usize = MAX_BYTES / 2;
 /// Bytes that are handed to the connection at once. It asks for more when these are sent.
 const PIECE_BYTES: usize = 64 * 1024;
 
@@ -36,8 +37,8 @@ const PIECE_BYTES: usize = 64 * 1024;
 #[derive(Debug, Clone)]
 pub(crate) struct Unsent {
     all: Arc<Semaphore>,
-    /// One semaphore for each key that got a large answer; all requests without a key share one.
-    by_key: Arc<Mutex<HashMap<Option<KeyHash>, Arc<Semaphore>>>>,
+    /// One semaphore for each project that got a large answer; all requests without a known key share one.
+    by_project: Arc<Mutex<HashMap<Option<ProjectId>, Arc<Semaphore>>>>,
 }
 
 /// The room that an answer takes, until it is dropped.
@@ -48,29 +49,28 @@ struct Room {
 
 impl Default for Unsent {
     fn default() -> Self {
-        Self { all: Arc::new(Semaphore::new(MAX_BYTES)), by_key: Arc::default() }
+        Self { all: Arc::new(Semaphore::new(MAX_BYTES)), by_project: Arc::default() }
     }
 }
 
 impl Unsent {
     /// Room for a large answer; `None` if others fill it.
-    fn room(&self, key: Option<KeyHash>, bytes: usize) -> Option<Room> {
-        // An answer that is larger than the part of a key is sent when the key has no other.
-        let permits = u32::try_from(bytes.min(MAX_BYTES_PER_KEY)).unwrap_or(u32::MAX);
-        let of_key = self.of(key).try_acquire_many_owned(permits).ok()?;
+    fn room(&self, project: Option<ProjectId>, bytes: usize) -> Option<Room> {
+        // An answer that is larger than the part of a project is sent when the project has no other.
+        let permits = u32::try_from(bytes.min(MAX_BYTES_PER_PROJECT)).unwrap_or(u32::MAX);
+        let of_project = self.of(project).try_acquire_many_owned(permits).ok()?;
         let of_all = self.all.clone().try_acquire_many_owned(permits).ok()?;
-        Some(Room { _permits: [of_key, of_all] })
+        Some(Room { _permits: [of_project, of_all] })
     }
 
-    fn of(&self, key: Option<KeyHash>) -> Arc<Semaphore> {
-        let mut by_key = self.by_key.lock().unwrap_or_else(PoisonError::into_inner);
-        by_key.entry(key).or_insert_with(|| Arc::new(Semaphore::new(MAX_BYTES_PER_KEY))).clone()
+    fn of(&self, project: Option<ProjectId>) -> Arc<Semaphore> {
+        let mut by_project = self.by_project.lock().unwrap_or_else(PoisonError::into_inner);
+        by_project.entry(project).or_insert_with(|| Arc::new(Semaphore::new(MAX_BYTES_PER_PROJECT))).clone()
     }
 }
 
 /// Sends an answer only if there is room for it.
-pub(crate) async fn hold(State(unsent): State<Unsent>, request: Request, next: Next) -> Response {
-    let key = auth::key(request.headers()).map(KeyHash::of);
+pub(crate) async fn hold(State(unsent): State<Unsent>, ticket: Ticket, request: Request, next: Next) -> Response {
     // A connection of HTTP/2 can have many answers, which together should not exceed one of HTTP/1.1.
     let answers = if request.version() == Version::HTTP_2 { MAX_STREAMS as usize } else { 1 };
     let response = next.run(request).await;
@@ -79,7 +79,7 @@ pub(crate) async fn hold(State(unsent): State<Unsent>, request: Request, next: N
     if bytes <= SMALL_BYTES / answers {
         return response;
     }
-    match unsent.room(key, bytes) {
+    match unsent.room(ticket.project(), bytes) {
         Some(room) => response.map(|whole| Body::new(Held { whole, piece: Bytes::new(), _room: room })),
         None => ApiError::UnsentFull.into_response(),
     }
@@ -128,16 +128,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_key_leaves_room_for_others() {
+    fn one_project_leaves_room_for_others() {
         let unsent = Unsent::default();
-        let [slow, other] = ["slow", "other"].map(|key| Some(KeyHash::of(key)));
-        let held: Vec<Room> = std::iter::from_fn(|| unsent.room(slow, MAX_BYTES_PER_KEY / 8)).collect();
+        let [slow, other] = [1, 2].map(|project| Some(ProjectId(project)));
+        let held: Vec<Room> = std::iter::from_fn(|| unsent.room(slow, MAX_BYTES_PER_PROJECT / 8)).collect();
         assert_eq!(held.len(), 8);
-        // More than a key gets is sent when the key has all of its part.
+        // More than a project gets is sent when the project has all of its part.
         let of_other = unsent.room(other, 2 * MAX_BYTES).unwrap();
         assert!(unsent.room(None, 1).is_none());
         drop((held, of_other));
-        assert!(unsent.room(slow, MAX_BYTES_PER_KEY).is_some());
+        assert!(unsent.room(slow, MAX_BYTES_PER_PROJECT).is_some());
     }
 
     #[tokio::test]

@@ -21,6 +21,11 @@ const MIN_DELAY: Duration = Duration::from_millis(200);
 /// Longest delay between two attempts.
 const MAX_DELAY: Duration = Duration::from_secs(15);
 
+/// Delay after a 429 without a `Retry-After`.
+const LIMITED_DELAY: Duration = Duration::from_secs(1);
+/// Longest delay after a 429. A service that asks for more is asked again.
+const MAX_LIMITED_DELAY: Duration = Duration::from_secs(3_600);
+
 /// The same reason to wait is shown again after this long, so that the program does not seem to hang.
 const REPEAT_REASON_AFTER: Duration = Duration::from_secs(15);
 /// Problems of one refused batch that are shown.
@@ -131,14 +136,30 @@ impl Sender {
     }
 
     /// Sends a request until the answer is another than to try later. After the last attempt, returns
-    /// the last answer, whatever it is.
+    /// the last answer, whatever it is. Attempts that a limit refuses do not count: a service that says so works, and
+    /// accepts the request in the end.
     ///
     /// # Errors
     /// There is no answer after many attempts.
     pub(crate) async fn answer(&self, request: impl Fn(&reqwest::Client) -> RequestBuilder) -> anyhow::Result<Response> {
+        loop {
+            let response = self.available(&request).await?;
+            if response.status() != StatusCode::TOO_MANY_REQUESTS {
+                return Ok(response);
+            }
+            let delay = retry_after(&response).unwrap_or(LIMITED_DELAY).min(MAX_LIMITED_DELAY);
+            let problem: Value = response.json().await.unwrap_or_default();
+            let message = problem["message"].as_str().unwrap_or("too many requests");
+            self.tell(format!("{} answers 429: {message}", self.target.url));
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// Sends a request until the service is available, or many attempts have failed.
+    async fn available(&self, request: impl Fn(&reqwest::Client) -> RequestBuilder) -> anyhow::Result<Response> {
         let attempt = || async {
             match request(&self.http).send().await {
-                Ok(response) if is_retryable(response.status()) => Err(Failure::Unavailable(response)),
+                Ok(response) if response.status().is_server_error() => Err(Failure::Unavailable(response)),
                 Ok(response) => Ok(response),
                 Err(error) => Err(Failure::NoAnswer(error)),
             }
@@ -152,7 +173,9 @@ impl Sender {
         let outcome = attempt
             .retry(backoff)
             .adjust(|failure, delay| delay.map(|delay| failure.retry_after().unwrap_or(delay).min(MAX_DELAY)))
-            .notify(|failure, _| self.tell(failure.reason(&self.target.url)))
+            .notify(|failure, _| {
+                self.tell(format!("{}; trying again, {MAX_ATTEMPTS} times at most", failure.reason(&self.target.url)));
+            })
             .await;
         match outcome {
             Ok(response) | Err(Failure::Unavailable(response)) => Ok(response),
@@ -174,7 +197,7 @@ impl Sender {
         if last_reason.as_ref().is_some_and(|(last, at)| *last == reason && at.elapsed() < REPEAT_REASON_AFTER) {
             return;
         }
-        self.bar.suspend(|| eprintln!("{reason}; trying again, {MAX_ATTEMPTS} times at most"));
+        self.bar.suspend(|| eprintln!("{reason}"));
         *last_reason = Some((reason, Instant::now()));
     }
 }
@@ -191,8 +214,7 @@ impl Failure {
     /// The delay of the header `Retry-After`.
     fn retry_after(&self) -> Option<Duration> {
         let Self::Unavailable(response) = self else { return None };
-        let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-        Some(Duration::from_secs(seconds))
+        retry_after(response)
     }
 
     fn reason(&self, url: &str) -> String {
@@ -212,8 +234,10 @@ fn innermost<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) 
     cause
 }
 
-fn is_retryable(status: StatusCode) -> bool {
-    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+/// The delay of the header `Retry-After` in seconds.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 async fn accepted(response: Response, file_lines: &[u64]) -> anyhow::Result<Outcome> {

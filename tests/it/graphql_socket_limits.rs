@@ -6,10 +6,10 @@ use rollcall_tests::{App, GraphQlSocket, KEY, event, metric, wait_until};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_are_limited_by_key_and_strangers_keep_nobody_out() {
+async fn connections_are_limited_by_project_and_strangers_keep_nobody_out() {
     let app = App::start_without_workers(vec![]).await;
     app.add_key("other", "other-key", &["read"]).await;
-    // A quarter are for WebSockets, and half of those for one key.
+    // A quarter are for WebSockets, and half of those for one project.
     let (mut api, url) = app.process_with("api", &[("API_MAX_CONNECTIONS", "16")]);
     api.start();
     app.wait_until_ready(&url).await;

@@ -141,3 +141,23 @@ fn days_ahead_are_refused_by_generate() {
     assert!(!output.status.success() && said.contains("--to 2090-01-02 is after today") && said.contains("24 h"), "{said}");
     assert!(!folder.path().join("a.ndjson").exists());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_with_a_limited_key_waits_as_it_is_told_and_is_complete() {
+    let app = App::start().await;
+    app.add_key("default", "limited", &["ingest"]).await;
+    sqlx::query("update api_keys set events_per_second = 100").execute(&app.pool).await.unwrap();
+    let folder = Scratch::make().unwrap();
+    let lines: String =
+        (0..400).map(|id| format!("{{\"event_id\":\"{id}\",\"event_type\":\"t\",\"user_id\":\"u\"}}\n")).collect();
+    std::fs::write(folder.path().join("a.ndjson"), lines).unwrap();
+    let mut command = std::process::Command::new(binary("rollcall"));
+    command.args(["import", "--batch", "100", "a.ndjson"]).current_dir(folder.path());
+    command.env("ROLLCALL_URL", &app.url).env("API_KEY", "limited");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{errors}");
+    assert!(errors.contains("answers 429: this key may send 100 events a second"), "{errors}");
+    app.wait_until_stored().await;
+    assert_eq!(app.stored().await, 400);
+}

@@ -46,6 +46,18 @@ async fn readers_are_limited_by_key_and_in_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_keys_of_a_project_share_its_readers() {
+    let app = App::start_without_workers(vec![("LIVE_MAX_READERS_PER_PROJECT", "2".to_owned())]).await;
+    app.add_key("default", "second", &["read"]).await;
+    app.add_key("default", "third", &["read"]).await;
+    app.add_key("other", "other-key", &["read"]).await;
+    let _first = LiveReader::connect(&app, &app.url, "").await;
+    let _second = LiveReader::of(LiveReader::ask(&app, &app.url, "", "second", None).await).await;
+    assert_eq!(refusal(&app, "", "third", None).await, (429, "too_many_readers".to_owned()));
+    assert_eq!(LiveReader::ask(&app, &app.url, "", "other-key", None).await.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn readers_keep_their_connections_and_leave_half_of_them_to_others() {
     let app = App::start_without_workers(vec![]).await;
     let (mut api, url) = app.process_with("api", &[("API_MAX_CONNECTIONS", "4")]);

@@ -29,6 +29,11 @@ async fn an_api_that_has_done_nothing_counts_from_zero() {
         ("rollcall_bulk_chunks_published_total", ""),
         ("rollcall_published_bytes_total", ""),
         ("rollcall_publish_duration_seconds", "_count"),
+        ("rollcall_limited_requests_total", r#"{limit="key-requests"}"#),
+        ("rollcall_limited_requests_total", r#"{limit="project-events"}"#),
+        ("rollcall_limited_requests_total", r#"{limit="requests-at-once"}"#),
+        ("rollcall_limited_requests_total", r#"{limit="unknown-keys"}"#),
+        ("rollcall_limited_events_total", r#"{limit="key-events"}"#),
         ("rollcall_live_readers", ""),
         ("rollcall_live_missed_events_total", ""),
     ] {

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use jiff::Timestamp;
 
-use crate::auth::{Access, Admin, Grant, KeyId, KeyRing, Project};
+use crate::auth::{Access, Admin, Grant, KeyCheck, KeyId, Project};
 use crate::error::ApiError;
 use crate::extract::RequestId;
 
@@ -19,7 +19,7 @@ pub(crate) struct Caller {
 impl<State> FromRequestParts<State> for Caller
 where
     State: Send + Sync,
-    Arc<KeyRing>: FromRef<State>,
+    KeyCheck: FromRequestParts<State, Rejection = ApiError>,
 {
     type Rejection = ApiError;
 

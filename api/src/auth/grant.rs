@@ -28,7 +28,6 @@ pub(crate) enum Scope {
 pub(crate) struct Project {
     pub(crate) id: ProjectId,
     pub(crate) name: String,
-    #[expect(dead_code, reason = "rates are stored, and not enforced yet")]
     pub(crate) rates: Rates,
     /// `None` until it has been read from the database. The project of `API_KEY` accepts events before that.
     zone: Option<Zone>,
@@ -89,9 +88,8 @@ pub(crate) enum KeyId {
 /// A project and the scopes on it.
 #[derive(Debug)]
 pub(crate) struct Grant {
-    pub(crate) project: Arc<Project>,
     pub(crate) key: KeyId,
-    #[expect(dead_code, reason = "rates are stored, and not enforced yet")]
+    pub(crate) project: Arc<Project>,
     pub(crate) rates: Rates,
     pub(crate) expires_at: Option<Timestamp>,
     pub(super) scopes: Vec<Scope>,

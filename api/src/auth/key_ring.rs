@@ -6,6 +6,7 @@
 //! database. While PostgreSQL is merely busy, the look-up is tried again. Look-ups have connections that nothing
 //! else uses.
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -18,11 +19,13 @@ use rollcall_shared::settings::Secret;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use subtle::ConstantTimeEq;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, SemaphorePermit};
 
 use super::grant::{Grant, KeyId, Project};
 use super::last_use::LastUses;
 use super::rates::Rates;
+use super::strangers::Strangers;
+use crate::client_address::ClientAddress;
 use crate::error::ApiError;
 
 /// How long the result of a look-up is trusted, counted from its beginning. Revocation is promised within five
@@ -30,7 +33,7 @@ use crate::error::ApiError;
 const FRESH: Duration = Duration::from_secs(4);
 /// How long a result is kept in case the database goes away.
 const KEPT: Duration = Duration::from_secs(3600);
-/// Cached keys, including unknown ones. A flood of invented keys pushes out old entries.
+/// Cached keys. Unknown ones have a cache of the same size, so that a flood of invented keys pushes out no other.
 const MAX_REMEMBERED: u64 = 10_000;
 
 /// The SHA-256 of a key, by which the table `api_keys` knows it.
@@ -92,7 +95,9 @@ pub(crate) struct KeyRing {
     /// which the server does not reply.
     timeout: Duration,
     installation: Option<Installation>,
+    strangers: Strangers,
     remembered: Cache<KeyHash, Remembered>,
+    unknown: Cache<KeyHash, Remembered>,
     last_uses: LastUses,
     /// Wakes whoever reads the project `default` again.
     default_doubted: Notify,
@@ -120,14 +125,29 @@ struct ProjectRow {
 
 impl KeyRing {
     /// A key ring that knows the key of the installation, if there is one. It sends nothing to the database yet.
-    pub(crate) fn new(database: PgPool, presence: Arc<Presence>, timeout: Duration, api_key: Option<&Secret>) -> Self {
+    pub(crate) fn new(
+        database: PgPool,
+        presence: Arc<Presence>,
+        timeout: Duration,
+        unknown_keys_per_second: NonZeroU32,
+        api_key: Option<&Secret>,
+    ) -> Self {
         let installation = api_key.map(|key| Installation {
             hash: KeyHash::of(key.expose()),
             grant: RwLock::new(Arc::new(Grant::of_installation(Project::unread_default()))),
         });
-        let remembered = Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(KEPT).build();
-        let (last_uses, default_doubted) = (LastUses::default(), Notify::new());
-        Self { database, presence, timeout, installation, remembered, last_uses, default_doubted }
+        let cache = |kept| Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(kept).build();
+        Self {
+            strangers: Strangers::new(unknown_keys_per_second, database.options().get_max_connections(), timeout),
+            database,
+            presence,
+            timeout,
+            installation,
+            remembered: cache(KEPT),
+            unknown: cache(FRESH),
+            last_uses: LastUses::default(),
+            default_doubted: Notify::new(),
+        }
     }
 
     /// Reads the project `default`, which also shows whether there is a schema. Until this has succeeded, the
@@ -147,18 +167,20 @@ impl KeyRing {
         Ok(())
     }
 
-    /// What a key grants; `None` for a key that does not exist, has expired or was revoked.
+    /// What a key grants; `None` for a key that does not exist, has expired or was revoked. Keys that do not exist
+    /// are counted for the address of the client, if it is known.
     ///
     /// # Errors
-    /// [`ApiError::DatabaseBusy`] or another error of the database if it is there but the look-up fails;
-    /// [`ApiError::DatabaseUnavailable`] if it is away and the key was not found within the last hour.
-    pub(crate) async fn grant_of(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
+    /// [`ApiError::TooManyUnknownKeys`] if many keys of the address did not exist; [`ApiError::DatabaseBusy`] or
+    /// another error of the database if it is there but the look-up fails; [`ApiError::DatabaseUnavailable`] if it is
+    /// away and the key was not found within the last hour.
+    pub(crate) async fn grant_of(&self, hash: &KeyHash, address: Option<ClientAddress>) -> Result<Option<Arc<Grant>>, ApiError> {
         if let Some(installation) = &self.installation
             && installation.hash.is(hash)
         {
             return Ok(Some(installation.grant.read().unwrap_or_else(PoisonError::into_inner).clone()));
         }
-        let grant = self.remembered_grant(hash).await?.filter(|grant| !grant.has_expired());
+        let grant = self.remembered_grant(hash, address).await?.filter(|grant| !grant.has_expired());
         if let Some(grant) = &grant {
             self.note_use(grant);
         }
@@ -199,10 +221,19 @@ impl KeyRing {
         self.last_uses.write(pool).await
     }
 
-    async fn remembered_grant(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
-        let remembered = self.remembered.get(hash).await;
+    async fn remembered_grant(&self, hash: &KeyHash, address: Option<ClientAddress>) -> Result<Option<Arc<Grant>>, ApiError> {
+        let mut remembered = self.remembered(hash).await;
         if let Some(fresh) = remembered.as_ref().filter(|entry| entry.is_fresh()) {
             return Ok(fresh.grant.clone());
+        }
+        let is_known = remembered.as_ref().is_some_and(|entry| entry.grant.is_some());
+        let turn = if is_known { None } else { Some(self.turn(address).await?) };
+        if turn.is_some() {
+            // Another request with the same key may have looked it up meanwhile.
+            remembered = self.remembered(hash).await;
+            if let Some(fresh) = remembered.as_ref().filter(|entry| entry.is_fresh()) {
+                return Ok(fresh.grant.clone());
+            }
         }
         let asked = Instant::now();
         let no = || Arc::new(AtomicBool::new(false));
@@ -214,8 +245,29 @@ impl KeyRing {
                 .ok_or(ApiError::DatabaseUnavailable(error))?,
             Err(error) => return Err(error),
         };
-        self.remembered.insert(*hash, entry.clone()).await;
+        if entry.grant.is_some() {
+            self.remembered.insert(*hash, entry.clone()).await;
+        } else {
+            self.strangers.count(address);
+            self.remembered.invalidate(hash).await;
+            self.unknown.insert(*hash, entry.clone()).await;
+        }
         Ok(entry.grant)
+    }
+
+    async fn remembered(&self, hash: &KeyHash) -> Option<Remembered> {
+        match self.remembered.get(hash).await {
+            Some(known) => Some(known),
+            None => self.unknown.get(hash).await,
+        }
+    }
+
+    /// A permit to look up a key that is not known.
+    async fn turn(&self, address: Option<ClientAddress>) -> Result<SemaphorePermit<'_>, ApiError> {
+        match self.strangers.admit(address).await {
+            Err(ApiError::DatabaseBusy(error)) if !self.presence.is_there().await => Err(ApiError::DatabaseUnavailable(error)),
+            admitted => admitted,
+        }
     }
 
     /// Closes every connection as soon as it is not in use.

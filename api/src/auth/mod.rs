@@ -1,23 +1,30 @@
-//! Authentication and authorisation: who sends a request, and what they may do.
+//! Authentication and authorisation: who sends a request, what they may do, and how much.
 //!
-//! A request carries a key, and [`KeyRing`] finds what the key grants. A handler with [`Access`] among its
-//! arguments runs only if the key has the scope that this type names. Uses of keys are noted (`last_use`), and
-//! `rates` says how much a key may send.
+//! A request carries a key, and [`KeyRing`] finds what the key grants. `strangers` bounds the look-ups of keys that
+//! do not exist. [`KeyCheck`] also charges the request to the `limits` of the key and of its project, which are those of
+//! the settings or its own `rates`. A handler with [`Access`] among its arguments runs only if the key has the scope that
+//! this type names. Uses of keys are noted (`last_use`).
 
 mod grant;
+mod key_check;
 mod key_ring;
 mod last_use;
+mod limits;
 mod rates;
+mod strangers;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::extract::{FromRef, FromRequestParts};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 
 pub(crate) use self::grant::{Grant, KeyId, Project, Scope, Zone};
+pub(crate) use self::key_check::KeyCheck;
 pub(crate) use self::key_ring::{KeyHash, KeyRing};
+use self::limits::Unit;
+pub(crate) use self::limits::{Limit, Limits, RateLimited, Ticket, announce};
 use crate::error::ApiError;
 
 /// The scope to send events.
@@ -51,6 +58,8 @@ pub(crate) struct Access<S> {
     pub(crate) grant: Arc<Grant>,
     /// Which key it is.
     pub(crate) key: KeyHash,
+    limits: Arc<Limits>,
+    ticket: Ticket,
     scope: PhantomData<S>,
 }
 
@@ -58,29 +67,58 @@ impl<S, State> FromRequestParts<State> for Access<S>
 where
     S: RequiredScope,
     State: Send + Sync,
-    Arc<KeyRing>: FromRef<State>,
+    KeyCheck: FromRequestParts<State, Rejection = ApiError>,
 {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
+        let check = KeyCheck::from_request_parts(parts, state).await?;
+        let ticket = Ticket::from_request_parts(parts, state).await?;
         let key = key(&parts.headers).ok_or(ApiError::Unauthorized)?;
-        Self::of_key(&Arc::<KeyRing>::from_ref(state), key).await
+        check.request(key, &ticket).await
     }
 }
 
 impl<S: RequiredScope> Access<S> {
-    /// The access that a key gives, wherever the client sent it.
+    fn new(key: KeyHash, grant: Arc<Grant>, limits: Arc<Limits>, ticket: Ticket) -> Self {
+        Self { project: grant.project.clone(), key, grant, limits, ticket, scope: PhantomData }
+    }
+
+    /// Charges one request. A WebSocket carries many of them.
     ///
     /// # Errors
-    /// [`ApiError::Unauthorized`], [`ApiError::Forbidden`], and those of [`KeyRing::grant_of`].
-    pub(crate) async fn of_key(keys: &KeyRing, key: &str) -> Result<Self, ApiError> {
-        let key = KeyHash::of(key);
-        let grant = keys.grant_of(&key).await?.ok_or(ApiError::Unauthorized)?;
-        if !grant.allows(S::SCOPE) {
-            return Err(ApiError::Forbidden(S::SCOPE.into()));
-        }
-        Ok(Self { project: grant.project.clone(), grant, key, scope: PhantomData })
+    /// [`ApiError::RateLimited`].
+    pub(crate) fn charge_request(&self) -> Result<(), ApiError> {
+        let outcome = self.limits.charge(&self.grant, Unit::Requests, 1);
+        self.ticket.note(outcome).map_err(ApiError::RateLimited)
     }
+
+    /// Charges the events of a batch, all or none.
+    ///
+    /// # Errors
+    /// [`ApiError::RateLimited`].
+    pub(crate) fn charge_events(&self, events: usize) -> Result<(), ApiError> {
+        let outcome = self.limits.charge(&self.grant, Unit::Events, events);
+        self.ticket.note(outcome).map_err(ApiError::RateLimited)
+    }
+
+    /// Whether a batch of one event could be charged.
+    ///
+    /// # Errors
+    /// [`ApiError::RateLimited`].
+    pub(crate) fn check_events(&self) -> Result<(), ApiError> {
+        let outcome = self.limits.look(&self.grant, Unit::Events);
+        self.ticket.note(outcome).map_err(ApiError::RateLimited)
+    }
+
+    fn check_scope(&self) -> Result<(), ApiError> {
+        if self.grant.allows(S::SCOPE) { Ok(()) } else { Err(ApiError::Forbidden(S::SCOPE.into())) }
+    }
+}
+
+/// The names of all limits, as labels of metrics.
+pub(crate) fn limit_names() -> impl Iterator<Item = &'static str> {
+    limits::names().chain([strangers::LIMIT_NAME])
 }
 
 /// The key of a request: `X-API-Key`, or `Authorization: Bearer`.

@@ -1,6 +1,5 @@
 //! `/graphql`: `POST` answers queries; `GET` opens a WebSocket or shows a page.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::Request;
@@ -19,7 +18,7 @@ use super::GraphQl;
 use super::page;
 use super::request::{DescribedResponse, SentRequest};
 use super::socket::{self, Connection};
-use crate::auth::{self, Access, KeyRing, Read};
+use crate::auth::{self, Access, KeyCheck, Read, Ticket};
 use crate::error::ApiError;
 use crate::openapi::refusal;
 use crate::parameters::Parameters;
@@ -91,7 +90,8 @@ pub(crate) async fn graphql(
 )]
 pub(crate) async fn page_or_socket(
     State(graphql): State<GraphQl>,
-    State(keys): State<Arc<KeyRing>>,
+    check: KeyCheck,
+    ticket: Ticket,
     State(stop): State<CancellationToken>,
     State(requests): State<TaskTracker>,
     Extension(place): Extension<ConnectionPlace>,
@@ -102,7 +102,7 @@ pub(crate) async fn page_or_socket(
     }
     // A client that cannot set headers, such as a browser, sends its key in its first message.
     let access = match auth::key(request.headers()) {
-        Some(key) => Some(Access::of_key(&keys, key).await?),
+        Some(key) => Some(check.access(key, ticket).await?),
         None => None,
     };
     let no_socket =
@@ -112,12 +112,12 @@ pub(crate) async fn page_or_socket(
     upgrade.selected_protocol().ok_or_else(no_socket)?;
     let mut socket_place = graphql.places.take()?;
     if let Some(access) = &access {
-        socket_place.belongs_to(access.key)?;
+        socket_place.belongs_to(access.project.id)?;
     }
     let (token, span) = (requests.token(), Span::current());
     Ok(upgrade.on_upgrade(move |socket| {
         let serving = async move {
-            Connection::new(graphql, keys, access, socket_place).serve(socket, stop).await;
+            Connection::new(graphql, check, access, socket_place).serve(socket, stop).await;
             drop((place, token));
         };
         serving.instrument(span)

@@ -218,12 +218,16 @@ pub(crate) struct Accepted {
 )]
 pub(crate) async fn post_events(
     State(ingestion): State<Ingestion>,
-    access: Access<Ingest>,
+    access: Result<Access<Ingest>, ApiError>,
     RequestId(request_id): RequestId,
     mut parameters: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, ApiError> {
+    let access = match access.and_then(|access| access.check_events().map(|()| access)) {
+        Ok(access) => access,
+        Err(refused) => return Err(body::refuse(body, refused).await),
+    };
     let Options { partial, wait } = Options::take(&mut parameters);
     parameters.finish()?;
     let (format, idempotency_key) = (format(&headers)?, idempotency_key(&headers)?);
@@ -237,6 +241,8 @@ pub(crate) async fn post_events(
     let (prepared, share) = prepare_body(body, format, ingestion.limits, identity.clone(), share).await?;
     counter!("rollcall_received_bytes_total").increment(body_bytes as u64);
     counter!("rollcall_events_rejected_total").increment(prepared.invalid_events as u64);
+    // An invalid event costs as much as a valid one to find out.
+    access.charge_events(prepared.events + prepared.invalid_events)?;
     if prepared.invalid_events > 0 && (!partial || prepared.events == 0) {
         return Err(ApiError::InvalidEvents { events: prepared.invalid_events, problems: prepared.problems });
     }

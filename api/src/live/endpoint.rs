@@ -37,7 +37,6 @@ const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering")
     responses(
         (status = 200, description = "A stream of server-sent events.", body = String, content_type = "text/event-stream"),
         refusal::WithKey,
-        refusal::TooMany,
     ),
 )]
 pub(crate) async fn live(
@@ -51,7 +50,7 @@ pub(crate) async fn live(
     let filter = Filter::take(&mut parameters);
     let seen = last_event_id(&headers, &mut parameters);
     parameters.finish()?;
-    let place = live.place(access.key)?;
+    let place = live.place(access.project.id, access.key)?;
     let membership = live.join(place, access.project.id, &filter, seen).await?;
     let reader = Reader::new(membership, live.heartbeat(), stop, keys, access.key);
     let headers = [

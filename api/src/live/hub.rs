@@ -16,7 +16,7 @@ use super::event::EventId;
 use super::filter::Filter;
 use super::link::Link;
 use super::mailbox::Mailbox;
-use super::places::{Place, Places};
+use super::places::{Most, Place, Places};
 use crate::auth::KeyHash;
 use crate::error::ApiError;
 use crate::settings::LiveSettings;
@@ -62,10 +62,14 @@ impl Live {
     /// A hub. Readers may use half of the `max_connections` of the process.
     pub(crate) fn new(settings: &LiveSettings, nats: NatsAccess, max_connections: usize) -> Self {
         // Each reader occupies a connection, and other requests must be served too.
-        let most = settings.max_readers.min(max_connections / 2).max(1);
+        let most = Most {
+            in_all: settings.max_readers.min(max_connections / 2).max(1),
+            of_project: settings.max_readers_per_project,
+            of_key: settings.max_readers_per_key,
+        };
         Self(Arc::new(Hub {
             nats,
-            places: Arc::new(Places::new(most, settings.max_readers_per_key)),
+            places: Arc::new(Places::new(most)),
             heartbeat: settings.heartbeat,
             link: tokio::sync::Mutex::default(),
             channels: Mutex::default(),
@@ -78,12 +82,12 @@ impl Live {
         self.0.heartbeat
     }
 
-    /// A permit for a reader with this key.
+    /// A permit for a reader of this project with this key.
     ///
     /// # Errors
     /// [`ApiError::TooManyReaders`] or [`ApiError::LiveFull`].
-    pub(super) fn place(&self, key: KeyHash) -> Result<Place, ApiError> {
-        self.0.places.take(key)
+    pub(super) fn place(&self, project: ProjectId, key: KeyHash) -> Result<Place, ApiError> {
+        self.0.places.take(project, key)
     }
 
     /// Adds a reader. It gets every event that is accepted after this function has returned, and the known

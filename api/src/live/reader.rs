@@ -69,7 +69,7 @@ impl Reader {
 /// Returns once the key no longer has the scope `read`. While the database does not answer, the key stays
 /// valid.
 pub(crate) async fn key_ended(keys: Arc<KeyRing>, key: KeyHash) {
-    let allows = async || keys.grant_of(&key).await.map(|grant| grant.is_some_and(|grant| grant.allows(Read::SCOPE)));
+    let allows = async || keys.grant_of(&key, None).await.map(|grant| grant.is_some_and(|grant| grant.allows(Read::SCOPE)));
     while allows().await.unwrap_or(true) {
         tokio::time::sleep(KEY_INTERVAL).await;
     }

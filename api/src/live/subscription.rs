@@ -42,7 +42,7 @@ impl Live {
         project: ProjectId,
         wanted: &LiveEvents,
     ) -> Result<Subscription, ApiError> {
-        let place = self.place(key)?;
+        let place = self.place(project, key)?;
         self.join(place, project, &wanted.0, None).await.map(Subscription)
     }
 }

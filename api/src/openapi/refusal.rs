@@ -69,7 +69,10 @@ impl Refusal {
                 "At least one event is invalid, and no event of the batch was queued. `errors` lists the problems."
             }
             Self::InvalidFields => "Fields of the body are invalid, and nothing was changed. `errors` lists them.",
-            Self::TooManyRequests => "Too many requests of this kind are in progress. Try again after `Retry-After` seconds.",
+            Self::TooManyRequests => {
+                "The key or the project sends more in a second than it may, or has too many requests in progress. `limit` names the \
+                 limit on a rate. Try again after `Retry-After` seconds."
+            }
             Self::InternalError => "Something went wrong in the service. Its log has the details under the request id.",
             Self::Unavailable => {
                 "The database or the queue is away, busy or full, or the answer takes too long. If there is a `Retry-After`, try \
@@ -112,11 +115,9 @@ macro_rules! sets {
 
 sets! {
     /// For every request that needs a key.
-    WithKey: [BadRequest, Unauthorized, Forbidden, InternalError, Unavailable];
+    WithKey: [BadRequest, Unauthorized, Forbidden, TooManyRequests, InternalError, Unavailable];
     /// For requests about one thing.
     NoSuch: [NotFound];
-    /// For requests that share the database with others of their project.
-    TooMany: [TooManyRequests];
     /// For requests with a query in the body.
     WithQuery: [BodyTimeout, TooLarge, UnsupportedMediaType];
     /// For requests with fields in the body.

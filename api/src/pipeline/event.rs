@@ -54,7 +54,7 @@ pub(crate) enum Answer {
     description = "The event is `stored`, `dead_lettered` or `unknown`. An event that is still in the queue is `unknown`, like one that was never sent.",
     params(("event_id" = String, Path, description = "The event id as it was sent, or as the answer to `POST /events` returned it.", example = "evt_001")),
     security(("api_key" = ["read"]), ("bearer" = ["read"])),
-    responses((status = 200, description = "The state of the event.", body = Answer), refusal::WithKey, refusal::TooMany),
+    responses((status = 200, description = "The state of the event.", body = Answer), refusal::WithKey),
 )]
 pub(crate) async fn event(
     State(reads): State<ReadPool>,

@@ -1,8 +1,6 @@
 //! The routes of a question with their descriptions.
 
-use std::sync::Arc;
-
-use axum::extract::FromRef;
+use axum::extract::{FromRef, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::routing::get;
 use utoipa::openapi::header::HeaderBuilder;
@@ -15,7 +13,8 @@ use utoipa_axum::router::OpenApiRouter;
 
 use super::format::{Format, NEXT_CURSOR};
 use super::question::{Answer, Answering, Question, ask};
-use crate::auth::{KeyRing, Zone};
+use crate::auth::{KeyCheck, Zone};
+use crate::error::ApiError;
 use crate::openapi::{example, parameter, refusal};
 use crate::parameters::{Described, Parameters};
 
@@ -24,7 +23,7 @@ pub(crate) fn routes<Q: Question, S>() -> OpenApiRouter<S>
 where
     S: Clone + Send + Sync + 'static,
     Answering: FromRef<S>,
-    Arc<KeyRing>: FromRef<S>,
+    KeyCheck: FromRequestParts<S, Rejection = ApiError>,
 {
     let paths = std::iter::once(&Q::PATH).chain(Q::OTHER_PATHS).enumerate();
     paths.fold(OpenApiRouter::new(), |router, (index, path)| {
@@ -51,10 +50,8 @@ fn described<Q: Question>(path: &str, index: usize) -> Paths {
     let parameters = parameters::<Q>();
     let is_paged = parameters.iter().any(|described| described.param.name() == "cursor");
     let is_about_one = path.contains('{');
-    let responses = ResponsesBuilder::new()
-        .response("200", answer::<Q>(is_paged))
-        .responses_from_into_responses::<refusal::WithKey>()
-        .responses_from_into_responses::<refusal::TooMany>();
+    let responses =
+        ResponsesBuilder::new().response("200", answer::<Q>(is_paged)).responses_from_into_responses::<refusal::WithKey>();
     let responses = if is_about_one { responses.responses_from_into_responses::<refusal::NoSuch>() } else { responses };
     let operation = OperationBuilder::new()
         .operation_id(Some(if index == 0 { Q::ID.to_owned() } else { format!("{}_{}", Q::ID, index + 1) }))

@@ -26,8 +26,8 @@ use tracing::{Instrument, Span};
 use self::message::{ClientMessage, Closing, ServerMessage, key};
 use self::place::Place;
 pub(super) use self::place::Places;
-use super::GraphQl;
-use crate::auth::{Access, KeyRing, Read};
+use super::{GraphQl, error};
+use crate::auth::{Access, KeyCheck, Read, Ticket};
 use crate::error::ApiError;
 use crate::live::key_ended;
 
@@ -55,7 +55,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 /// One connection.
 pub(super) struct Connection {
     graphql: GraphQl,
-    keys: Arc<KeyRing>,
+    check: KeyCheck,
     /// The access of the client, once its key has been checked.
     access: Option<Access<Read>>,
     is_acknowledged: bool,
@@ -95,12 +95,12 @@ type Outgoing = (Message, Option<OwnedSemaphorePermit>);
 
 impl Connection {
     /// A connection whose client may have sent its key in the headers.
-    pub(super) fn new(graphql: GraphQl, keys: Arc<KeyRing>, access: Option<Access<Read>>, place: Place) -> Self {
+    pub(super) fn new(graphql: GraphQl, check: KeyCheck, access: Option<Access<Read>>, place: Place) -> Self {
         let (sender, answers) = mpsc::channel(MAX_WAITING_ANSWERS);
         let now = Instant::now();
         Self {
             graphql,
-            keys,
+            check,
             access,
             is_acknowledged: false,
             place,
@@ -204,17 +204,18 @@ impl Connection {
             return Err(Closing::TOO_MANY_INITIALISATIONS);
         }
         if let Some(key) = key(payload) {
-            self.access = Some(Access::of_key(&self.keys, key).await.map_err(|error| Closing::refused(&error))?);
+            let access = self.check.access(key, Ticket::default()).await;
+            self.access = Some(access.map_err(|error| Closing::refused(&error))?);
         }
         let access = self.access.as_ref().ok_or_else(|| Closing::refused(&ApiError::Unauthorized))?;
-        self.place.belongs_to(access.key).map_err(|error| Closing::refused(&error))?;
-        self.key_ended = Box::pin(key_ended(self.keys.clone(), access.key));
+        self.place.belongs_to(access.project.id).map_err(|error| Closing::refused(&error))?;
+        self.key_ended = Box::pin(key_ended(self.check.keys.clone(), access.key));
         self.is_acknowledged = true;
         self.last_asked = Instant::now();
         Ok(ServerMessage::ConnectionAck.text())
     }
 
-    /// Starts an operation.
+    /// Starts an operation, which costs as much as a request. Returns a refusal if there are too many.
     fn subscribe(&mut self, id: String, request: Request) -> Result<Option<String>, Closing> {
         let Some(access) = self.access.as_ref().filter(|_| self.is_acknowledged) else { return Err(Closing::NOT_ACKNOWLEDGED) };
         if id.len() > MAX_ID_BYTES {
@@ -227,6 +228,10 @@ impl Connection {
             return Err(Closing::TOO_MANY_OPERATIONS);
         }
         self.last_asked = Instant::now();
+        if let Err(refused) = access.charge_request() {
+            let errors = error::response(refused).errors;
+            return Ok(Some(ServerMessage::Error { id: &id, payload: &errors }.text()));
+        }
         self.last_number += 1;
         let (number, name, sender) = (self.last_number, id.clone(), self.sender.clone());
         let mut responses = self.graphql.answers(request, access, self.turn.clone());

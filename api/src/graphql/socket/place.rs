@@ -1,4 +1,4 @@
-//! Places: the number of WebSockets that may be open, for each key and in all.
+//! Places: the number of WebSockets that may be open, for each project and in all.
 //!
 //! A client may send its key in its first message. Until then it is a stranger. If all places are taken, the next
 //! client takes the place of the first stranger. So clients without a key cannot exclude others.
@@ -6,23 +6,23 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use rollcall_shared::project::ProjectId;
 use tokio_util::sync::CancellationToken;
 
-use crate::auth::KeyHash;
 use crate::error::ApiError;
 
 /// The places of one process.
 #[derive(Debug)]
 pub(in crate::graphql) struct Places {
     most: usize,
-    most_of_key: usize,
+    most_of_project: usize,
     taken: Mutex<Taken>,
 }
 
 #[derive(Debug, Default)]
 struct Taken {
     all: usize,
-    by_key: HashMap<KeyHash, usize>,
+    by_project: HashMap<ProjectId, usize>,
     /// In the order in which they connected.
     strangers: VecDeque<Stranger>,
     last_number: u64,
@@ -45,7 +45,7 @@ pub(in crate::graphql) struct Place {
 #[derive(Debug)]
 enum Holder {
     Stranger(Stranger),
-    Key(KeyHash),
+    Project(ProjectId),
 }
 
 impl Places {
@@ -53,7 +53,7 @@ impl Places {
     /// is idle, and other requests must be served too.
     pub(in crate::graphql) fn new(max_connections: usize) -> Self {
         let most = (max_connections / 4).max(1);
-        Self { most, most_of_key: (most / 2).max(1), taken: Mutex::default() }
+        Self { most, most_of_project: (most / 2).max(1), taken: Mutex::default() }
     }
 
     /// A place for a client whose key is not known yet.
@@ -80,27 +80,27 @@ impl Places {
 }
 
 impl Place {
-    /// Records the key that the place belongs to.
+    /// Records the project that the place belongs to.
     ///
     /// # Errors
-    /// [`ApiError::TooManyReaders`] if the key already has its maximum, [`ApiError::LiveFull`] if the place was
+    /// [`ApiError::TooManyReaders`] if the project already has its maximum, [`ApiError::LiveFull`] if the place was
     /// lost.
-    pub(in crate::graphql) fn belongs_to(&mut self, key: KeyHash) -> Result<(), ApiError> {
-        let Places { most, most_of_key, .. } = *self.places;
+    pub(in crate::graphql) fn belongs_to(&mut self, project: ProjectId) -> Result<(), ApiError> {
+        let Places { most, most_of_project, .. } = *self.places;
         let mut taken = self.places.taken();
-        if matches!(self.holder, Holder::Key(holder) if holder == key) {
+        if matches!(self.holder, Holder::Project(holder) if holder == project) {
             return Ok(());
         }
-        if taken.by_key.get(&key).is_some_and(|of_key| *of_key >= most_of_key) {
-            return Err(ApiError::TooManyReaders { limit: most_of_key });
+        if taken.by_project.get(&project).is_some_and(|taken| *taken >= most_of_project) {
+            return Err(ApiError::TooManyReaders { limit: most_of_project, whose: "project" });
         }
         if !taken.release(&self.holder) {
             return Err(ApiError::LiveFull { limit: most });
         }
         taken.all += 1;
-        *taken.by_key.entry(key).or_default() += 1;
+        *taken.by_project.entry(project).or_default() += 1;
         drop(taken);
-        self.holder = Holder::Key(key);
+        self.holder = Holder::Project(project);
         Ok(())
     }
 
@@ -108,7 +108,7 @@ impl Place {
     pub(super) async fn lost(&self) {
         match &self.holder {
             Holder::Stranger(stranger) => stranger.lost.cancelled().await,
-            Holder::Key(_) => std::future::pending().await,
+            Holder::Project(_) => std::future::pending().await,
         }
     }
 }
@@ -121,11 +121,11 @@ impl Taken {
                 let Some(index) = self.strangers.iter().position(|stranger| stranger.number == *number) else { return false };
                 self.strangers.remove(index);
             }
-            Holder::Key(key) => {
-                if let Some(of_key) = self.by_key.get_mut(key) {
-                    *of_key -= 1;
-                    if *of_key == 0 {
-                        self.by_key.remove(key);
+            Holder::Project(project) => {
+                if let Some(of_project) = self.by_project.get_mut(project) {
+                    *of_project -= 1;
+                    if *of_project == 0 {
+                        self.by_project.remove(project);
                     }
                 }
             }
@@ -147,9 +147,9 @@ mod tests {
 
     use super::*;
 
-    fn of_key(places: &Arc<Places>, key: &str) -> Result<Place, ApiError> {
+    fn of_project(places: &Arc<Places>, project: i32) -> Result<Place, ApiError> {
         let mut place = places.take()?;
-        place.belongs_to(KeyHash::of(key))?;
+        place.belongs_to(ProjectId(project))?;
         Ok(place)
     }
 
@@ -160,30 +160,30 @@ mod tests {
     }
 
     #[test]
-    fn a_key_has_half_of_the_places() {
+    fn a_project_has_half_of_the_places() {
         let places = Arc::new(Places::new(16));
-        let first = of_key(&places, "one").unwrap();
-        let _second = of_key(&places, "one").unwrap();
-        assert!(matches!(of_key(&places, "one"), Err(ApiError::TooManyReaders { limit: 2 })));
-        let _third = of_key(&places, "other").unwrap();
-        let mut fourth = of_key(&places, "other").unwrap();
-        assert!(matches!(of_key(&places, "third"), Err(ApiError::LiveFull { limit: 4 })));
+        let first = of_project(&places, 1).unwrap();
+        let _second = of_project(&places, 1).unwrap();
+        assert!(matches!(of_project(&places, 1), Err(ApiError::TooManyReaders { limit: 2, .. })));
+        let _third = of_project(&places, 2).unwrap();
+        let mut fourth = of_project(&places, 2).unwrap();
+        assert!(matches!(of_project(&places, 3), Err(ApiError::LiveFull { limit: 4 })));
         drop(first);
-        fourth.belongs_to(KeyHash::of("one")).unwrap();
+        fourth.belongs_to(ProjectId(1)).unwrap();
         assert_eq!(places.taken().all, 3);
         drop(fourth);
-        assert_eq!(counts(&places, |taken| taken.by_key.len()), (2, 2));
+        assert_eq!(counts(&places, |taken| taken.by_project.len()), (2, 2));
     }
 
     #[test]
     fn the_first_stranger_loses_its_place_to_the_next_client() {
         let places = Arc::new(Places::new(12));
-        let _known = of_key(&places, "one").unwrap();
+        let _known = of_project(&places, 1).unwrap();
         let mut strangers: Vec<_> = (0..5).map(|_| places.take().unwrap()).collect();
         let lost: Vec<_> = strangers.iter().map(|stranger| stranger.lost().now_or_never().is_some()).collect();
         assert_eq!(lost, [true, true, true, false, false]);
-        assert!(matches!(strangers[0].belongs_to(KeyHash::of("two")), Err(ApiError::LiveFull { limit: 3 })));
-        strangers[4].belongs_to(KeyHash::of("two")).unwrap();
+        assert!(matches!(strangers[0].belongs_to(ProjectId(2)), Err(ApiError::LiveFull { limit: 3 })));
+        strangers[4].belongs_to(ProjectId(2)).unwrap();
         strangers.drain(..3).for_each(drop);
         assert_eq!(counts(&places, |taken| taken.strangers.len()), (3, 1));
         drop(strangers);

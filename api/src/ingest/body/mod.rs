@@ -79,6 +79,15 @@ pub(crate) async fn collect(
     collected
 }
 
+/// Refuses a request without reading its body. A client that has a limit gets the answer even if it sends everything
+/// first; any other may be cut off.
+pub(crate) async fn refuse(body: Body, refused: ApiError) -> ApiError {
+    if refused.is_limit() {
+        discard(body.into_data_stream()).await;
+    }
+    refused
+}
+
 /// Reads and ignores the rest of a body, because many clients read the answer only after they have sent
 /// everything. Gives up after a time that suffices for most clients.
 async fn discard(mut frames: BodyDataStream) {
