@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use reqwest::header::HeaderMap;
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, Method, RequestBuilder, Response};
 use rollcall_tests::{App, AppOptions, GraphQlSocket, KEY, event, wait_until};
 use serde_json::{Value, json};
 use sfv::{BareItem, List, ListEntry, Parser};
@@ -275,6 +275,20 @@ async fn who_invents_keys_must_wait_and_known_keys_and_other_addresses_do_not() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_invents_keys_behind_a_trusted_proxy_makes_no_other_client_wait() {
+    let app = start(&[("UNKNOWN_KEYS_PER_SECOND_PER_ADDRESS", "1"), ("TRUSTED_PROXIES", "127.0.0.1")]).await;
+    app.add_key("default", "new", &["read"]).await;
+    let status = async |client: &str, key: &str| {
+        question(&app, key).header("X-Forwarded-For", client).send().await.unwrap().status().as_u16()
+    };
+    wait_until("invented keys are refused", async || {
+        (status("192.0.2.1", &format!("invented-{}", uuid::Uuid::now_v7())).await == 429).then_some(())
+    })
+    .await;
+    assert_eq!(status("192.0.2.2", "new").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_invented_keys_delays_no_known_key() {
     let app = start(&[("UNKNOWN_KEYS_PER_SECOND_PER_ADDRESS", "1000000")]).await;
     app.add_key("other", "known", &["read"]).await;
@@ -325,6 +339,29 @@ async fn a_project_has_only_so_many_requests_at_once() {
     assert_eq!(question(&app, "other").send().await.unwrap().status(), 200);
     busy.pop();
     wait_until("there is a place", async || (question(&app, KEY).send().await.unwrap().status() == 200).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limits_that_administration_sets_hold() {
+    let app = start(&[]).await;
+    let body = json!({"name": "web", "scopes": ["read"], "limits": {"requests_per_second": 33}});
+    let (status, made) = app.admin(Method::POST, "/admin/keys", &body).await;
+    assert_eq!(status, 201, "{made}");
+    let of_key = [policy("key-requests", &[("q", "33"), ("w", "1")])];
+    let made_key = made["key"].as_str().unwrap();
+    assert_eq!(items(question(&app, made_key).send().await.unwrap().headers(), "ratelimit-policy"), of_key);
+    let body = json!({"limits": {"requests_per_second": 44}});
+    let (status, changed) = app.admin(Method::PATCH, "/admin/projects/default", &body).await;
+    assert_eq!(status, 200, "{changed}");
+    let of_project = policy("project-requests", &[("q", "44"), ("w", "1")]);
+    for (key, expected) in [(made_key, &[of_key[0].clone(), of_project.clone()][..]), (KEY, &[of_project])] {
+        wait_until("the limit of the project holds", async || {
+            let answer = question(&app, key).send().await.unwrap();
+            let has_limits = answer.headers().contains_key("ratelimit-policy");
+            (has_limits && items(answer.headers(), "ratelimit-policy") == expected).then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
