@@ -1,4 +1,4 @@
-//! What the server and the handlers know of each other: extensions through which the server and a handler inform each other about a connection.
+//! Extensions through which the server and a handler inform each other about a connection, and what both know of it.
 
 use std::sync::Arc;
 

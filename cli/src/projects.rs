@@ -83,7 +83,7 @@ impl Settings {
             ("max_event_types", self.max_event_types),
         ];
         let limits = given(limits);
-        let limits = (!limits.is_empty()).then(|| Value::Object(limits));
+        let limits = (!limits.is_empty()).then_some(Value::Object(limits));
         given([("time_zone", self.time_zone.map(Value::from)), ("retention_days", self.retention_days), ("limits", limits)])
     }
 }

@@ -316,7 +316,7 @@ async fn two_replicas_together_keep_the_limits_of_projects_and_keys() {
     replica.start();
     app.wait_until_ready(&other_url).await;
     let make = async |path: &str, number: usize| {
-        let url = if number % 2 == 0 { &app.url } else { &other_url };
+        let url = if number.is_multiple_of(2) { &app.url } else { &other_url };
         let body = json!({"name": format!("new-{number}")});
         let body = if path.ends_with("keys") { json!({"name": "a", "scopes": ["read"]}) } else { body };
         let response = app.http.post(format!("{url}{path}")).header("X-API-Key", KEY).json(&body).send().await.unwrap();

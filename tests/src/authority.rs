@@ -57,7 +57,6 @@ impl Authority {
     ///
     /// # Panics
     /// If no client can be made.
-    #[must_use]
     pub fn client(&self) -> reqwest::ClientBuilder {
         // Two crates with a TLS provider each are in the tree; reqwest wants to be told which.
         let _ = rustls::crypto::ring::default_provider().install_default();

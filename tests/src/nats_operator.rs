@@ -24,11 +24,11 @@ impl NatsOperator {
     /// If nothing can be signed.
     #[must_use]
     pub fn configuration(&self) -> String {
-        let operator = jwt(&self.operator, &self.operator, json!({"type": "operator", "version": 2}));
+        let operator = jwt(&self.operator, &self.operator, &json!({"type": "operator", "version": 2}));
         let limits = json!({
             "subs": -1, "data": -1, "payload": -1, "imports": -1, "exports": -1, "wildcards": true, "conn": -1, "leaf": -1
         });
-        let account = jwt(&self.operator, &self.account, json!({"type": "account", "version": 2, "limits": limits}));
+        let account = jwt(&self.operator, &self.account, &json!({"type": "account", "version": 2, "limits": limits}));
         let id = self.account.public_key();
         format!("operator: {operator}\nresolver: MEMORY\nresolver_preload: {{ {id}: {account} }}\n")
     }
@@ -40,7 +40,7 @@ impl NatsOperator {
     #[must_use]
     pub fn credentials(&self) -> String {
         let user = KeyPair::new_user();
-        let jwt = jwt(&self.account, &user, json!({"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1}));
+        let jwt = jwt(&self.account, &user, &json!({"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1}));
         let seed = user.seed().expect("a new key has a seed");
         format!(
             "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n\n\
@@ -56,7 +56,7 @@ impl Default for NatsOperator {
 }
 
 /// What the issuer says about the subject, signed.
-fn jwt(issuer: &KeyPair, subject: &KeyPair, claims: Value) -> String {
+fn jwt(issuer: &KeyPair, subject: &KeyPair, claims: &Value) -> String {
     let encode = |text: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(text);
     let header = json!({"typ": "JWT", "alg": "ed25519-nkey"});
     let subject = subject.public_key();
