@@ -12,8 +12,8 @@ use rollcall_shared::queue::chunk::MAX_PAYLOAD_BYTES;
 use rollcall_shared::queue::connect::is_connected;
 use rollcall_shared::queue::priority::Priority;
 use rollcall_shared::queue::stream::{STREAM, consumers};
-use strum::VariantArray as _;
 use rollcall_shared::queue::subject::subject;
+use strum::VariantArray as _;
 
 use crate::queue::confirmations::Confirmations;
 

@@ -53,7 +53,10 @@ pub(crate) enum Topic {
 impl Topic {
     /// The topics of `only` in the order of the report; all topics if `only` is empty.
     pub(crate) fn chosen(only: &[Self]) -> impl Iterator<Item = Self> {
-        Self::value_variants().iter().copied().filter(|topic| if only.is_empty() { !matches!(topic, Self::Plans) } else { only.contains(topic) })
+        Self::value_variants()
+            .iter()
+            .copied()
+            .filter(|topic| if only.is_empty() { !matches!(topic, Self::Plans) } else { only.contains(topic) })
     }
 
     pub(crate) async fn run(self, bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {

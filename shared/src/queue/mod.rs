@@ -11,8 +11,8 @@ pub mod access;
 pub mod chunk;
 pub mod connect;
 pub mod dead_letter;
-pub mod priority;
 pub mod notice;
+pub mod priority;
 pub mod stream;
 pub mod subject;
 
