@@ -9,7 +9,6 @@
 //! - `lists` reads pages of events, timelines, sessions, users, accounts and event types at the largest
 //!   stage.
 //! - `analysis` queries trends and a funnel at the largest stage.
-//! - `plans` writes down how PostgreSQL executes each statement, and only if it is asked for.
 //! - `clients` sends small requests from many clients.
 //! - `delay` measures single events on an idle service.
 //! - `fairness` measures events of twenty projects while millions of events of one of them wait.
@@ -23,7 +22,6 @@ mod growth;
 mod indexes;
 mod lists;
 mod memory;
-mod plans;
 mod reads;
 mod request;
 
@@ -47,16 +45,12 @@ pub(crate) enum Topic {
     Delay,
     Fairness,
     Memory,
-    Plans,
 }
 
 impl Topic {
     /// The topics of `only` in the order of the report; all topics if `only` is empty.
     pub(crate) fn chosen(only: &[Self]) -> impl Iterator<Item = Self> {
-        Self::value_variants()
-            .iter()
-            .copied()
-            .filter(|topic| if only.is_empty() { !matches!(topic, Self::Plans) } else { only.contains(topic) })
+        Self::value_variants().iter().copied().filter(|topic| only.is_empty() || only.contains(topic))
     }
 
     pub(crate) async fn run(self, bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
@@ -71,7 +65,6 @@ impl Topic {
             Self::Delay => delay::run(bench, outcome).await,
             Self::Fairness => fairness::run(bench, outcome).await,
             Self::Memory => memory::run(bench, outcome),
-            Self::Plans => plans::run(bench, outcome).await,
         }
     }
 }
