@@ -10,8 +10,8 @@ alter table projects
     add column max_event_types int check (max_event_types > 0);
 comment on column projects.time_zone is 'IANA name; days, weeks and months are cut in it, and so are the rollups. It is final once event_types has a row of the project: workers read it only after that, and whoever changes it holds a lock on the row that they need to take numbers for event types.';
 comment on column projects.retention_days is 'How many days events are kept; null for ever.';
-comment on column projects.requests_per_second is 'How many requests a replica of the API takes in a second; null for the default of the settings.';
-comment on column projects.events_per_second is 'How many events a replica of the API takes in a second; null for the default of the settings.';
+comment on column projects.requests_per_second is 'How many requests the API takes in a second; the setting API_REPLICAS divides it among the replicas. Null for the default of the settings.';
+comment on column projects.events_per_second is 'How many events the API takes in a second, in the same way. Null for the default of the settings.';
 comment on column projects.max_event_types is 'How many event types there may be; null for the default of the settings.';
 
 alter table api_keys
