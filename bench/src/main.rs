@@ -133,22 +133,20 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     progress::say("starting PostgreSQL and nats-server");
     let data = arguments.data.clone();
     let stack = tokio::task::spawn_blocking(move || data.map_or_else(Stack::ephemeral, |data| Stack::start(&data))).await??;
-    let mut machine = Machine::look(&stack).await?;
+    let machine = Machine::look(&stack).await?;
     // The clock in milliseconds: seeds of one run do not reach those of the next, because a run has fewer
     // batches than milliseconds.
     let first_seed = jiff::Timestamp::now().as_millisecond().unsigned_abs();
     let mut bench = Bench { stages: Vec::new(), stack, arguments, first_seed };
-    let outcome = measure(&mut bench).await;
-    machine.note_end();
-    if let Ok(outcome) = &outcome {
-        report::write(&bench.arguments, &machine, outcome)?;
-    }
+    let measured = measure(&mut bench, machine).await;
     // Stopping servers blocks.
     tokio::task::spawn_blocking(move || drop(bench)).await?;
-    outcome.map(|_| ())
+    measured
 }
 
-async fn measure(bench: &mut Bench) -> anyhow::Result<Outcome> {
+/// Measures topic after topic. Writes the report after each of them, so that a run that does not end has one.
+async fn measure(bench: &mut Bench, mut machine: Machine) -> anyhow::Result<()> {
+    Topic::prepare(&bench.arguments.only, &bench.stack).await?;
     let all = bench.arguments.rows;
     for rows in [0, MIDDLE_ROWS.min(all), all] {
         if bench.stages.iter().all(|stage| stage.rows != rows) {
@@ -159,8 +157,10 @@ async fn measure(bench: &mut Bench) -> anyhow::Result<Outcome> {
     for topic in Topic::chosen(&bench.arguments.only) {
         progress::say(&format!("measuring {topic}"));
         topic.run(bench, &mut outcome).await?;
+        machine.note_end();
+        report::write(&bench.arguments, &machine, &outcome)?;
     }
-    Ok(outcome)
+    report::print(&bench.arguments, &machine, &outcome)
 }
 
 fn prefill(rows: u64) -> Prefill {

@@ -1,7 +1,8 @@
 //! Fills the tables with many events, using the worker's own code.
 //!
-//! It stores one day after the other, as in production: the events of one day go to one partition of the
-//! ledger, which stays in memory while it is filled. The number of users grows from day to day.
+//! It stores one day after the other, and the events of a day in the order of their times, as in production: the
+//! events of one day go to one partition of the ledger, which stays in memory while it is filled, and the pages
+//! of a partition have little overlap in time. The number of users grows from day to day.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -72,23 +73,12 @@ impl Prefill {
         let joined = USERS_AT_FIRST + (1.0 - USERS_AT_FIRST) * f64::from(number + 1) / f64::from(DAYS);
         config.users = ((f64::from(self.users) * joined) as u32).max(1);
         config.seed = self.seed.wrapping_add(u64::from(number));
-        let mut left = config.events;
-        let mut source = events(config);
-        while left > 0 {
-            // Generating events takes much processor time, so it runs on a blocking thread.
-            let made = tokio::task::spawn_blocking(move || {
-                let mut lines = Lines::default();
-                for event in source.by_ref().take(TRANSACTION_EVENTS) {
-                    lines.push(&event)?;
-                }
-                anyhow::Ok((source, lines))
-            });
-            let (rest, lines) = made.await??;
-            source = rest;
+        // Generating events takes much processor time, so it runs on a blocking thread.
+        let batches = tokio::task::spawn_blocking(move || in_order_of_time(config)).await??;
+        for lines in batches {
             let count = lines.count as u64;
             let stored = loader.store(&bulk::Lines::new(ProjectId::DEFAULT, lines.bytes)).await?;
             ensure!(stored as u64 == count, "only {stored} of {count} events were new");
-            left -= count;
             bar.inc(count);
         }
         Ok(())
@@ -98,6 +88,19 @@ impl Prefill {
         let days = u64::from(DAYS);
         self.rows / days + u64::from(u64::from(number) < self.rows % days)
     }
+}
+
+/// The events in the order of their times, a batch for each transaction.
+fn in_order_of_time(config: Config) -> anyhow::Result<Vec<Lines>> {
+    let mut made: Vec<_> = events(config).collect();
+    made.sort_by_key(|event| event.occurred_at);
+    made.chunks(TRANSACTION_EVENTS)
+        .map(|events| {
+            let mut lines = Lines::default();
+            events.iter().try_for_each(|event| lines.push(event))?;
+            Ok(lines)
+        })
+        .collect()
 }
 
 /// Does the daily work of workers: creates partitions and builds the indexes of past days.

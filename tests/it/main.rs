@@ -40,6 +40,7 @@ mod indexes;
 mod ingest;
 mod isolation;
 mod key_lifecycle;
+mod largest_user;
 mod limits;
 mod lists;
 mod live;

@@ -19,26 +19,26 @@ const REQUESTS: u32 = 50;
 const TIMELINE_EVENTS: i64 = 1_000;
 
 /// A query of the API and its target.
-struct Question {
+pub(super) struct Question {
     name: &'static str,
-    path: String,
+    pub(super) path: String,
     bound_ms: f64,
 }
 
 /// The ids that appear in the queries, chosen from the rows.
-struct Subjects {
+pub(super) struct Subjects {
     /// A user with about a thousand events.
-    user: String,
+    pub(super) user: String,
     /// The user whose latest event is the oldest.
     old_user: String,
-    rarest_type: String,
-    session: String,
-    account: String,
-    event_id: uuid::Uuid,
+    pub(super) rarest_type: String,
+    pub(super) session: String,
+    pub(super) account: String,
+    pub(super) event_id: uuid::Uuid,
 }
 
 impl Subjects {
-    async fn choose(pool: &PgPool) -> anyhow::Result<Self> {
+    pub(super) async fn choose(pool: &PgPool) -> anyhow::Result<Self> {
         let users = "with counted as (
                 select coalesce(user_id, anonymous_id, session_id) as actor, count(*) as n, max(occurred_at) as last
                 from events where project_id = 1 group by 1
@@ -64,7 +64,7 @@ impl Subjects {
         })
     }
 
-    fn questions(&self) -> Vec<Question> {
+    pub(super) fn questions(&self) -> Vec<Question> {
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
         // The latest rows are of yesterday.
         let (yesterday, month) = (today.saturating_sub(1.day()), today.saturating_sub(30.days()));

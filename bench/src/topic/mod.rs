@@ -9,6 +9,7 @@
 //! - `lists` reads pages of events, timelines, sessions, users, accounts and event types at the largest
 //!   stage.
 //! - `analysis` queries trends and a funnel at the largest stage.
+//! - `plans` writes down how PostgreSQL executes each statement, and only if it is asked for.
 //! - `clients` sends small requests from many clients.
 //! - `delay` measures single events on an idle service.
 //! - `fairness` measures events of twenty projects while millions of events of one of them wait.
@@ -22,10 +23,12 @@ mod growth;
 mod indexes;
 mod lists;
 mod memory;
+mod plans;
 mod reads;
 mod request;
 
 use clap::ValueEnum;
+use rollcall_stack::Stack;
 use strum::Display;
 
 use crate::Bench;
@@ -45,12 +48,24 @@ pub(crate) enum Topic {
     Delay,
     Fairness,
     Memory,
+    Plans,
 }
 
 impl Topic {
     /// The topics of `only` in the order of the report; all topics if `only` is empty.
     pub(crate) fn chosen(only: &[Self]) -> impl Iterator<Item = Self> {
-        Self::value_variants().iter().copied().filter(|topic| only.is_empty() || only.contains(topic))
+        Self::value_variants()
+            .iter()
+            .copied()
+            .filter(|topic| if only.is_empty() { !matches!(topic, Self::Plans) } else { only.contains(topic) })
+    }
+
+    /// Prepares the servers for the chosen topics. Call it before the services start.
+    pub(crate) async fn prepare(only: &[Self], stack: &Stack) -> anyhow::Result<()> {
+        if Self::chosen(only).any(|topic| matches!(topic, Self::Plans)) {
+            plans::load_module(&stack.postgres).await?;
+        }
+        Ok(())
     }
 
     pub(crate) async fn run(self, bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
@@ -65,6 +80,7 @@ impl Topic {
             Self::Delay => delay::run(bench, outcome).await,
             Self::Fairness => fairness::run(bench, outcome).await,
             Self::Memory => memory::run(bench, outcome),
+            Self::Plans => plans::run(bench, outcome).await,
         }
     }
 }

@@ -84,6 +84,8 @@ fn connect_options(
         ("lock_timeout", ms(lock_timeout).as_str()),
         ("idle_in_transaction_session_timeout", ms(settings.idle_in_transaction_timeout).as_str()),
         ("client_connection_check_interval", CLIENT_CHECK_INTERVAL_MS),
+        // A query of many partitions would be compiled for seconds before it reads the first row.
+        ("jit", "off"),
         ("tcp_keepalives_idle", KEEPALIVE_IDLE_SECS),
         ("tcp_keepalives_interval", KEEPALIVE_INTERVAL_SECS),
         ("tcp_keepalives_count", KEEPALIVE_PROBES),
