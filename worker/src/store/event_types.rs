@@ -11,7 +11,7 @@ use sqlx::{Connection, PgConnection, PgExecutor, PgPool};
 /// The numbers of event types. A type that has none is beyond the limit.
 pub(super) struct Found {
     pub(super) numbers: HashMap<String, i32>,
-    /// How many types the project may have, if that was asked for.
+    /// How many types the project may have, if some of them were new.
     pub(super) limit: i32,
 }
 
