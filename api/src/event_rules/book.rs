@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::known_types::KnownTypes;
-use super::latest::{Latest, Versioned};
+use super::latest::Latest;
 use super::project_schemas::ProjectSchemas;
 use super::version::RulesVersion;
 use super::violations::ViolationCounts;
@@ -82,10 +82,10 @@ impl RuleBook {
     }
 
     /// Reads on a task of its own: a request that ends meanwhile does not leave a statement without a reader.
-    async fn in_time<T>(&self, read: impl Future<Output = Result<T, ApiError>> + Send + 'static) -> Result<T, ApiError>
-    where
-        T: Versioned + Send + 'static,
-    {
+    async fn in_time<T: Send + 'static>(
+        &self,
+        read: impl Future<Output = Result<T, ApiError>> + Send + 'static,
+    ) -> Result<T, ApiError> {
         let read = tokio::time::timeout(self.timeout, tokio::spawn(read)).await;
         read.map_err(|_| ApiError::DatabaseBusy(sqlx::Error::PoolTimedOut))?.map_err(ApiError::internal)?
     }

@@ -1,5 +1,6 @@
 //! The check of the events of one request by the rules of their project.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -78,7 +79,7 @@ impl<'r> Checking<'r> {
         Some(Problem::of_parameter(subject.type_field, "event_type_limit", message))
     }
 
-    fn by_schema(&mut self, schema: &std::sync::Arc<EventSchema>, subject: &Subject<'_>) -> Option<Problem> {
+    fn by_schema(&mut self, schema: &Arc<EventSchema>, subject: &Subject<'_>) -> Option<Problem> {
         let properties = schema.compiled.violating(subject.properties)?;
         let is_refused = schema.mode == Mode::Reject;
         let has_room = self.violations.add(schema);
