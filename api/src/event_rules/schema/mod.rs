@@ -149,3 +149,65 @@ fn check_values(value: &Value, at: &str, levels: usize) -> Result<(), Flaw> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, json};
+
+    use super::*;
+
+    /// The stack of the threads that check events.
+    const STACK_BYTES: usize = 2 << 20;
+
+    fn raw(value: &Value) -> Box<RawValue> {
+        RawValue::from_string(value.to_string()).unwrap()
+    }
+
+    /// The fault of properties, if they do not match.
+    fn fault(schema: &Value, properties: &Value) -> Option<Fault> {
+        let (schema, properties) = (CompiledSchema::compile(schema).unwrap(), raw(properties));
+        let value = schema.violating(&properties)?;
+        Some(schema.fault(&value, properties.get().len(), "properties"))
+    }
+
+    #[test]
+    fn a_fault_says_where_and_why_without_the_value() {
+        let schema = json!({"properties": {"cart": {"items": {"properties": {"price": {"type": "number"}}}}}});
+        assert_eq!(fault(&schema, &json!({"cart": [{"price": 1}]})), None);
+        let found = fault(&schema, &json!({"cart": [{"price": 1}, {"price": "hush"}]})).unwrap();
+        assert_eq!(found, Fault { path: "properties.cart[1].price".to_owned(), message: "value is not of type \"number\"".to_owned() });
+        let long = json!({"pattern": "^[a-z]+$", "enum": ["x".repeat(3_000), "a\nb"]});
+        let found = fault(&json!({ "additionalProperties": long }), &json!({"a": "hush"})).unwrap();
+        assert!(found.message.chars().count() <= 201 && !found.message.contains("hush"), "{found:?}");
+    }
+
+    /// The deepest properties, each level of which is evaluated through as many subschemas as may be nested.
+    #[test]
+    fn the_deepest_evaluation_fits_the_stack() {
+        let level = json!({"type": "object", "properties": {"a": {"$ref": "#"}}});
+        let nested = |keyword: &str| (0..14).fold(level.clone(), |schema, _| json!({ keyword: [schema] }));
+        let mut definitions: Map<String, Value> =
+            (0..14).map(|n| (format!("d{n}"), json!({"$ref": format!("#/$defs/d{}", n + 1)}))).collect();
+        definitions.insert("d14".to_owned(), json!({"type": "object", "properties": {"a": {"$ref": "#/$defs/d0"}}}));
+        let chain = json!({"$ref": "#/$defs/d0", "$defs": definitions});
+        let deep = (0..31).fold(json!({"a": 1}), |inner, _| json!({ "a": inner }));
+        for schema in [nested("allOf"), nested("anyOf"), nested("oneOf"), chain] {
+            let deep = deep.clone();
+            let check = move || fault(&schema, &deep).unwrap();
+            let found = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(check).unwrap().join().unwrap();
+            assert!(found.path.starts_with("properties"), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_line_of_references_is_compiled_without_recursion() {
+        let mut definitions: Map<String, Value> = (0..450)
+            .map(|n| (format!("d{n}"), json!({"properties": {"a": {"$ref": format!("#/$defs/d{}", n + 1)}}})))
+            .collect();
+        definitions.insert("d450".to_owned(), json!({"type": "string"}));
+        let schema = json!({"$ref": "#/$defs/d0", "$defs": definitions});
+        let compile = move || CompiledSchema::compile(&schema).map(drop);
+        let compiled = std::thread::Builder::new().stack_size(STACK_BYTES).spawn(compile).unwrap().join().unwrap();
+        assert_eq!(compiled, Ok(()));
+    }
+}
