@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use moka::future::Cache;
 use moka::ops::compute::Op;
+use moka::policy::EvictionPolicy;
 use rollcall_shared::project::ProjectId;
 
 use crate::error::ApiError;
@@ -58,7 +59,9 @@ impl<T: Versioned + Send + Sync + 'static> Latest<T> {
             let bytes = ENTRY_BYTES + entry.read.as_ref().map_or(0, |read| read.bytes());
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
-        Self(Cache::builder().max_capacity(max_bytes).weigher(weigh).time_to_idle(KEPT).build())
+        // By default, moka would not keep what is new while everything else is in use, and it would be read each time.
+        let policy = EvictionPolicy::lru();
+        Self(Cache::builder().max_capacity(max_bytes).weigher(weigh).time_to_idle(KEPT).eviction_policy(policy).build())
     }
 
     /// A version of what a project has, or a later one. `read` gets the version that was known, and reads the latest.
