@@ -21,6 +21,18 @@ pub(crate) enum Conflict {
         /// How many it may have.
         limit: i64,
     },
+    /// The project has as many schemas as it may.
+    #[error("the project has schemas for {limit} event types; remove one first")]
+    TooManySchemas {
+        /// How many it may have.
+        limit: i64,
+    },
+    /// The schemas of the project are too large together.
+    #[error("the schemas of the project may take {limit_bytes} bytes when compiled, of which patterns take most; remove some first")]
+    SchemasTooLarge {
+        /// How much memory they may take.
+        limit_bytes: i64,
+    },
     /// The key is revoked or expired, so it cannot be rotated.
     #[error("this key is revoked or has expired; make a new one instead")]
     KeyEnded,
@@ -37,6 +49,8 @@ impl Conflict {
             Self::HasEvents => "has_events",
             Self::TooManyProjects { .. } => "too_many_projects",
             Self::TooManyKeys { .. } => "too_many_keys",
+            Self::TooManySchemas { .. } => "too_many_schemas",
+            Self::SchemasTooLarge { .. } => "schemas_too_large",
             Self::KeyEnded => "key_ended",
             Self::KeyRotated => "key_rotated",
         }

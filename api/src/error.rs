@@ -48,6 +48,9 @@ pub(crate) enum ApiError {
     /// 404: the path is valid, but nothing has the id in it.
     #[error("no {0} has this id")]
     NoSuch(&'static str),
+    /// 404: the event type has no schema.
+    #[error("this event type has no schema")]
+    NoSchema,
     /// 404: no project has the name. Only the key of the installation learns this.
     #[error("there is no project of this name")]
     NoProject,
@@ -72,6 +75,9 @@ pub(crate) enum ApiError {
         /// The limit.
         limit: usize,
     },
+    /// 413: checking the events against their schemas takes too long. Nothing of the batch was queued.
+    #[error("it takes too long to check these events against their schemas; send the batch in parts, or use simpler schemas")]
+    CheckTooSlow,
     /// 415: the content type or encoding is not supported.
     #[error("{0}")]
     Unsupported(String),
@@ -192,11 +198,11 @@ impl ApiError {
             Self::Body(_) | Self::Parameters(_) | Self::InvalidQuery(_) | Self::QueryTooComplex(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::Forbidden(_) | Self::InstallationOnly | Self::OtherProject => StatusCode::FORBIDDEN,
-            Self::NotFound | Self::NoSuch(_) | Self::NoProject => StatusCode::NOT_FOUND,
+            Self::NotFound | Self::NoSuch(_) | Self::NoSchema | Self::NoProject => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyTooLarge { .. } | Self::TooManyEvents { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge { .. } | Self::TooManyEvents { .. } | Self::CheckTooSlow => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::EmptyBatch | Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) | Self::InvalidFields(_) => {
                 StatusCode::UNPROCESSABLE_ENTITY
@@ -230,12 +236,13 @@ impl ApiError {
             Self::QueryTooComplex(_) => "query_too_complex",
             Self::Unauthorized => "unauthorized",
             Self::Forbidden(_) | Self::InstallationOnly | Self::OtherProject => "forbidden",
-            Self::NotFound | Self::NoSuch(_) | Self::NoProject => "not_found",
+            Self::NotFound | Self::NoSuch(_) | Self::NoSchema | Self::NoProject => "not_found",
             Self::Conflict(conflict) => conflict.code(),
             Self::BodyTimeout => "body_timeout",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::TooManyEvents { .. } => "too_many_events",
+            Self::CheckTooSlow => "check_too_slow",
             Self::Unsupported(_) => "unsupported_media_type",
             Self::EmptyBatch => "empty_batch",
             Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) => "invalid_events",

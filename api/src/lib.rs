@@ -4,9 +4,9 @@
 //! durable in JetStream; `query` answers queries from PostgreSQL; `mcp` offers the same queries to
 //! assistants; `live` sends events on as they are accepted; `pipeline` shows how far events have come;
 //! `dead_letters` lists, redrives and purges events that could not be stored; `auth` decides who may do
-//! what; `exposure` says which parts are open to whom, `cors` which web pages may call, and `security_headers` what
-//! browsers may not do; `client_address` finds the client behind proxies;
-//! `admin` governs projects and keys, and `upkeep` keeps the keys up to date;
+//! what, and `event_rules` what each project demands of its events; `exposure` says which parts are open to whom,
+//! `cors` which web pages may call, and `security_headers` what browsers may not do; `client_address` finds the client
+//! behind proxies; `admin` governs projects, keys and schemas, and `upkeep` keeps the keys up to date;
 //! `unsent` bounds the answers that clients have not taken yet; `error` defines the error answers;
 //! `metrics` describes the metrics; `openapi` describes the API, and `pages` shows it to people.
 //!
@@ -21,6 +21,7 @@ mod cursor;
 mod dead_letters;
 mod dependencies;
 mod error;
+mod event_rules;
 mod exposure;
 mod extract;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -63,22 +64,24 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use self::admin::Administration;
-use self::auth::KeyRing;
 pub use self::client_address::{Network, ProxyHeader, ProxySettings};
 pub use self::cors::{CorsSettings, Origin};
 pub use self::exposure::{Exposure, ExposureSettings};
 pub use self::server::TlsFiles;
+use self::queue::notices::Notices;
 use self::server::{Server, Tls};
 pub use self::settings::{ApiSettings, ConnectionLimits, GraphQlSettings, LimitSettings, LiveSettings, RequestLimits};
 use self::start::Preparation;
 use self::state::AppState;
+use self::upkeep::Upkeep;
 
 /// The key of `.env.example`, which everybody knows.
 const WELL_KNOWN_KEY: &str = "secret-key";
 
 /// After the signal to stop, running requests have this long to finish.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+/// What was counted and not written yet is written within this time, or lost.
+const LAST_WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The process ends this long after the signal to stop, whatever is still running. `rollcall dev`
 /// stops its servers afterwards, and has 10 s for everything.
 const STOP_TIMEOUT: Duration = Duration::from_millis(6_500);
@@ -116,8 +119,10 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
     let (connections, stop) = (app.settings.connections, app.stop.clone());
     let address = listener.local_addr().context("the listener has no address")?;
     let (reads, keys, requests) = (app.reads.clone(), app.keys.clone(), app.requests.clone());
-    let upkeep = tokio::spawn(background(app.metrics.clone(), app.keys.clone(), app.administration.clone()));
     let administration = app.administration.pool.clone();
+    let rule_book = app.rule_book.clone();
+    let upkeep = Upkeep { keys: app.keys.clone(), rule_book: rule_book.clone(), pool: administration.clone() };
+    let upkeep = tokio::spawn(background(app.metrics.clone(), upkeep, app.administration.notices.clone()));
     let tls = match app.settings.tls.clone() {
         Some(files) => Some(Arc::new(Tls::load(files).await.context("API_TLS_CERT_FILE and API_TLS_KEY_FILE")?)),
         None => None,
@@ -141,6 +146,7 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
             Ok(())
         };
         tokio::try_join!(served, prepared)?;
+        let _ = tokio::time::timeout(LAST_WRITE_TIMEOUT, upkeep::write_violations(&rule_book, &administration)).await;
         tokio::join!(reads.close(), keys.close(), administration.close());
         anyhow::Ok(())
     };
@@ -154,8 +160,8 @@ async fn serve(app: AppState, preparation: Preparation, listener: TcpListener) -
 }
 
 /// What the API does beside answering requests, until it is aborted.
-async fn background(metrics: PrometheusHandle, keys: Arc<KeyRing>, administration: Administration) {
-    tokio::join!(telemetry::upkeep(metrics), upkeep::run(&keys, &administration.notices, &administration.pool));
+async fn background(metrics: PrometheusHandle, upkeep: Upkeep, notices: Notices) {
+    tokio::join!(telemetry::upkeep(metrics), upkeep.run(&notices));
 }
 
 fn warn_of_known_key(settings: &ApiSettings, listener: &TcpListener) {

@@ -5,8 +5,10 @@
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::PrometheusHandle;
 use rollcall_shared::telemetry;
+use strum::VariantNames;
 
 use crate::auth::{Limit, limit_names};
+use crate::event_rules::Mode;
 
 /// Every status with which `POST /events` can be answered.
 const INGEST_STATUSES: [&str; 12] = ["200", "202", "400", "401", "403", "408", "413", "415", "422", "429", "500", "503"];
@@ -37,6 +39,9 @@ pub(crate) fn begin() -> PrometheusHandle {
         "rollcall_live_missed_events_total",
     ] {
         counter!(name).increment(0);
+    }
+    for mode in Mode::VARIANTS {
+        counter!("rollcall_schema_violations_total", "mode" => *mode).increment(0);
     }
     gauge!("rollcall_live_readers").increment(0.0);
     for status in INGEST_STATUSES {
@@ -72,6 +77,7 @@ fn describe_events() {
     describe_counter!("rollcall_received_bytes_total", Unit::Bytes, "Bytes of batches after decompression");
     describe_counter!("rollcall_events_accepted_total", "Events durable in the queue and answered with 202 or 200");
     describe_counter!("rollcall_events_rejected_total", "Events refused as invalid");
+    describe_counter!("rollcall_schema_violations_total", "Events that did not match the schema of their type, by mode");
     describe_histogram!("rollcall_request_batch_events", Unit::Count, "Events of one accepted request");
     describe_counter!("rollcall_chunks_published_total", "Messages confirmed by the queue");
     describe_counter!("rollcall_bulk_chunks_published_total", "Messages confirmed by the queue that are bulk");

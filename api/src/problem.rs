@@ -110,3 +110,8 @@ pub(crate) fn clipped(text: &str) -> Cow<'_, str> {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
     }
 }
+
+/// A text for people on one line, cut in the same way.
+pub(crate) fn one_line(text: &str) -> String {
+    clipped(&text.replace(char::is_control, " ")).into_owned()
+}

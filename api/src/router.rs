@@ -107,6 +107,8 @@ fn same_origin() -> OpenApiRouter<AppState> {
         .routes(routes!(admin::keys::list::list, admin::keys::create::create))
         .routes(routes!(admin::keys::revoke::revoke))
         .routes(routes!(admin::keys::rotate::rotate))
+        .routes(routes!(admin::schemas::list::list))
+        .routes(routes!(admin::schemas::show::show, admin::schemas::set::set, admin::schemas::remove::remove))
         .routes(routes!(admin::audit_log::list::list))
         .routes(routes!(dead_letters::list, dead_letters::purge))
         .routes(routes!(dead_letters::redrive))

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rollcall_shared::database::DatabaseSettings;
+use rollcall_shared::project::EventTypeLimit;
 use rollcall_shared::queue::connect::NatsSettings;
 use rollcall_shared::settings::{Environment, ListenAddress, Secret};
 
@@ -37,6 +38,8 @@ pub struct ApiSettings {
     pub limits: RequestLimits,
     /// Limits of keys and projects.
     pub rates: LimitSettings,
+    /// Event types of a project that has no limit of its own.
+    pub event_types_per_project: EventTypeLimit,
     /// Bytes of events that all requests together may hold in memory.
     pub ingest_memory_bytes: usize,
     /// How long a large body waits for others to make room for it.
@@ -132,6 +135,7 @@ impl ApiSettings {
             proxies: ProxySettings::from_env(environment),
             limits: RequestLimits::from_env(environment),
             rates: LimitSettings::from_env(environment),
+            event_types_per_project: EventTypeLimit::from_env(environment),
             ingest_memory_bytes: environment.read_in(
                 "INGEST_MEMORY_BYTES",
                 128 << 20,

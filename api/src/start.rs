@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::Administration;
-use crate::auth::{KeyRing, Limits};
+use crate::auth::{KeyRing, KeyRingSettings, Limits};
 use crate::cursor::Cursors;
 use crate::error::ApiError;
+use crate::event_rules::RuleBook;
 use crate::graphql::GraphQl;
 use crate::health::SchemaReadiness;
 use crate::ingest::Ingestion;
@@ -57,7 +58,8 @@ pub(crate) struct Preparation {
 pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> anyhow::Result<(AppState, Preparation)> {
     let reads = database::pool(&settings.database, "rollcall-api", settings.read_timeout).context("DATABASE_URL")?;
     let presence = Arc::new(Presence::of(&reads));
-    let keys = Arc::new(key_ring(&settings, presence.clone())?);
+    let (keys, rule_book) = key_ring(&settings, presence.clone())?;
+    let (keys, rule_book) = (Arc::new(keys), Arc::new(rule_book));
     let nats = connect::connect_in_background(&settings.nats.access, Role::Api).await?;
     let confirmations = Arc::new(Confirmations::default());
     let publisher = ChunkPublisher::new(nats.clone(), settings.publish_deadline, confirmations.clone());
@@ -76,6 +78,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         Administration::new(administration_pool(&settings)?, keys.clone(), Notices::new(nats.clone()), answering.cursors.clone());
     let app = AppState::new(Parts {
         keys,
+        rule_book,
         administration,
         limits: Arc::new(Limits::new(&settings.rates)),
         graphql: GraphQl::new(settings.graphql, answering.clone(), live.clone(), settings.connections.max_connections)?,
@@ -83,7 +86,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         reads,
         presence,
         schema,
-        ingestion: Ingestion::new(&settings, nats.clone(), publisher.clone(), stop.clone()),
+        ingestion: Ingestion::new(&settings, nats.clone(), publisher.clone(), rule_book.clone(), stop.clone()),
         live,
         queue: Queue::new(nats.clone(), confirmations),
         settings,
@@ -96,14 +99,21 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     Ok((app, preparation))
 }
 
-fn key_ring(settings: &ApiSettings, presence: Arc<Presence>) -> anyhow::Result<KeyRing> {
+/// The key ring, and the rule book, which shares its connections.
+fn key_ring(settings: &ApiSettings, presence: Arc<Presence>) -> anyhow::Result<(KeyRing, RuleBook)> {
     let acquire_timeout = settings.database.acquire_timeout.min(KEY_ACQUIRE_TIMEOUT);
     let connections =
         DatabaseSettings { max_connections: settings.key_connections, acquire_timeout, ..settings.database.clone() };
     let pool = database::pool(&connections, "rollcall-api-keys", settings.key_timeout).context("DATABASE_URL")?;
     let timeout = acquire_timeout + settings.key_timeout + ROUND_TRIP_TIME;
-    let unknown_keys_per_second = settings.rates.unknown_keys_per_second_per_address;
-    Ok(KeyRing::new(pool, presence, timeout, unknown_keys_per_second, settings.api_key.as_ref()))
+    let rule_book = RuleBook::new(pool.clone(), timeout);
+    let settings = KeyRingSettings {
+        timeout,
+        unknown_keys_per_second: settings.rates.unknown_keys_per_second_per_address,
+        event_type_limit: settings.event_types_per_project,
+        api_key: settings.api_key.as_ref(),
+    };
+    Ok((KeyRing::new(pool, presence, &settings), rule_book))
 }
 
 fn administration_pool(settings: &ApiSettings) -> anyhow::Result<PgPool> {

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::Administration;
 use crate::auth::{KeyRing, Limits};
+use crate::event_rules::RuleBook;
 use crate::graphql::GraphQl;
 use crate::health::SchemaReadiness;
 use crate::ingest::Ingestion;
@@ -59,6 +60,7 @@ pub(crate) struct Parts {
     pub(crate) ingestion: Ingestion,
     pub(crate) live: Live,
     pub(crate) keys: Arc<KeyRing>,
+    pub(crate) rule_book: Arc<RuleBook>,
     pub(crate) limits: Arc<Limits>,
     pub(crate) metrics: PrometheusHandle,
     /// Cancelled when the process is told to stop.

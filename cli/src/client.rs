@@ -33,8 +33,14 @@ impl Client {
     ///
     /// # Errors
     /// As [`Self::call`].
-    pub(crate) async fn call_with(&self, method: &Method, path: &str, body: &Value) -> anyhow::Result<Value> {
-        let request = |http: &reqwest::Client| self.request(http, method, path).json(body);
+    pub(crate) async fn call_with(
+        &self,
+        method: &Method,
+        path: &str,
+        parameters: &[(&str, String)],
+        body: &Value,
+    ) -> anyhow::Result<Value> {
+        let request = |http: &reqwest::Client| self.request(http, method, path).query(parameters).json(body);
         read(self.sender.answer(request).await?).await
     }
 

@@ -1,7 +1,7 @@
 //! The `rollcall` command: everything that people run.
 //!
 //! `dev` runs the whole service on private servers; `api` and `worker` run one of the two services; `migrate`,
-//! `config`, `health`, `projects`, `keys` and `dead-letters` are for operators; `openapi` prints the description of
+//! `config`, `health`, `projects`, `keys`, `schemas` and `dead-letters` are for operators; `openapi` prints the description of
 //! the API; `generate` and `import` send events.
 
 mod client;
@@ -18,6 +18,7 @@ mod migrate;
 mod output;
 mod progress;
 mod projects;
+mod schemas;
 mod send;
 
 use clap::{Parser, Subcommand};
@@ -58,6 +59,8 @@ enum Command {
     Projects(projects::Arguments),
     /// List, make, rotate or revoke API keys
     Keys(keys::Arguments),
+    /// List, show, set or remove the JSON Schemas of event types
+    Schemas(schemas::Arguments),
     /// List, show, redrive or purge dead letters: events that could not be stored
     DeadLetters(dead_letters::Arguments),
     /// Generate realistic sample events, and write them to a file or send them to the API
@@ -99,6 +102,7 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         Command::Health(arguments) => health::run(&arguments).await,
         Command::Projects(arguments) => projects::run(arguments).await,
         Command::Keys(arguments) => keys::run(arguments).await,
+        Command::Schemas(arguments) => schemas::run(arguments).await,
         Command::DeadLetters(arguments) => dead_letters::run(arguments).await,
         Command::Generate(arguments) => generate::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,

@@ -115,7 +115,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             let fields = settings.fields();
             anyhow::ensure!(!fields.is_empty(), "say what to change, such as --retention-days 90");
             let path = format!("{PATH}/{}", utf8_percent_encode(&name, NON_ALPHANUMERIC));
-            vec![client.call_with(&Method::PATCH, &path, &Value::Object(fields)).await?]
+            vec![client.call_with(&Method::PATCH, &path, &[], &Value::Object(fields)).await?]
         }
     };
     print_list(&projects, arguments.json, &COLUMNS)

@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use rollcall_stack::Scratch;
 use rollcall_tests::{App, KEY, binary};
 use serde_json::{Value, json};
 
@@ -43,6 +44,43 @@ async fn projects_are_made_changed_and_listed() {
         let (succeeded, _, errors) = run(wrong).await;
         assert!(!succeeded && errors.contains(message), "{wrong:?}: {errors}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn schemas_are_set_listed_shown_and_removed() {
+    let app = App::start_without_workers(Vec::new()).await;
+    app.make_project("shop", "UTC").await;
+    let folder = Scratch::make().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (good, bad) = (file("good.json", r#"{ "required": ["plan"] }"#), file("bad.json", r#"{"type":"text"}"#));
+    let run = async |arguments: &[&str]| rollcall(&app, KEY, &[&["schemas"], arguments, &["--project", "shop"]].concat()).await;
+    let (_, _, about) = run(&["list"]).await;
+    assert!(about.contains("no schemas"), "{about}");
+    let (set, table, errors) = run(&["set", "a/b c", &good, "--mode", "reject"]).await;
+    assert!(set && table.contains("a/b c") && table.contains("reject"), "{table}{errors}");
+    let (_, listed, _) = run(&["list", "--json"]).await;
+    let listed = json_of(&listed);
+    assert_eq!([&listed["event_type"], &listed["schema_bytes"]], [&json!("a/b c"), &json!(21)]);
+    let (_, shown, _) = run(&["show", "a/b c"]).await;
+    assert_eq!(json_of(&shown)["schema"], json!({"required": ["plan"]}));
+    for (wrong, message) in [
+        (&["set", "t", &bad, "--mode", "warn"][..], "schema.type: "),
+        (&["set", "t", &good, "--mode", "ignore"], "mode: must be one of warn, reject"),
+        (&["set", "t", &good], "--mode"),
+        (&["set", "t", "/nowhere.json", "--mode", "warn"], "/nowhere.json cannot be read"),
+        (&["show", "t"], "this event type has no schema"),
+        (&["remove", "t"], "this event type has no schema"),
+    ] {
+        let (succeeded, _, errors) = run(wrong).await;
+        assert!(!succeeded && errors.contains(message), "{wrong:?}: {errors}");
+    }
+    let (removed, table, _) = run(&["remove", "a/b c"]).await;
+    assert!(removed && table.contains("violations"), "{table}");
+    assert_eq!(run(&["list", "--json"]).await.1, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

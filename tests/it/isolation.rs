@@ -75,6 +75,10 @@ const ROWS: &[Row] = &[
     Row("POST /admin/keys", ADMIN, "", r#"{"project":"<n>-project","name":"a","scopes":["read"]}"#, 403),
     Row("POST /admin/keys/{key_id}/rotate", ADMIN, "", r#"{"overlap_seconds":0}"#, 404),
     Row("DELETE /admin/keys/{key_id}", ADMIN, "", "", 404),
+    Row("GET /admin/schemas", ADMIN, "project=<n>-project", "", 403),
+    Row("GET /admin/schemas/{event_type}", ADMIN, "", "", 404),
+    Row("PUT /admin/schemas/{event_type}", ADMIN, "project=<n>-project", r#"{"mode":"reject","schema":{}}"#, 403),
+    Row("DELETE /admin/schemas/{event_type}", ADMIN, "", "", 404),
     Row("GET /admin/audit-log", ADMIN, "project=<n>-project", "", 403),
 ];
 
@@ -100,6 +104,7 @@ impl Names {
         let filled = [
             ("{account_id}", "<n>-account"),
             ("{event_id}", "<n>-event"),
+            ("{event_type}", "<n>-type"),
             ("{id}", "<letter>"),
             ("{key_id}", "<key>"),
             ("{name}", "<n>-type"),
@@ -162,6 +167,8 @@ impl First {
         app.make_project("marker-project", "UTC").await;
         let key = app.make_key("marker-project", &["admin"]).await.key;
         let id = app.make_key("marker-project", &["read"]).await.id;
+        let schema = json!({"mode": "warn", "schema": {"title": "marker-value"}});
+        assert_eq!(app.admin_as(&key, Method::PUT, "/admin/schemas/marker-type", &schema).await.0, 200);
         Poison::lay(&app.pool).await;
         let mut good = event("marker-event", "marker-user", "marker-type", "2025-10-02T10:00:00Z");
         good["session_id"] = json!("marker-session");
@@ -178,7 +185,7 @@ impl First {
     /// Everything that the other project may not change.
     async fn state(&self, app: &App) -> Vec<Value> {
         let mut state = Vec::new();
-        for path in ["/events", "/admin/dead-letters", "/admin/projects", "/admin/keys", "/admin/audit-log"] {
+        for path in ["/events", "/admin/dead-letters", "/admin/projects", "/admin/keys", "/admin/schemas", "/admin/audit-log"] {
             let (status, mut answer) = app.get_as(&self.key, path, &[]).await;
             assert_eq!(status, 200, "{answer}");
             for entry in answer["data"].as_array_mut().unwrap() {

@@ -34,6 +34,8 @@ async fn an_api_that_has_done_nothing_counts_from_zero() {
         ("rollcall_limited_requests_total", r#"{limit="requests-at-once"}"#),
         ("rollcall_limited_requests_total", r#"{limit="unknown-keys"}"#),
         ("rollcall_limited_events_total", r#"{limit="key-events"}"#),
+        ("rollcall_schema_violations_total", r#"{mode="warn"}"#),
+        ("rollcall_schema_violations_total", r#"{mode="reject"}"#),
         ("rollcall_live_readers", ""),
         ("rollcall_live_missed_events_total", ""),
     ] {

@@ -106,6 +106,12 @@ async fn a_role_does_what_its_service_needs_and_nothing_else() {
         ("update projects set name = 'x'", [true, false, false]),
         ("delete from projects", [false, false, false]),
         ("update projects set next_user_ord = next_user_ord + 1", [true, true, false]),
+        ("update projects set event_type_count = 7", [true, true, false]),
+        ("update projects set max_event_types = 7", [true, false, false]),
+        ("select from event_schemas", [true, false, false]),
+        ("insert into event_schemas (project_id, event_type, mode, schema, memory_bytes) values (1, 't', 'warn', '{}', 1)", [true, false, false]),
+        ("update event_schemas set violations = 1", [true, false, false]),
+        ("delete from event_schemas", [true, false, false]),
         ("create table of_mine ()", [false, true, false]),
         ("drop table events cascade", [false, true, false]),
         ("drop table api_keys", [false, false, false]),
@@ -138,6 +144,16 @@ async fn the_service_works_with_a_user_of_each_role() {
     let request = app.http.post(format!("{url}/events?wait=stored&timeout_ms=30000")).header("X-API-Key", KEY).json(&events);
     assert_eq!(request.send().await.unwrap().status(), 200, "{}", worker.log());
     app.wait_until_compacted().await;
+    let schema = json!({"mode": "warn", "schema": {"minProperties": 1}});
+    let request = app.http.put(format!("{url}/admin/schemas/login")).header("X-API-Key", KEY).json(&schema);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let limit = json!({"limits": {"max_event_types": 1}});
+    let request = app.http.patch(format!("{url}/admin/projects/default")).header("X-API-Key", KEY).json(&limit);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    let events = json!([event("three", "ada", "login", &now), event("four", "ada", "logout", &now)]);
+    let request = app.http.post(format!("{url}/events?partial=true&wait=stored&timeout_ms=30000"));
+    assert_eq!(request.header("X-API-Key", KEY).json(&events).send().await.unwrap().status(), 200, "{}", worker.log());
+    app.wait_until_violations_are("login", 1).await;
     for question in
         ["/stats/dau", "/stats/dau?source=events", "/events", "/users", "/sessions", "/pipeline", "/event-types", "/stats/trends"]
     {

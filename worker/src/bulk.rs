@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
-use rollcall_shared::project::ProjectId;
+use rollcall_shared::project::{EventTypeLimit, ProjectId};
 use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::maintenance::{clock, compact, index, partition};
@@ -30,6 +30,9 @@ use crate::store::{Store, copy_rows};
 
 /// The caller waits for its own batches, however long they take.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(3600);
+
+/// The caller makes as many types as it needs.
+const EVENT_TYPES: EventTypeLimit = EventTypeLimit(i32::MAX);
 
 /// Stores batches. Any number of tasks may share a loader.
 pub struct Loader {
@@ -71,8 +74,8 @@ impl Loader {
     /// A loader for the database of the pool, whose schema must be up to date.
     #[must_use]
     pub fn new(pool: PgPool) -> Self {
-        let store = Store::new(pool.clone(), REPLY_TIMEOUT, Arc::new(Status::new()));
-        Self { store, dictionary: Dictionary::new(), pool }
+        let store = Store::new(pool.clone(), REPLY_TIMEOUT, EVENT_TYPES, Arc::new(Status::new()));
+        Self { store, dictionary: Dictionary::new(EVENT_TYPES), pool }
     }
 
     /// Stores the events in one transaction, with their rollups; returns how many were new.

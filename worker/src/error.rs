@@ -1,6 +1,7 @@
 //! Why rows were not stored, and how that is handled.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use rollcall_shared::database::ProofError;
 use rollcall_shared::project::ProjectId;
@@ -53,6 +54,17 @@ pub(crate) enum StoreError {
         #[source]
         source: jiff::Error,
     },
+    /// The project of some events has as many event types as it may, and theirs are new. These events become dead
+    /// letters at once.
+    #[error("the project has {limit} event types, which is its limit, and this type is new; raise max_event_types and redrive")]
+    EventTypeLimit {
+        /// The project.
+        project: ProjectId,
+        /// How many types it may have.
+        limit: i32,
+        /// The new types.
+        types: HashSet<String>,
+    },
     /// An entry that was just created cannot be found. The batch is retried.
     #[error("the dictionary lacks an entry that was just made")]
     DictionaryIncomplete,
@@ -66,7 +78,10 @@ impl StoreError {
     #[must_use]
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Encode(_)) | Self::UnknownProject(_) | Self::TimeZone { .. } => false,
+            Self::Database(sqlx::Error::Encode(_))
+            | Self::UnknownProject(_)
+            | Self::TimeZone { .. }
+            | Self::EventTypeLimit { .. } => false,
             Self::Dictionary(_) => self.sql_state().is_none_or(|code| code != CHARACTER_NOT_IN_REPERTOIRE),
             Self::Database(_) | Self::CopyRows(_) => {
                 self.is_of_new_partition() || !self.sql_state().is_some_and(|code| is_fault_of_data(&code))
@@ -120,11 +135,13 @@ impl StoreError {
         self.sql_state().is_some_and(|code| code == "55P03")
     }
 
-    /// The project whose events all fail with this error, if it concerns a whole project.
-    pub(crate) fn project(&self) -> Option<ProjectId> {
+    /// Whether it is known to be about events of this project and type. If it is about none in particular, the batch is
+    /// halved to find them.
+    pub(crate) fn concerns(&self, project: ProjectId, event_type: &str) -> bool {
         match self {
-            Self::UnknownProject(project) | Self::TimeZone { project, .. } => Some(*project),
-            _ => None,
+            Self::UnknownProject(concerned) | Self::TimeZone { project: concerned, .. } => *concerned == project,
+            Self::EventTypeLimit { project: concerned, types, .. } => *concerned == project && types.contains(event_type),
+            _ => false,
         }
     }
 
@@ -133,6 +150,7 @@ impl StoreError {
         match self {
             Self::UnknownProject(_) => Code::UnknownProject,
             Self::TimeZone { .. } => Code::UnknownTimeZone,
+            Self::EventTypeLimit { .. } => Code::EventTypeLimit,
             _ => Code::Refused,
         }
     }

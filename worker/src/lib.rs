@@ -82,7 +82,9 @@ async fn work(
     let nats = connected.get_or_init(|| nats);
     let retry_policy = retry::RetryPolicy { progress: settings.nats.ack_wait / 3, first_delay: settings.retry_delay };
     let reply_timeout = settings.database.reply_timeout;
-    let settler = settle::Settler::new(nats.clone(), pool.clone(), reply_timeout, retry_policy, status.clone(), stop.clone());
+    let store = store::Store::new(pool.clone(), reply_timeout, settings.event_types_per_project, status.clone());
+    let attempts = settle::attempts::Attempts::new(pool.clone(), reply_timeout);
+    let settler = settle::Settler::new(nats.clone(), store, attempts, retry_policy, status.clone(), stop.clone());
     let recreate = settings.database.migrate_on_start.then(|| settings.nats.clone());
     let consumer = consumer::Consumer::new(nats.clone(), Arc::new(settler), status.clone(), settings.batch_max_events, recreate);
     tracing::info!("worker is ready");

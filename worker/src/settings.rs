@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rollcall_shared::database::DatabaseSettings;
+use rollcall_shared::project::EventTypeLimit;
 use rollcall_shared::queue::chunk::MAX_EVENTS;
 use rollcall_shared::queue::connect::NatsSettings;
 use rollcall_shared::settings::{Environment, ListenAddress};
@@ -19,6 +20,8 @@ pub struct WorkerSettings {
     pub compact_interval: Duration,
     /// Delay before the first redelivery of a message with refused events. It doubles with each.
     pub retry_delay: Duration,
+    /// Event types of a project that has no limit of its own.
+    pub event_types_per_project: EventTypeLimit,
     /// PostgreSQL.
     pub database: DatabaseSettings,
     /// NATS.
@@ -49,6 +52,7 @@ impl WorkerSettings {
                 10..=60_000,
                 "milliseconds before the first of five redeliveries of refused events; doubles with each",
             )),
+            event_types_per_project: EventTypeLimit::from_env(environment),
             database: DatabaseSettings::from_env(environment),
             nats: NatsSettings::from_env(environment),
         }

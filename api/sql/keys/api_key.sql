@@ -1,4 +1,4 @@
--- What a key grants, if it is neither revoked nor expired.
+-- What a key grants, if it is neither revoked nor expired, and which rules the events of its project must meet.
 select
     k.id,
     k.scopes,
@@ -9,7 +9,12 @@ select
     p.name as project_name,
     p.time_zone,
     p.requests_per_second as project_requests_per_second,
-    p.events_per_second as project_events_per_second
+    p.events_per_second as project_events_per_second,
+    p.event_type_count,
+    p.max_event_types,
+    case
+        when exists (select from event_schemas s where s.project_id = p.id) then p.schemas_revision
+    end as schemas_revision
 from api_keys k
 join projects p on p.id = k.project_id
 where k.key_hash = $1

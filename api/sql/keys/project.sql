@@ -1,8 +1,13 @@
--- The name, the calendar and the limits of a project.
+-- The name, the calendar and the limits of a project, and which rules its events must meet.
 select
     name,
     time_zone,
     requests_per_second,
-    events_per_second
+    events_per_second,
+    event_type_count,
+    max_event_types,
+    case
+        when exists (select from event_schemas s where s.project_id = projects.id) then schemas_revision
+    end as schemas_revision
 from projects
 where id = $1

@@ -1,17 +1,19 @@
 //! The fields of a body: read one at a time, as the parameters of an address are.
 
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 use std::time::Duration;
 
 use axum::body::to_bytes;
 use axum::extract::Request;
 use axum::http::header;
 use serde_json::{Map, Value};
+use strum::VariantNames;
 
 use crate::error::ApiError;
 use crate::problem::Problem;
 
-/// Maximum size of a body in bytes, far more than any request needs.
+/// Maximum size of a body in bytes, far more than any request needs that does not say otherwise.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 /// Timeout for the arrival of a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -37,15 +39,23 @@ impl Fields {
     /// [`ApiError::Unsupported`], [`ApiError::BodyTimeout`], [`ApiError::BodyTooLarge`], or [`ApiError::Body`] if
     /// it is no JSON object.
     pub(super) async fn of(request: Request) -> Result<Self, ApiError> {
+        Self::of_up_to(MAX_BODY_BYTES, request).await
+    }
+
+    /// Reads the body of a request, which may have this many bytes.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub(super) async fn of_up_to(limit: usize, request: Request) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let media_type = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let is_json = media_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json");
         if !is_json || parts.headers.contains_key(header::CONTENT_ENCODING) {
             return Err(ApiError::Unsupported("send the fields as application/json, without a content encoding".to_owned()));
         }
-        let bytes = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY_BYTES)).await;
+        let bytes = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, limit)).await;
         let bytes = bytes.map_err(|_| ApiError::BodyTimeout)?;
-        let bytes = bytes.map_err(|_| ApiError::BodyTooLarge { limit: MAX_BODY_BYTES })?;
+        let bytes = bytes.map_err(|_| ApiError::BodyTooLarge { limit })?;
         let sent =
             serde_json::from_slice(&bytes).map_err(|error| ApiError::Body(format!("the body must be a JSON object: {error}")))?;
         Ok(Self::of_object(sent, String::new()))
@@ -75,6 +85,25 @@ impl Fields {
             self.problem(name, "required", "is required");
         }
         self.text(name).unwrap_or_default()
+    }
+
+    /// A required text that is one of the names of `T`.
+    pub(super) fn required_choice<T: FromStr + VariantNames>(&mut self, name: &str) -> Option<T> {
+        let text = self.required_text(name);
+        let choice = text.parse().ok();
+        if choice.is_none() && !self.has_problem(name) {
+            self.problem(name, "invalid", &format!("must be one of {}", T::VARIANTS.join(", ")));
+        }
+        choice
+    }
+
+    /// A required object, as it was sent.
+    pub(super) fn required_object(&mut self, name: &str) -> Option<Value> {
+        match self.sent.remove(name) {
+            None | Some(Value::Null) => self.refuse(name, "required", "is required"),
+            Some(object @ Value::Object(_)) => Some(object),
+            Some(_) => self.refuse(name, "invalid", "must be an object"),
+        }
     }
 
     /// A list of texts; empty if it is absent.

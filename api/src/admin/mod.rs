@@ -1,4 +1,4 @@
-//! Administration: `/admin/projects`, `/admin/keys` and `/admin/audit-log`.
+//! Administration: `/admin/projects`, `/admin/keys`, `/admin/schemas` and `/admin/audit-log`.
 //!
 //! The key of the installation (`API_KEY`) makes projects and governs all of them. A key with the scope `admin`
 //! governs its own project; of other projects it does not learn whether they exist. `caller` decides this.
@@ -11,6 +11,7 @@ mod fields;
 pub(crate) mod keys;
 mod limits;
 pub(crate) mod projects;
+pub(crate) mod schemas;
 
 use std::sync::Arc;
 
@@ -48,6 +49,18 @@ impl Administration {
     fn project_changed(&self, id: ProjectId) {
         self.keys.doubt_project(id);
         self.notices.send(Notice { kind: NoticeKind::Projects, id: id.to_string() });
+    }
+
+    /// Makes every replica read the schemas of a project again.
+    async fn schemas_changed(&self, id: ProjectId) {
+        self.keys.doubt_project(id);
+        self.notices.send(Notice { kind: NoticeKind::Schemas, id: id.to_string() });
+        // Whoever has changed a schema expects the next event to be checked against it, also with API_KEY.
+        if id == ProjectId::DEFAULT
+            && let Err(error) = self.keys.read_default_project().await
+        {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the project of API_KEY was not read again at once");
+        }
     }
 
     /// A list that the caller reads page by page.

@@ -10,6 +10,7 @@ use rollcall_shared::project::ProjectId;
 
 use super::rates::Rates;
 use crate::error::ApiError;
+use crate::event_rules::RulesVersion;
 
 /// What a key may do. The names are those in the table `api_keys` and in answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, strum::EnumString, strum::IntoStaticStr, strum::VariantNames)]
@@ -29,6 +30,8 @@ pub(crate) struct Project {
     pub(crate) id: ProjectId,
     pub(crate) name: String,
     pub(crate) rates: Rates,
+    /// Which rules its events must meet; `None` if there are none, or if it has not been read from the database yet.
+    pub(crate) event_rules: Option<RulesVersion>,
     /// `None` until it has been read from the database. The project of `API_KEY` accepts events before that.
     zone: Option<Zone>,
 }
@@ -55,15 +58,21 @@ impl Zone {
 impl Project {
     /// The project `default` before it has been read from the database.
     pub(super) fn unread_default() -> Self {
-        Self { id: ProjectId::DEFAULT, name: "default".to_owned(), rates: Rates::default(), zone: None }
+        Self { id: ProjectId::DEFAULT, name: "default".to_owned(), rates: Rates::default(), event_rules: None, zone: None }
     }
 
     /// A project in this time zone.
     ///
     /// # Errors
     /// Only if the zone is unknown on this machine.
-    pub(super) fn new(id: ProjectId, name: String, zone: String, rates: Rates) -> Result<Self, ApiError> {
-        Ok(Self { id, name, rates, zone: Some(Zone::named(zone)?) })
+    pub(super) fn new(
+        id: ProjectId,
+        name: String,
+        zone: String,
+        rates: Rates,
+        event_rules: Option<RulesVersion>,
+    ) -> Result<Self, ApiError> {
+        Ok(Self { id, name, rates, event_rules, zone: Some(Zone::named(zone)?) })
     }
 
     /// Where its days begin and end.

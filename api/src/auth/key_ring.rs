@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use jiff_sqlx::Timestamp as SqlTimestamp;
 use moka::future::Cache;
 use rollcall_shared::database::Presence;
-use rollcall_shared::project::ProjectId;
+use rollcall_shared::project::{EventTypeLimit, ProjectId};
 use rollcall_shared::settings::Secret;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
@@ -27,6 +27,7 @@ use super::rates::Rates;
 use super::strangers::Strangers;
 use crate::client_address::ClientAddress;
 use crate::error::ApiError;
+use crate::event_rules::RulesVersion;
 
 /// How long the result of a look-up is trusted, counted from its beginning. Revocation is promised within five
 /// seconds.
@@ -99,6 +100,8 @@ pub(crate) struct KeyRing {
     remembered: Cache<KeyHash, Remembered>,
     unknown: Cache<KeyHash, Remembered>,
     last_uses: LastUses,
+    /// For projects that have no limit of their own.
+    event_type_limit: EventTypeLimit,
     /// Wakes whoever reads the project `default` again.
     default_doubted: Notify,
 }
@@ -114,6 +117,9 @@ struct KeyRow {
     time_zone: String,
     project_requests_per_second: Option<i32>,
     project_events_per_second: Option<i32>,
+    event_type_count: i32,
+    max_event_types: Option<i32>,
+    schemas_revision: Option<i64>,
 }
 
 struct ProjectRow {
@@ -121,17 +127,27 @@ struct ProjectRow {
     time_zone: String,
     requests_per_second: Option<i32>,
     events_per_second: Option<i32>,
+    event_type_count: i32,
+    max_event_types: Option<i32>,
+    schemas_revision: Option<i64>,
+}
+
+/// What a key ring depends on, besides the database.
+pub(crate) struct KeyRingSettings<'s> {
+    /// How long a look-up may take in all.
+    pub(crate) timeout: Duration,
+    /// Unknown keys of one address that are looked up in a second.
+    pub(crate) unknown_keys_per_second: NonZeroU32,
+    /// Event types of a project that has no limit of its own.
+    pub(crate) event_type_limit: EventTypeLimit,
+    /// `API_KEY`.
+    pub(crate) api_key: Option<&'s Secret>,
 }
 
 impl KeyRing {
     /// A key ring that knows the key of the installation, if there is one. It sends nothing to the database yet.
-    pub(crate) fn new(
-        database: PgPool,
-        presence: Arc<Presence>,
-        timeout: Duration,
-        unknown_keys_per_second: NonZeroU32,
-        api_key: Option<&Secret>,
-    ) -> Self {
+    pub(crate) fn new(database: PgPool, presence: Arc<Presence>, settings: &KeyRingSettings<'_>) -> Self {
+        let KeyRingSettings { timeout, unknown_keys_per_second, event_type_limit, api_key } = *settings;
         let installation = api_key.map(|key| Installation {
             hash: KeyHash::of(key.expose()),
             grant: RwLock::new(Arc::new(Grant::of_installation(Project::unread_default()))),
@@ -146,6 +162,7 @@ impl KeyRing {
             remembered: cache(KEPT),
             unknown: cache(FRESH),
             last_uses: LastUses::default(),
+            event_type_limit,
             default_doubted: Notify::new(),
         }
     }
@@ -161,7 +178,8 @@ impl KeyRing {
         let row = sqlx::query_file_as!(ProjectRow, "sql/keys/project.sql", id).fetch_one(&self.database).await?;
         let Some(installation) = &self.installation else { return Ok(()) };
         let rates = Rates::of_row(row.requests_per_second, row.events_per_second);
-        let project = Project::new(ProjectId::DEFAULT, row.name, row.time_zone, rates)?;
+        let rules = self.event_rules(row.schemas_revision, row.event_type_count, row.max_event_types);
+        let project = Project::new(ProjectId::DEFAULT, row.name, row.time_zone, rates, rules)?;
         let grant = Arc::new(Grant::of_installation(project));
         *installation.grant.write().unwrap_or_else(PoisonError::into_inner) = grant;
         Ok(())
@@ -303,7 +321,8 @@ impl KeyRing {
         let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.0.as_slice()).fetch_optional(&self.database).await?;
         row.map(|row| {
             let rates = Rates::of_row(row.project_requests_per_second, row.project_events_per_second);
-            let project = Project::new(ProjectId(row.project_id), row.project_name, row.time_zone, rates)?;
+            let rules = self.event_rules(row.schemas_revision, row.event_type_count, row.max_event_types);
+            let project = Project::new(ProjectId(row.project_id), row.project_name, row.time_zone, rates, rules)?;
             Ok(Arc::new(Grant {
                 project: Arc::new(project),
                 key: KeyId::Numbered(row.id),
@@ -314,6 +333,10 @@ impl KeyRing {
             }))
         })
         .transpose()
+    }
+
+    fn event_rules(&self, schemas: Option<i64>, event_types: i32, limit: Option<i32>) -> Option<RulesVersion> {
+        RulesVersion::of_row(schemas, event_types, limit.unwrap_or(self.event_type_limit.0))
     }
 
     /// Notes the use of a key, once for each look-up, so that a busy key costs requests nothing.

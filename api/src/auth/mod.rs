@@ -22,7 +22,7 @@ use axum::http::{HeaderMap, header};
 
 pub(crate) use self::grant::{Grant, KeyId, Project, Scope, Zone};
 pub(crate) use self::key_check::KeyCheck;
-pub(crate) use self::key_ring::{KeyHash, KeyRing};
+pub(crate) use self::key_ring::{KeyHash, KeyRing, KeyRingSettings};
 use self::limits::Unit;
 pub(crate) use self::limits::{Limit, Limits, RateLimited, Ticket, announce};
 use crate::error::ApiError;

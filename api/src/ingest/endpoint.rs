@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use crate::auth::{Access, Ingest};
 use crate::error::ApiError;
+use crate::event_rules::RuleBook;
 use crate::extract::RequestId;
 use crate::ingest::body::budget::{Budget, Share};
 use crate::ingest::body::{self, BodyRules};
@@ -36,7 +37,7 @@ use crate::ingest::description;
 use crate::ingest::options::Options;
 use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::payload::Format;
-use crate::ingest::prepare::{BatchIdentity, Lines, MAX_LISTED_IDS, Prepared, prepare_body};
+use crate::ingest::prepare::{BatchIdentity, Lines, MAX_LISTED_IDS, Preparation, Prepared, prepare_body};
 use crate::openapi::{example, refusal};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -53,6 +54,7 @@ pub(crate) struct Ingestion {
     publisher: ChunkPublisher,
     lanes: Arc<Lanes>,
     allowances: Arc<Allowances>,
+    rule_book: Arc<RuleBook>,
     /// Whether batches are published; see [`crate::run_without_publishing`].
     #[cfg(feature = "bench")]
     publishes: Arc<AtomicBool>,
@@ -64,6 +66,7 @@ impl Ingestion {
         settings: &ApiSettings,
         nats: async_nats::Client,
         publisher: ChunkPublisher,
+        rule_book: Arc<RuleBook>,
         stop: CancellationToken,
     ) -> Self {
         let limits = settings.limits;
@@ -76,6 +79,7 @@ impl Ingestion {
             nats,
             lanes: Arc::new(Lanes::new(publisher.clone(), allowances.clone())),
             allowances,
+            rule_book,
             publisher,
             #[cfg(feature = "bench")]
             publishes: Arc::new(AtomicBool::new(true)),
@@ -238,14 +242,22 @@ pub(crate) async fn post_events(
     let identity = BatchIdentity::new(idempotency_key, received_at);
     let wait_until = wait.map(|timeout| Instant::now() + timeout);
     let body_bytes = body.len();
-    let (prepared, share) = prepare_body(body, format, ingestion.limits, identity.clone(), share).await?;
+    let event_rules = match access.project.event_rules {
+        None => None,
+        Some(version) => Some(ingestion.rule_book.rules(project, version).await?),
+    };
+    let preparation = Preparation { format, limits: ingestion.limits, identity: identity.clone(), event_rules };
+    let (mut prepared, share) = prepare_body(body, preparation, share).await?;
     counter!("rollcall_received_bytes_total").increment(body_bytes as u64);
     counter!("rollcall_events_rejected_total").increment(prepared.invalid_events as u64);
     // An invalid event costs as much as a valid one to find out.
     access.charge_events(prepared.events + prepared.invalid_events)?;
+    let violations = &ingestion.rule_book.violations;
     if prepared.invalid_events > 0 && (!partial || prepared.events == 0) {
+        violations.add_refused(prepared.violations);
         return Err(ApiError::InvalidEvents { events: prepared.invalid_events, problems: prepared.problems });
     }
+    let found = std::mem::take(&mut prepared.violations);
     let (lines, mut answer) = answer(prepared, partial, identity.batch);
     let origin = Origin { request_ids: vec![request_id], traceparent: trace::parent(&headers), inbox: None };
     let batch = Batch { lines, events: u32::try_from(answer.events_count).unwrap_or(u32::MAX), origin, share };
@@ -254,6 +266,7 @@ pub(crate) async fn post_events(
         Some(until) => ingestion.publish_and_wait(project, batch, until).await,
     };
     answer.stored = published.map_err(|error| error.into_answer(identity.resend_key))?;
+    violations.add(found);
     counter!("rollcall_events_accepted_total").increment(answer.events_count as u64);
     histogram!("rollcall_request_batch_events").record(answer.events_count as f64);
     if answer.stored.is_some() {

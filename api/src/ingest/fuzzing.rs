@@ -69,7 +69,7 @@ pub fn decompress(encoding: u8, body: &[u8]) -> usize {
 
 fn judge_as(body: &[u8], format: Format) -> Option<(Vec<u8>, usize)> {
     let rules = Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT), idempotency_key: Some("k") };
-    let prepared = match prepare(body, format, LIMITS, rules, &CancellationToken::new()) {
+    let prepared = match prepare(body, format, LIMITS, rules, None, &CancellationToken::new()) {
         Ok(prepared) => prepared,
         Err(error) => {
             assert!(!matches!(error, ApiError::Internal(_)), "{error:?}");
@@ -279,7 +279,7 @@ mod tests {
         let cancel = CancellationToken::new();
         cancel.cancel();
         let rules = Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT), idempotency_key: None };
-        let prepared = prepare(b"[{},{}]", Format::Json, LIMITS, rules, &cancel);
+        let prepared = prepare(b"[{},{}]", Format::Json, LIMITS, rules, None, &cancel);
         assert!(matches!(prepared, Err(ApiError::Stopping)), "{prepared:?}");
     }
 }

@@ -2,8 +2,9 @@
 //!
 //! `endpoint` handles the request; `options` are its parameters, and `description` says what it reads. `body`
 //! reads and decompresses the body, within a memory budget for all requests together. `prepare` turns it into
-//! the lines of a batch: `parse` cuts it into events and validates each. `endpoint` then makes the batch
-//! durable, through `deliver`, and only then answers. Nothing here reads or writes PostgreSQL.
+//! the lines of a batch: `parse` cuts it into events and validates each, by the rules of the project too if it has any.
+//! `endpoint` then makes the batch durable, through `deliver`, and only then answers. Nothing here reads or writes
+//! PostgreSQL.
 
 mod body;
 mod deliver;

@@ -11,6 +11,7 @@ use rollcall_shared::queue::chunk::{Chunk, ChunkWriter};
 use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
+use crate::event_rules::{Check, Checking, EventRules, MAX_LOCATED, Violations};
 use crate::ingest::body::budget::Share;
 use crate::ingest::deliver::compress::Compressor;
 use crate::ingest::parse::batch_id::BatchId;
@@ -30,7 +31,7 @@ const MAX_CLOCK_SKEW_US: i64 = 60_000_000;
 /// The answer lists the ids of a batch with at most this many events.
 pub(crate) const MAX_LISTED_IDS: usize = 100;
 /// The answer lists the problems of at most this many invalid events.
-const MAX_LISTED_EVENTS: usize = 100;
+const MAX_LISTED_EVENTS: usize = MAX_LOCATED;
 /// Lines up to this size share a message with other requests; a larger batch is published in separate chunks.
 const MAX_SHARED_BYTES: usize = 64 * 1024;
 
@@ -80,6 +81,8 @@ pub(crate) struct Prepared {
     pub(crate) invalid_events: usize,
     /// The problems of the first invalid events.
     pub(crate) problems: Vec<Problem>,
+    /// The events that did not match the schema of their type.
+    pub(crate) violations: Violations,
 }
 
 /// Where the ids of a batch and of its events come from.
@@ -105,23 +108,33 @@ impl BatchIdentity {
     }
 }
 
+/// How to read a body.
+pub(crate) struct Preparation {
+    pub(crate) format: Format,
+    pub(crate) limits: RequestLimits,
+    pub(crate) identity: BatchIdentity,
+    /// What the project demands of its events, if it demands anything.
+    pub(crate) event_rules: Option<EventRules>,
+}
+
 /// Parses and validates a body. A large body gets its own thread, which stops when this future is dropped
 /// because the client has disconnected or the process ends.
-pub(crate) async fn prepare_body(
-    body: Vec<u8>,
-    format: Format,
-    limits: RequestLimits,
-    identity: BatchIdentity,
-    share: Share,
-) -> Result<(Prepared, Share), ApiError> {
-    let is_large = body.len() > INLINE_BYTES;
+pub(crate) async fn prepare_body(body: Vec<u8>, preparation: Preparation, share: Share) -> Result<(Prepared, Share), ApiError> {
+    let Preparation { format, limits, identity, event_rules } = preparation;
+    let is_large = body.len() > INLINE_BYTES || event_rules.as_ref().is_some_and(|rules| rules.take_long(body.len()));
+    let turn = match &event_rules {
+        Some(rules) if is_large => rules.turn().await?,
+        _ => None,
+    };
     let cancel = CancellationToken::new();
     let _cancel_on_drop = cancel.clone().drop_guard();
     let work = move || {
         let BatchIdentity { received_at_us, batch, chosen_key, .. } = &identity;
         let rules = Rules { received_at_us: *received_at_us, batch: *batch, idempotency_key: chosen_key.as_deref() };
+        let prepared = prepare(&body, format, limits, rules, event_rules.as_ref(), &cancel);
+        drop(turn);
         // The thread holds the share as long as it holds the bytes, even after the request has ended.
-        prepare(&body, format, limits, rules, &cancel).map(|prepared| (prepared, share))
+        prepared.map(|prepared| (prepared, share))
     };
     let (prepared, mut share) =
         if is_large { tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?? } else { work()? };
@@ -132,22 +145,21 @@ pub(crate) async fn prepare_body(
 /// Reads and validates a whole body, unless it is cancelled.
 ///
 /// # Errors
-/// Only if the body as a whole cannot be read; invalid events are counted in the result.
+/// Only if the body as a whole cannot be read or takes too long to check; invalid events are counted in the result.
 pub(crate) fn prepare(
     body: &[u8],
     format: Format,
     limits: RequestLimits,
     rules: Rules<'_>,
+    event_rules: Option<&EventRules>,
     cancel: &CancellationToken,
 ) -> Result<Prepared, ApiError> {
     let text = std::str::from_utf8(body)
         .map_err(|error| ApiError::Body(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))?;
-    let attempt = |one_by_one| {
-        thread::scope(|scope| {
-            let mut batch = Batch::new(rules, scope);
-            let reading = Reading { format, max_events: limits.max_events, one_by_one, cancel };
-            payload::read(text, reading, &mut |event| batch.take(event)).map(|()| batch.finish())
-        })
+    let reading = |one_by_one| Reading { format, max_events: limits.max_events, one_by_one, cancel };
+    let attempt = |one_by_one| match event_rules {
+        None => read(text, reading(one_by_one), rules, &mut ()),
+        Some(event_rules) => read_and_check(text, reading(one_by_one), rules, event_rules),
     };
     let read = match attempt(false) {
         // The cause may be a single event.
@@ -155,6 +167,36 @@ pub(crate) fn prepare(
         read => read,
     };
     read.map_err(|error| refusal(error, limits))?
+}
+
+/// Reads a body whose events must meet rules.
+fn read_and_check(
+    text: &str,
+    reading: Reading<'_>,
+    rules: Rules<'_>,
+    event_rules: &EventRules,
+) -> Result<Result<Prepared, ApiError>, PayloadError> {
+    let stop = reading.cancel.child_token();
+    let mut checking = Checking::new(event_rules, &stop);
+    let read = read(text, Reading { cancel: &stop, ..reading }, rules, &mut checking);
+    if checking.took_too_long() {
+        return Ok(Err(ApiError::CheckTooSlow));
+    }
+    let violations = checking.into_violations();
+    Ok(read?.map(|prepared| Prepared { violations, ..prepared }))
+}
+
+/// Reads a body, and passes every valid event to `check`.
+fn read<C: Check>(
+    text: &str,
+    reading: Reading<'_>,
+    rules: Rules<'_>,
+    check: &mut C,
+) -> Result<Result<Prepared, ApiError>, PayloadError> {
+    thread::scope(|scope| {
+        let mut batch = Batch::new(rules, check, scope);
+        payload::read(text, reading, &mut |event| batch.take(event)).map(|()| batch.finish())
+    })
 }
 
 /// Why a body cannot be read, for its client.
@@ -175,8 +217,9 @@ fn refusal(error: PayloadError, limits: RequestLimits) -> ApiError {
 }
 
 /// A batch while it is read.
-struct Batch<'r, 'scope, 'env> {
+struct Batch<'r, 'scope, 'env, C> {
     rules: Rules<'r>,
+    check: &'r mut C,
     scope: &'scope Scope<'scope, 'env>,
     index: usize,
     /// Lines of valid events that the compressor does not have yet.
@@ -188,18 +231,24 @@ struct Batch<'r, 'scope, 'env> {
     prepared: Prepared,
 }
 
-impl<'r, 'scope, 'env> Batch<'r, 'scope, 'env> {
-    fn new(rules: Rules<'r>, scope: &'scope Scope<'scope, 'env>) -> Self {
-        let prepared =
-            Prepared { lines: Lines::Few(Vec::new()), events: 0, event_ids: Vec::new(), invalid_events: 0, problems: Vec::new() };
-        Self { rules, scope, index: 0, lines: Vec::new(), events: 0, compressor: None, prepared }
+impl<'r, 'scope, 'env, C: Check> Batch<'r, 'scope, 'env, C> {
+    fn new(rules: Rules<'r>, check: &'r mut C, scope: &'scope Scope<'scope, 'env>) -> Self {
+        let prepared = Prepared {
+            lines: Lines::Few(Vec::new()),
+            events: 0,
+            event_ids: Vec::new(),
+            invalid_events: 0,
+            problems: Vec::new(),
+            violations: Violations::default(),
+        };
+        Self { rules, check, scope, index: 0, lines: Vec::new(), events: 0, compressor: None, prepared }
     }
 
     fn take(&mut self, event: Result<WireEvent<'_>, String>) {
         let index = self.index;
         self.index += 1;
         let judged = match event {
-            Ok(wire) => validate(&wire, index, self.rules, &mut self.lines),
+            Ok(wire) => validate(&wire, index, self.rules, self.check, &mut self.lines),
             Err(message) => Err(vec![Problem {
                 event: Some(EventPlace { index, event_id: None }),
                 field: String::new(),

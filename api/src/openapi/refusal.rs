@@ -63,7 +63,10 @@ impl Refusal {
             Self::NotFound => "Nothing has this id.",
             Self::BodyTimeout => "The body did not arrive in time.",
             Self::Conflict => "The state of the project or the key does not allow this; `code` says why.",
-            Self::TooLarge => "The body has too many bytes or events. The limit is in `limit_bytes` or `limit_events`.",
+            Self::TooLarge => {
+                "The body has too many bytes or events, with the limit in `limit_bytes` or `limit_events`, or its events take too \
+                 long to check against their schemas."
+            }
             Self::UnsupportedMediaType => "The content type or encoding is not supported.",
             Self::InvalidEvents => {
                 "At least one event is invalid, and no event of the batch was queued. `errors` lists the problems."

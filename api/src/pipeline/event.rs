@@ -21,8 +21,8 @@ use crate::queue::dead_letters::{DeadLetterStream, Unreadable};
 use crate::queue::letter::{Letter, Summary};
 use crate::read_pool::ReadPool;
 
-/// At most this many letters that are whole messages are searched for an event. Such letters are rare: a
-/// message becomes one if it killed its workers or no worker could read it.
+/// At most this many letters that are messages are searched for an event. Such letters are rare: a message becomes one
+/// if it killed its workers, no worker could read it, or most of its events have types beyond their project's limit.
 const MAX_MESSAGES: usize = 100;
 
 /// Where an event is.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::shown::Shown;
 
-/// A letter is shown with at most this many events: a message that no worker could store may hold thousands.
+/// A letter is shown with at most this many events: a message may hold thousands.
 const MAX_SHOWN_EVENTS: usize = 1000;
 
 /// A dead letter.
@@ -107,8 +107,8 @@ impl Letter {
 pub(crate) struct Summary {
     id: String,
     kind: Kind,
-    /// Why it could not be stored, for programs: `refused`, `unknown_project`, `unknown_time_zone`, `undecodable` or
-    /// `kills_worker`.
+    /// Why it could not be stored, for programs: `refused`, `unknown_project`, `unknown_time_zone`, `event_type_limit`,
+    /// `undecodable` or `kills_worker`.
     code: &'static str,
     /// Why it could not be stored, for people.
     reason: String,
@@ -124,10 +124,10 @@ pub(crate) struct Summary {
     origin: Origin,
     /// The ids of the requests that sent its events.
     request_ids: Vec<String>,
-    /// Absent if the letter is a whole message.
+    /// Absent if the letter is a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     event_id: Option<String>,
-    /// Absent if the letter is a whole message.
+    /// Absent if the letter is a message.
     #[serde(skip_serializing_if = "Option::is_none")]
     event_type: Option<String>,
 }
@@ -138,7 +138,7 @@ pub(crate) struct Summary {
 enum Kind {
     /// One event.
     Event,
-    /// A whole message with all its events.
+    /// A whole message with all its events, or many events of one.
     Message,
 }
 

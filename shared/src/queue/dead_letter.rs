@@ -3,7 +3,8 @@
 //! A dead letter is one message of the stream [`DLQ_STREAM`](super::stream::DLQ_STREAM). Its payload is a
 //! [chunk](super::chunk), which can be published again as it is. Its headers hold the [`Verdict`]. Each refused
 //! event becomes a separate letter, whose subject contains the identity of the event. A message that no worker
-//! could read becomes one letter, whose subject contains a hash of the payload.
+//! could read becomes one letter, whose subject contains a hash of the payload, and so do many events of a message
+//! whose types are beyond their project's limit.
 //!
 //! The stream keeps one message per subject and refuses a second one. So an event that fails several times, because
 //! a client sends it again or a message is redelivered after a crash, is still one dead letter. The subject also
@@ -39,6 +40,8 @@ pub enum Code {
     UnknownProject,
     /// Its project's time zone is unknown to the workers.
     UnknownTimeZone,
+    /// Its type is new, and its project has as many event types as it may.
+    EventTypeLimit,
     /// The payload is not a chunk of events.
     Undecodable,
     /// Every worker that took the message ended before it reported a result.
@@ -50,6 +53,12 @@ impl Code {
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
+    }
+
+    /// Whether another attempt would fail too, until somebody changes something.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::EventTypeLimit | Self::Undecodable | Self::KillsWorker)
     }
 }
 

@@ -22,20 +22,25 @@ impl Settler {
     /// `settled` says what the store did; the rest of it is added here.
     pub(super) async fn conclude(&self, delivery: &Delivery, mut settled: Settled, refused: &[Refused], is_exact: bool) {
         if let Some(first) = refused.first() {
-            let counting = || self.attempts.record_refusal(delivery);
             let alone = std::slice::from_ref(delivery);
-            let Some(refusals) = self.retry_policy.retry(alone, &self.status, &self.stop, counting).await else {
-                return self.hand_back(delivery).await;
+            let attempts = if refused.iter().all(|event| event.code.is_final()) {
+                self.record_final_refusal(delivery, refused.len(), first);
+                settled.earlier + 1
+            } else {
+                let counting = || self.attempts.record_refusal(delivery);
+                let Some(refusals) = self.retry_policy.retry(alone, &self.status, &self.stop, counting).await else {
+                    return self.hand_back(delivery).await;
+                };
+                self.record_refusal(delivery, refused.len(), first, refusals);
+                if refusals <= MAX_RETRIES {
+                    settled.pending = refused.len() as u64;
+                    self.report(delivery, settled, is_exact).await;
+                    return delivery.answer(AckKind::Nak(Some(self.retry_policy.delay_after(refusals)))).await;
+                }
+                refusals
             };
-            self.record_refusal(delivery, refused.len(), first, refusals);
-            if refusals <= MAX_RETRIES {
-                settled.pending = refused.len() as u64;
-                self.report(delivery, settled, is_exact).await;
-                return delivery.answer(AckKind::Nak(Some(self.retry_policy.delay_after(refusals)))).await;
-            }
-            if let Err(error) =
-                self.retry_policy.keep_in_progress(alone, self.dead_letters.write_events(delivery, refused, refusals)).await
-            {
+            let writing = self.dead_letters.write_events(delivery, refused, attempts);
+            if let Err(error) = self.retry_policy.keep_in_progress(alone, writing).await {
                 return self.postpone_dead_letter(delivery, &error).await;
             }
             settled.dead_lettered = refused.len() as u64;
@@ -80,6 +85,12 @@ impl Settler {
         self.status.record_error(format!("{rows} events were refused: {}", first.code));
         let (sequence, requests) = (delivery.id().sequence, delivery.requests());
         tracing::error!(sequence, rows, refusals, requests, reason = %first.reason, "events were refused");
+    }
+
+    fn record_final_refusal(&self, delivery: &Delivery, rows: usize, first: &Refused) {
+        self.status.record_error(format!("{rows} events became dead letters: {}", first.code));
+        let (sequence, requests) = (delivery.id().sequence, delivery.requests());
+        tracing::warn!(sequence, rows, requests, reason = %first.reason, "events become dead letters at once");
     }
 
     /// Tells a client that waits for its events, if the figures are known to be exact. Otherwise the client

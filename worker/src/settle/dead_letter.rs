@@ -24,6 +24,9 @@ use crate::store::Refused;
 
 /// Dead letters that are published at the same time.
 const IN_FLIGHT: usize = 32;
+/// If more events of a message than this are beyond their project's limit of event types, they share a letter. A client
+/// that invents a type for each event would otherwise fill the stream, and keep the worker busy with a letter for each.
+const MAX_SEPARATE: usize = 100;
 
 /// Why a dead letter could not be written. The message stays in the queue.
 #[derive(Debug, thiserror::Error)]
@@ -48,15 +51,38 @@ impl DeadLetters {
         Self { context }
     }
 
-    /// Writes single events of a message, each as a separate dead letter.
+    /// Writes single events of a message, each as a separate dead letter, unless many are beyond their project's limit
+    /// of event types.
     pub(crate) async fn write_events(
         &self,
         delivery: &Delivery,
         refused: &[Refused],
         attempts: u32,
     ) -> Result<(), DeadLetterError> {
+        if refused.len() > MAX_SEPARATE && refused.iter().all(|event| event.code == Code::EventTypeLimit) {
+            return self.write_together(delivery, refused, attempts).await;
+        }
         let letters: Vec<_> = refused.iter().map(|refused| self.write_event(delivery, refused, attempts)).collect();
         stream::iter(letters).buffer_unordered(IN_FLIGHT).try_collect().await
+    }
+
+    /// Writes events in as few letters as they fit in, which is one: they come from one message.
+    async fn write_together(&self, delivery: &Delivery, refused: &[Refused], attempts: u32) -> Result<(), DeadLetterError> {
+        let mut rest = refused;
+        while let Some(first) = rest.first() {
+            let mut writer = ChunkWriter::new()?;
+            while let Some((event, others)) = rest.split_first().filter(|_| !writer.is_full()) {
+                writer.push(&event.line, 1)?;
+                rest = others;
+            }
+            let chunk = writer.finish()?;
+            let mut headers = chunk.headers();
+            headers.insert(REQUEST_HEADER, delivery.requests());
+            let subject = message_subject(delivery.project(), &chunk.payload, delivery.redrives());
+            let verdict = verdict(delivery, first.code, &first.reason, attempts);
+            self.publish(subject, chunk.payload, headers, &verdict).await?;
+        }
+        Ok(())
     }
 
     async fn write_event(&self, delivery: &Delivery, refused: &Refused, attempts: u32) -> Result<(), DeadLetterError> {

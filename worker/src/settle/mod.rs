@@ -3,7 +3,8 @@
 //! Messages that are delivered for the first time are stored together ([`Settler::settle_batch`]). A
 //! redelivered message may have ended the last worker that had it, so its attempts are counted and it
 //! is stored alone ([`Settler::settle_alone`]). `conclude` then acknowledges a message if every event
-//! of it is stored or a dead letter; if PostgreSQL refused some, the message comes back later.
+//! of it is stored or a dead letter; if PostgreSQL refused some, the message comes back later, unless no attempt can
+//! succeed.
 
 pub(crate) mod attempts;
 mod conclude;
@@ -13,12 +14,10 @@ pub(crate) mod retry;
 mod trace;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::jetstream::AckKind;
 use rollcall_shared::queue::chunk::Settled;
 use rollcall_shared::queue::dead_letter::Code;
-use sqlx::PgPool;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -48,15 +47,15 @@ pub(crate) struct Settler {
 impl Settler {
     pub(crate) fn new(
         client: async_nats::Client,
-        pool: PgPool,
-        reply_timeout: Duration,
+        store: Store,
+        attempts: Attempts,
         retry_policy: RetryPolicy,
         status: Arc<Status>,
         stop: CancellationToken,
     ) -> Self {
         Self {
-            store: Store::new(pool.clone(), reply_timeout, status.clone()),
-            attempts: Attempts::new(pool, reply_timeout),
+            store,
+            attempts,
             dead_letters: DeadLetters::new(client.clone()),
             retry_policy,
             client,

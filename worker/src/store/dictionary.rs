@@ -2,7 +2,7 @@
 //!
 //! New entries are created in short transactions before the batch's transaction. A batch that fails
 //! leaves a number without events, which is harmless, and workers never wait for each other's
-//! batches. Numbers never change, so the cache is never stale.
+//! batches. Numbers never change, so the cache is never stale. `event_types` makes types, up to the project's limit.
 //!
 //! A project's time zone is final once the project has an event type: whoever changes the zone locks the row
 //! from which numbers are taken, and finds that there is no type yet. So the zone is read after the numbers, and
@@ -14,10 +14,11 @@ use foldhash::{HashMap, HashSet};
 use quick_cache::sync::Cache;
 use rollcall_shared::database::Lease;
 use rollcall_shared::day::Calendar;
-use rollcall_shared::project::ProjectId;
+use rollcall_shared::project::{EventTypeLimit, ProjectId};
 use sqlx::{Connection, PgPool};
 
 use crate::error::StoreError;
+use crate::store::event_types;
 use crate::store::row::Row;
 
 /// Actors in the cache of one worker: about 60 MB when full.
@@ -32,6 +33,8 @@ pub(crate) struct Dictionary {
     actors: Cache<Key, i32>,
     event_types: Cache<Key, i32>,
     calendars: Cache<ProjectId, Arc<Calendar>>,
+    /// For projects that have no limit of their own.
+    default_limit: EventTypeLimit,
 }
 
 /// The numbers of everything in one batch.
@@ -42,11 +45,17 @@ pub(crate) struct Numbers<'a> {
 }
 
 impl Dictionary {
-    pub(crate) fn new() -> Self {
-        Self { actors: Cache::new(MAX_ACTORS), event_types: Cache::new(MAX_EVENT_TYPES), calendars: Cache::new(1_000) }
+    pub(crate) fn new(default_limit: EventTypeLimit) -> Self {
+        let (actors, event_types) = (Cache::new(MAX_ACTORS), Cache::new(MAX_EVENT_TYPES));
+        Self { actors, event_types, calendars: Cache::new(1_000), default_limit }
     }
 
     /// Looks up, or creates, the number of every actor and event type of the rows.
+    ///
+    /// # Errors
+    /// [`StoreError::EventTypeLimit`] if a project may not have all of its types,
+    /// [`StoreError::UnknownProject`] or [`StoreError::TimeZone`] if there is no such project or zone, and
+    /// [`StoreError::Dictionary`].
     pub(crate) async fn resolve<'a>(&self, pool: &PgPool, rows: &'a [Row<'_>]) -> Result<Numbers<'a>, StoreError> {
         let mut numbers = Numbers { actors: HashMap::default(), event_types: HashMap::default(), calendars: HashMap::default() };
         let mut new_actors: HashMap<ProjectId, HashSet<&str>> = HashMap::default();
@@ -59,9 +68,14 @@ impl Dictionary {
             projects.insert(project);
         }
         for (project, names) in new_types {
-            let found = event_types(pool, project, sorted(&names)).await.map_err(StoreError::Dictionary)?;
-            let found = found.ok_or(StoreError::UnknownProject(project))?;
-            remember(&self.event_types, project, names, &found, &mut numbers.event_types)?;
+            let found = event_types::find_or_make(pool, project, sorted(&names), self.default_limit).await;
+            let found = found.map_err(StoreError::Dictionary)?.ok_or(StoreError::UnknownProject(project))?;
+            let (names, beyond): (HashSet<_>, HashSet<_>) = names.into_iter().partition(|name| found.numbers.contains_key(*name));
+            remember(&self.event_types, project, names, &found.numbers, &mut numbers.event_types)?;
+            if !beyond.is_empty() {
+                let types = beyond.into_iter().map(str::to_owned).collect();
+                return Err(StoreError::EventTypeLimit { project, limit: found.limit, types });
+            }
         }
         for (project, actors) in new_actors {
             let found = users(pool, project, sorted(&actors)).await.map_err(StoreError::Dictionary)?;
@@ -128,38 +142,8 @@ fn sorted(texts: &HashSet<&str>) -> Vec<String> {
     texts
 }
 
-/// The numbers of these event types. New ones are created only for names that have none: numbers that
-/// are reserved and not used are lost, and the counter has 32 bits. `None` if there is no such project.
-async fn event_types(pool: &PgPool, project: ProjectId, names: Vec<String>) -> Result<Option<HashMap<String, i32>>, sqlx::Error> {
-    let mut known = known_event_types(pool, project, &names).await?;
-    let fresh: Vec<String> = names.into_iter().filter(|name| !known.contains_key(name)).collect();
-    let Some(count) = count(&fresh) else { return Ok(Some(known)) };
-    let mut lease = Lease::acquire(pool).await?;
-    let mut transaction = lease.begin().await?;
-    let reserved = sqlx::query_file!("sql/store/update_projects_next_event_type_id.sql", project.0, count)
-        .fetch_optional(&mut *transaction)
-        .await?;
-    let Some(reserved) = reserved else {
-        transaction.rollback().await?;
-        lease.give_back();
-        return Ok(None);
-    };
-    let end = reserved.next_event_type_id;
-    let ids: Vec<i32> = (end - count..end).collect();
-    sqlx::query_file!("sql/store/insert_event_types.sql", project.0, &fresh, &ids).execute(&mut *transaction).await?;
-    transaction.commit().await?;
-    lease.give_back();
-    // Another worker may have created some of them first; its numbers are used.
-    known.extend(known_event_types(pool, project, &fresh).await?);
-    Ok(Some(known))
-}
-
-async fn known_event_types(pool: &PgPool, project: ProjectId, names: &[String]) -> Result<HashMap<String, i32>, sqlx::Error> {
-    let rows = sqlx::query_file!("sql/store/select_event_types.sql", project.0, names).fetch_all(pool).await?;
-    Ok(rows.into_iter().map(|row| (row.name, row.id)).collect())
-}
-
-/// The numbers of these actors, as for event types.
+/// The numbers of these actors. New ones are created only for those that have none, because numbers that are reserved
+/// and not used are lost.
 async fn users(pool: &PgPool, project: ProjectId, actors: Vec<String>) -> Result<HashMap<String, i32>, sqlx::Error> {
     let mut known = known_users(pool, project, &actors).await?;
     let fresh: Vec<String> = actors.into_iter().filter(|actor| !known.contains_key(actor)).collect();

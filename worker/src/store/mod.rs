@@ -5,13 +5,15 @@
 //! already, so no number changes. Before the commit, the row counts that the server reports must agree
 //! with what was sent. If the transaction does not commit, its connection is closed.
 //!
-//! Rows that PostgreSQL refuses are found by bisection: each half is stored as a batch, until every
+//! Some errors say which rows they are about, such as those of a type that their project may not have. Other rows
+//! that PostgreSQL refuses are found by bisection: each half is stored as a batch, until every
 //! refused row is alone and all others are stored. Each half is a transaction instead of a savepoint,
 //! because more than 64 open savepoints slow every other session down, and because what is committed
 //! survives when the database goes away in between.
 
 pub(crate) mod claim;
 pub(crate) mod dictionary;
+mod event_types;
 pub(crate) mod new_event;
 pub(crate) mod rollup;
 pub(crate) mod row;
@@ -26,6 +28,7 @@ use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
 use rollcall_shared::database::{Lease, prove_in_step};
+use rollcall_shared::project::EventTypeLimit;
 use rollcall_shared::queue::dead_letter::Code;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::time::timeout;
@@ -73,8 +76,9 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn new(pool: PgPool, reply_timeout: Duration, status: Arc<Status>) -> Self {
-        Self { pool, dictionary: Dictionary::new(), heuristic: NewBatchHeuristic::new(), reply_timeout, status }
+    /// `default_limit` is for projects that have no limit of their own.
+    pub(crate) fn new(pool: PgPool, reply_timeout: Duration, default_limit: EventTypeLimit, status: Arc<Status>) -> Self {
+        Self { pool, dictionary: Dictionary::new(default_limit), heuristic: NewBatchHeuristic::new(), reply_timeout, status }
     }
 
     /// Stores the rows that are new, except those that PostgreSQL refuses.
@@ -94,15 +98,16 @@ impl Store {
                 Ok(inserted) => inserted.into_iter().for_each(|message| *outcome.inserted.entry(message).or_default() += 1),
                 Err(error) if error.is_transient() => return Err(error),
                 Err(error) => {
-                    if let Some(project) = error.project() {
-                        let (bad, rest) = part.into_iter().partition(|row| row.identity.project == project);
+                    let concerns = |row: &Row<'_>| error.concerns(row.identity.project, &row.event.event_type.0);
+                    let (bad, mut rest): (Vec<_>, Vec<_>) = part.into_iter().partition(concerns);
+                    if !bad.is_empty() {
                         outcome.refuse(bad, &error);
                         parts.push(rest);
-                    } else if part.len() == 1 {
-                        outcome.refuse(part, &error);
+                    } else if rest.len() == 1 {
+                        outcome.refuse(rest, &error);
                     } else {
-                        let half = part.split_off(part.len() / 2);
-                        parts.extend([half, part]);
+                        let half = rest.split_off(rest.len() / 2);
+                        parts.extend([half, rest]);
                     }
                 }
             }

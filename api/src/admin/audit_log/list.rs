@@ -31,11 +31,11 @@ struct Shown {
     by_key_id: Option<i32>,
     /// The `X-Request-Id` of this request.
     request_id: String,
-    /// `create_project`, `change_project`, `create_key`, `rotate_key` or `revoke_key`.
+    /// `create_project`, `change_project`, `create_key`, `rotate_key`, `revoke_key`, `set_schema` or `remove_schema`.
     action: String,
-    /// The project that was changed, or whose key was.
+    /// The project that was changed, or whose key or schema was.
     project: String,
-    /// The key that was changed; null if it was the project.
+    /// The key that was changed; null if it was the project or a schema.
     key_id: Option<i32>,
     /// What was changed, as lists showed it before; null if it is new.
     #[schema(value_type = Option<Object>)]
@@ -98,8 +98,9 @@ impl IntoParams for ListParameters {
     path = "/admin/audit-log",
     operation_id = "audit_log",
     tag = "administration",
-    summary = "List changes of projects and keys",
-    description = "Lists the changes of projects and keys, latest first: who changed what, and when. Nothing in it is a secret.",
+    summary = "List changes of projects, keys and schemas",
+    description = "Lists the changes of projects, keys and schemas, latest first: who changed what, and when. Nothing in it is a \
+                   secret.",
     params(ListParameters),
     security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
     responses((status = 200, description = "A page of changes.", body = Listed), refusal::WithKey, refusal::NoSuch),

@@ -17,6 +17,8 @@ pub(super) enum Action {
     CreateKey,
     RotateKey,
     RevokeKey,
+    SetSchema,
+    RemoveSchema,
 }
 
 /// A change.
@@ -26,7 +28,7 @@ pub(super) struct Entry {
     pub(super) project: ProjectId,
     /// The key that was changed, if it was one.
     pub(super) key: Option<i32>,
-    /// What was changed, as lists showed it before, and afterwards. Neither contains a secret.
+    /// What was changed, as lists showed it before, and afterwards. Neither contains a secret, nor more than a few KiB.
     pub(super) before: Option<Value>,
     pub(super) after: Option<Value>,
 }

@@ -8,6 +8,7 @@ use rollcall_shared::event::{Event, Text, derived_id, parse_uuid};
 use rollcall_shared::field::Field;
 use serde_json::value::RawValue;
 
+use crate::event_rules::{Check, Subject};
 use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::properties::{MAX_PROPERTIES_BYTES, merge, string_entry, without_line_breaks};
 use crate::ingest::parse::text;
@@ -36,12 +37,13 @@ pub(crate) struct Rules<'a> {
     pub(crate) idempotency_key: Option<&'a str>,
 }
 
-/// Validates the event at `index` of its batch. Appends its line to `lines` and returns its id, or returns all
-/// its problems.
-pub(crate) fn validate<'a>(
+/// Validates the event at `index` of its batch, and checks it if it is valid. Appends its line to `lines` and returns
+/// its id, or returns all its problems.
+pub(crate) fn validate<'a, C: Check>(
     wire: &WireEvent<'a>,
     index: usize,
     rules: Rules<'_>,
+    check: &mut C,
     lines: &mut Vec<u8>,
 ) -> Result<Cow<'a, str>, Vec<Problem>> {
     let mut judge = Judge { problems: Vec::new(), rules };
@@ -69,11 +71,23 @@ pub(crate) fn validate<'a>(
     let (Some(event_type), Some(properties), true) = (event_type, properties, judge.problems.is_empty()) else {
         return Err(judge.verdict(index, event_id.as_deref()));
     };
+    let has_id = event_id.is_some();
     let (id, chosen_by_client) = match (event_id, rules.idempotency_key) {
         (Some(id), _) => (id, true),
         (None, Some(key)) => (Cow::Owned(derived_id(key, index).to_string()), true),
         (None, None) => (Cow::Owned(rules.batch.event_id(index).to_string()), false),
     };
+    let subject = Subject {
+        id: &id,
+        event_type: &event_type,
+        type_field: wire.get(Field::EventType).map_or(Field::EventType.name(), |named| named.name),
+        properties: &properties,
+        properties_field: wire.get(Field::Properties).map_or(Field::Properties.name(), |named| named.name),
+    };
+    if let Some(problem) = check.check(&subject) {
+        judge.problems.push(problem);
+        return Err(judge.verdict(index, Some(&*id).filter(|_| has_id)));
+    }
     let event = Event {
         id: Text(Cow::Borrowed(&id)),
         event_type: Text(event_type),

@@ -35,7 +35,7 @@ begin
                 ('rollcall_api', 'select insert', 'audit_log'),
                 ('rollcall_api', 'select insert update delete', 'event_schemas'),
                 -- Storing and compaction.
-                ('rollcall_worker', 'select', 'projects event_schemas'),
+                ('rollcall_worker', 'select', 'projects'),
                 ('rollcall_worker', 'select insert', 'event_types users'),
                 (
                     'rollcall_worker',
@@ -65,8 +65,9 @@ begin
     -- The counters of the dictionaries.
     if not has_column_privilege('rollcall_worker', 'projects', 'next_user_ord', 'update')
         or not has_column_privilege('rollcall_worker', 'projects', 'next_event_type_id', 'update')
+        or not has_column_privilege('rollcall_worker', 'projects', 'event_type_count', 'update')
     then
-        grant update (next_user_ord, next_event_type_id) on projects to rollcall_worker;
+        grant update (next_user_ord, next_event_type_id, event_type_count) on projects to rollcall_worker;
     end if;
 end
 $$
