@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use rollcall_shared::database::ProofError;
+use rollcall_shared::day::Day;
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::dead_letter::Code;
 
@@ -53,6 +54,14 @@ pub(crate) enum StoreError {
         #[source]
         source: jiff::Error,
     },
+    /// Some events are older than their project keeps events. They are refused for good.
+    #[error("project {project} keeps no events from before {horizon} (UTC)")]
+    Expired {
+        /// The project.
+        project: ProjectId,
+        /// The first day whose events are kept.
+        horizon: Day,
+    },
     /// An entry that was just created cannot be found. The batch is retried.
     #[error("the dictionary lacks an entry that was just made")]
     DictionaryIncomplete,
@@ -66,7 +75,9 @@ impl StoreError {
     #[must_use]
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Database(sqlx::Error::Encode(_)) | Self::UnknownProject(_) | Self::TimeZone { .. } => false,
+            Self::Database(sqlx::Error::Encode(_)) | Self::UnknownProject(_) | Self::TimeZone { .. } | Self::Expired { .. } => {
+                false
+            }
             Self::Dictionary(_) => self.sql_state().is_none_or(|code| code != CHARACTER_NOT_IN_REPERTOIRE),
             Self::Database(_) | Self::CopyRows(_) => {
                 self.is_of_new_partition() || !self.sql_state().is_some_and(|code| is_fault_of_data(&code))
@@ -88,10 +99,10 @@ impl StoreError {
             && self.sql_state().is_some_and(|code| !is_fault_of_data(&code) && !is_fault_of_server(&code))
     }
 
-    /// Whether the server answered, and refused.
+    /// Whether the server answered, and the batch was refused.
     #[must_use]
     pub(crate) fn is_answer(&self) -> bool {
-        self.sql_state().is_some()
+        self.sql_state().is_some() || matches!(self, Self::Expired { .. })
     }
 
     /// The SQLSTATE, if the server reported one.
@@ -120,12 +131,18 @@ impl StoreError {
         self.sql_state().is_some_and(|code| code == "55P03")
     }
 
-    /// The project whose events all fail with this error, if it concerns a whole project.
+    /// The project whose events fail with this error, if it concerns those of one project: all of them, or those before
+    /// the [horizon](Self::horizon).
     pub(crate) fn project(&self) -> Option<ProjectId> {
         match self {
-            Self::UnknownProject(project) | Self::TimeZone { project, .. } => Some(*project),
+            Self::UnknownProject(project) | Self::TimeZone { project, .. } | Self::Expired { project, .. } => Some(*project),
             _ => None,
         }
+    }
+
+    /// The day from which on events do not fail with this error, if there is one.
+    pub(crate) fn horizon(&self) -> Option<Day> {
+        if let Self::Expired { horizon, .. } = self { Some(*horizon) } else { None }
     }
 
     /// The code of the dead letter.
@@ -133,6 +150,7 @@ impl StoreError {
         match self {
             Self::UnknownProject(_) => Code::UnknownProject,
             Self::TimeZone { .. } => Code::UnknownTimeZone,
+            Self::Expired { .. } => Code::Expired,
             _ => Code::Refused,
         }
     }
@@ -208,6 +226,7 @@ mod tests {
             assert_eq!(is_fault_of_data(code), is_data, "{code}");
         }
         assert!(!StoreError::UnknownProject(ProjectId(9)).is_transient());
+        assert!(!StoreError::Expired { project: ProjectId(9), horizon: Day(1) }.is_transient());
         assert!(StoreError::Database(sqlx::Error::PoolTimedOut).is_transient());
     }
 }

@@ -9,7 +9,9 @@ select
     p.name as project_name,
     p.time_zone,
     p.requests_per_second as project_requests_per_second,
-    p.events_per_second as project_events_per_second
+    p.events_per_second as project_events_per_second,
+    p.retention_days,
+    p.kept_from as "kept_from: jiff_sqlx::Date"
 from api_keys k
 join projects p on p.id = k.project_id
 where k.key_hash = $1

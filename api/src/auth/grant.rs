@@ -9,6 +9,7 @@ use rollcall_shared::day::Calendar;
 use rollcall_shared::project::ProjectId;
 
 use super::rates::Rates;
+use super::retention::Retention;
 use crate::error::ApiError;
 
 /// What a key may do. The names are those in the table `api_keys` and in answers.
@@ -29,6 +30,7 @@ pub(crate) struct Project {
     pub(crate) id: ProjectId,
     pub(crate) name: String,
     pub(crate) rates: Rates,
+    pub(crate) retention: Retention,
     /// `None` until it has been read from the database. The project of `API_KEY` accepts events before that.
     zone: Option<Zone>,
 }
@@ -55,15 +57,27 @@ impl Zone {
 impl Project {
     /// The project `default` before it has been read from the database.
     pub(super) fn unread_default() -> Self {
-        Self { id: ProjectId::DEFAULT, name: "default".to_owned(), rates: Rates::default(), zone: None }
+        Self {
+            id: ProjectId::DEFAULT,
+            name: "default".to_owned(),
+            rates: Rates::default(),
+            retention: Retention::default(),
+            zone: None,
+        }
     }
 
     /// A project in this time zone.
     ///
     /// # Errors
     /// Only if the zone is unknown on this machine.
-    pub(super) fn new(id: ProjectId, name: String, zone: String, rates: Rates) -> Result<Self, ApiError> {
-        Ok(Self { id, name, rates, zone: Some(Zone::named(zone)?) })
+    pub(super) fn new(
+        id: ProjectId,
+        name: String,
+        zone: String,
+        rates: Rates,
+        retention: Retention,
+    ) -> Result<Self, ApiError> {
+        Ok(Self { id, name, rates, retention, zone: Some(Zone::named(zone)?) })
     }
 
     /// Where its days begin and end.

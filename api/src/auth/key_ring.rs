@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use jiff_sqlx::Timestamp as SqlTimestamp;
+use jiff_sqlx::{Date as SqlDate, Timestamp as SqlTimestamp};
 use moka::future::Cache;
 use rollcall_shared::database::Presence;
 use rollcall_shared::project::ProjectId;
@@ -24,6 +24,7 @@ use tokio::sync::{Notify, SemaphorePermit};
 use super::grant::{Grant, KeyId, Project};
 use super::last_use::LastUses;
 use super::rates::Rates;
+use super::retention::Retention;
 use super::strangers::Strangers;
 use crate::client_address::ClientAddress;
 use crate::error::ApiError;
@@ -114,6 +115,8 @@ struct KeyRow {
     time_zone: String,
     project_requests_per_second: Option<i32>,
     project_events_per_second: Option<i32>,
+    retention_days: Option<i32>,
+    kept_from: Option<SqlDate>,
 }
 
 struct ProjectRow {
@@ -121,6 +124,8 @@ struct ProjectRow {
     time_zone: String,
     requests_per_second: Option<i32>,
     events_per_second: Option<i32>,
+    retention_days: Option<i32>,
+    kept_from: Option<SqlDate>,
 }
 
 impl KeyRing {
@@ -161,7 +166,8 @@ impl KeyRing {
         let row = sqlx::query_file_as!(ProjectRow, "sql/keys/project.sql", id).fetch_one(&self.database).await?;
         let Some(installation) = &self.installation else { return Ok(()) };
         let rates = Rates::of_row(row.requests_per_second, row.events_per_second);
-        let project = Project::new(ProjectId::DEFAULT, row.name, row.time_zone, rates)?;
+        let retention = Retention::of_row(row.retention_days, row.kept_from);
+        let project = Project::new(ProjectId::DEFAULT, row.name, row.time_zone, rates, retention)?;
         let grant = Arc::new(Grant::of_installation(project));
         *installation.grant.write().unwrap_or_else(PoisonError::into_inner) = grant;
         Ok(())
@@ -303,7 +309,8 @@ impl KeyRing {
         let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.0.as_slice()).fetch_optional(&self.database).await?;
         row.map(|row| {
             let rates = Rates::of_row(row.project_requests_per_second, row.project_events_per_second);
-            let project = Project::new(ProjectId(row.project_id), row.project_name, row.time_zone, rates)?;
+            let retention = Retention::of_row(row.retention_days, row.kept_from);
+            let project = Project::new(ProjectId(row.project_id), row.project_name, row.time_zone, rates, retention)?;
             Ok(Arc::new(Grant {
                 project: Arc::new(project),
                 key: KeyId::Numbered(row.id),

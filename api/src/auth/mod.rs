@@ -2,7 +2,7 @@
 //!
 //! A request carries a key, and [`KeyRing`] finds what the key grants. `strangers` bounds the look-ups of keys that
 //! do not exist. [`KeyCheck`] also charges the request to the `limits` of the key and of its project, which are those of
-//! the settings or its own `rates`. A handler with [`Access`] among its arguments runs only if the key has the scope that
+//! the settings or its own `rates`. The `retention` of a project says which events it still takes. A handler with [`Access`] among its arguments runs only if the key has the scope that
 //! this type names. Uses of keys are noted (`last_use`).
 
 mod grant;
@@ -11,6 +11,7 @@ mod key_ring;
 mod last_use;
 mod limits;
 mod rates;
+mod retention;
 mod strangers;
 
 use std::marker::PhantomData;
@@ -25,6 +26,7 @@ pub(crate) use self::key_check::KeyCheck;
 pub(crate) use self::key_ring::{KeyHash, KeyRing};
 use self::limits::Unit;
 pub(crate) use self::limits::{Limit, Limits, RateLimited, Ticket, announce};
+pub(crate) use self::retention::Horizon;
 use crate::error::ApiError;
 
 /// The scope to send events.

@@ -36,7 +36,7 @@ use crate::ingest::description;
 use crate::ingest::options::Options;
 use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::payload::Format;
-use crate::ingest::prepare::{BatchIdentity, Lines, MAX_LISTED_IDS, Prepared, prepare_body};
+use crate::ingest::prepare::{BatchIdentity, BatchRules, Lines, MAX_LISTED_IDS, Prepared, prepare_body};
 use crate::openapi::{example, refusal};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
@@ -238,7 +238,9 @@ pub(crate) async fn post_events(
     let identity = BatchIdentity::new(idempotency_key, received_at);
     let wait_until = wait.map(|timeout| Instant::now() + timeout);
     let body_bytes = body.len();
-    let (prepared, share) = prepare_body(body, format, ingestion.limits, identity.clone(), share).await?;
+    let horizon = access.project.retention.horizon(received_at.as_micros() as i64);
+    let rules = BatchRules { limits: ingestion.limits, horizon };
+    let (prepared, share) = prepare_body(body, format, rules, identity.clone(), share).await?;
     counter!("rollcall_received_bytes_total").increment(body_bytes as u64);
     counter!("rollcall_events_rejected_total").increment(prepared.invalid_events as u64);
     // An invalid event costs as much as a valid one to find out.

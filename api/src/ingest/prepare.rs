@@ -10,6 +10,7 @@ use std::time::Duration;
 use rollcall_shared::queue::chunk::{Chunk, ChunkWriter};
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Horizon;
 use crate::error::ApiError;
 use crate::ingest::body::budget::Share;
 use crate::ingest::deliver::compress::Compressor;
@@ -105,12 +106,20 @@ impl BatchIdentity {
     }
 }
 
+/// The rules for the events of a request that do not depend on the request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchRules {
+    pub(crate) limits: RequestLimits,
+    /// The first day whose events the project keeps, if it does not keep all.
+    pub(crate) horizon: Option<Horizon>,
+}
+
 /// Parses and validates a body. A large body gets its own thread, which stops when this future is dropped
 /// because the client has disconnected or the process ends.
 pub(crate) async fn prepare_body(
     body: Vec<u8>,
     format: Format,
-    limits: RequestLimits,
+    rules: BatchRules,
     identity: BatchIdentity,
     share: Share,
 ) -> Result<(Prepared, Share), ApiError> {
@@ -119,7 +128,9 @@ pub(crate) async fn prepare_body(
     let _cancel_on_drop = cancel.clone().drop_guard();
     let work = move || {
         let BatchIdentity { received_at_us, batch, chosen_key, .. } = &identity;
-        let rules = Rules { received_at_us: *received_at_us, batch: *batch, idempotency_key: chosen_key.as_deref() };
+        let BatchRules { limits, horizon } = rules;
+        let rules =
+            Rules { received_at_us: *received_at_us, batch: *batch, idempotency_key: chosen_key.as_deref(), horizon };
         // The thread holds the share as long as it holds the bytes, even after the request has ended.
         prepare(&body, format, limits, rules, &cancel).map(|prepared| (prepared, share))
     };

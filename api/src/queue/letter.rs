@@ -107,8 +107,8 @@ impl Letter {
 pub(crate) struct Summary {
     id: String,
     kind: Kind,
-    /// Why it could not be stored, for programs: `refused`, `unknown_project`, `unknown_time_zone`, `undecodable` or
-    /// `kills_worker`.
+    /// Why it could not be stored, for programs: `refused`, `unknown_project`, `unknown_time_zone`, `undecodable`,
+    /// `kills_worker` or `expired`.
     code: &'static str,
     /// Why it could not be stored, for people.
     reason: String,

@@ -43,6 +43,8 @@ pub enum Code {
     Undecodable,
     /// Every worker that took the message ended before it reported a result.
     KillsWorker,
+    /// The event is older than its project keeps events.
+    Expired,
 }
 
 impl Code {
@@ -50,6 +52,12 @@ impl Code {
     #[must_use]
     pub fn name(self) -> &'static str {
         self.into()
+    }
+
+    /// Whether every further attempt would fail in the same way, so that none is made.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Expired)
     }
 }
 

@@ -21,9 +21,21 @@ impl Settler {
     /// Ends a delivery, and also its message if every event in it is stored or a dead letter.
     /// `settled` says what the store did; the rest of it is added here.
     pub(super) async fn conclude(&self, delivery: &Delivery, mut settled: Settled, refused: &[Refused], is_exact: bool) {
+        let alone = std::slice::from_ref(delivery);
+        let (hopeless, refused): (Vec<_>, Vec<_>) = refused.iter().partition(|event| event.code.is_final());
+        if let Some(first) = hopeless.first() {
+            self.record_hopeless(delivery, hopeless.len(), first);
+            let attempts = settled.earlier + 1;
+            if let Err(error) =
+                self.retry_policy.keep_in_progress(alone, self.dead_letters.write_events(delivery, &hopeless, attempts)).await
+            {
+                return self.postpone_dead_letter(delivery, &error).await;
+            }
+            // The report of an earlier delivery has counted them already.
+            settled.dead_lettered = if settled.earlier == 0 { hopeless.len() as u64 } else { 0 };
+        }
         if let Some(first) = refused.first() {
             let counting = || self.attempts.record_refusal(delivery);
-            let alone = std::slice::from_ref(delivery);
             let Some(refusals) = self.retry_policy.retry(alone, &self.status, &self.stop, counting).await else {
                 return self.hand_back(delivery).await;
             };
@@ -34,11 +46,11 @@ impl Settler {
                 return delivery.answer(AckKind::Nak(Some(self.retry_policy.delay_after(refusals)))).await;
             }
             if let Err(error) =
-                self.retry_policy.keep_in_progress(alone, self.dead_letters.write_events(delivery, refused, refusals)).await
+                self.retry_policy.keep_in_progress(alone, self.dead_letters.write_events(delivery, &refused, refusals)).await
             {
                 return self.postpone_dead_letter(delivery, &error).await;
             }
-            settled.dead_lettered = refused.len() as u64;
+            settled.dead_lettered += refused.len() as u64;
         }
         self.finish(delivery, refused.is_empty()).await;
         self.report(delivery, settled, is_exact).await;
@@ -73,6 +85,12 @@ impl Settler {
         tracing::error!(error = error as &dyn std::error::Error, sequence, "a dead letter cannot be written; its message waits");
         self.status.record_error("a dead letter cannot be written; its message waits in the queue".to_owned());
         delivery.answer(AckKind::Nak(Some(DEAD_LETTER_RETRY_DELAY))).await;
+    }
+
+    fn record_hopeless(&self, delivery: &Delivery, rows: usize, first: &Refused) {
+        self.status.record_error(format!("{rows} events became dead letters: {}", first.code));
+        let (sequence, requests) = (delivery.id().sequence, delivery.requests());
+        tracing::error!(sequence, rows, requests, reason = %first.reason, "events become dead letters at once");
     }
 
     fn record_refusal(&self, delivery: &Delivery, rows: usize, first: &Refused, refusals: u32) {

@@ -52,7 +52,7 @@ impl DeadLetters {
     pub(crate) async fn write_events(
         &self,
         delivery: &Delivery,
-        refused: &[Refused],
+        refused: &[&Refused],
         attempts: u32,
     ) -> Result<(), DeadLetterError> {
         let letters: Vec<_> = refused.iter().map(|refused| self.write_event(delivery, refused, attempts)).collect();

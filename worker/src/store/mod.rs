@@ -1,7 +1,7 @@
 //! The store: writes each batch in one transaction, all of it or nothing.
 //!
 //! A transaction claims the identities, keeps the rows whose identity was new, writes them, appends
-//! what they add to the rollups, and commits. When a batch is stored again, its identities are claimed
+//! what they add to the rollups, checks that none is older than its project keeps events, and commits. When a batch is stored again, its identities are claimed
 //! already, so no number changes. Before the commit, the row counts that the server reports must agree
 //! with what was sent. If the transaction does not commit, its connection is closed.
 //!
@@ -12,6 +12,7 @@
 
 pub(crate) mod claim;
 pub(crate) mod dictionary;
+mod horizon;
 pub(crate) mod new_event;
 pub(crate) mod rollup;
 pub(crate) mod row;
@@ -95,7 +96,9 @@ impl Store {
                 Err(error) if error.is_transient() => return Err(error),
                 Err(error) => {
                     if let Some(project) = error.project() {
-                        let (bad, rest) = part.into_iter().partition(|row| row.identity.project == project);
+                        let is_before = |row: &Row<'_>| error.horizon().is_none_or(|horizon| row.day() < horizon);
+                        let (bad, rest) =
+                            part.into_iter().partition(|row| row.identity.project == project && is_before(row));
                         outcome.refuse(bad, &error);
                         parts.push(rest);
                     } else if part.len() == 1 {
@@ -160,6 +163,7 @@ impl Store {
                 Deltas::of(&new).insert(&mut transaction, events).await?;
                 Summaries::of(&new, Session::of).insert(&mut transaction).await?;
                 Summaries::of(&new, |event| Some(UserActivity::of(event))).insert(&mut transaction).await?;
+                horizon::check(&mut transaction, &new).await?;
             }
             // "Nothing new" may be the reply to another statement.
             prove_in_step(&mut transaction).await?;

@@ -8,6 +8,7 @@ use rollcall_shared::event::{Event, Text, derived_id, parse_uuid};
 use rollcall_shared::field::Field;
 use serde_json::value::RawValue;
 
+use crate::auth::Horizon;
 use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::properties::{MAX_PROPERTIES_BYTES, merge, string_entry, without_line_breaks};
 use crate::ingest::parse::text;
@@ -34,6 +35,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) batch: BatchId,
     /// The key that the client chose. If there is one, it provides the ids instead.
     pub(crate) idempotency_key: Option<&'a str>,
+    /// The first day whose events the project keeps, if it does not keep all.
+    pub(crate) horizon: Option<Horizon>,
 }
 
 /// Validates the event at `index` of its batch. Appends its line to `lines` and returns its id, or returns all
@@ -63,10 +66,17 @@ pub(crate) fn validate<'a>(
     if [Field::UserId, Field::AnonymousId, Field::SessionId].iter().all(|field| wire.get(*field).is_none()) {
         judge.report("user_id", "required", "at least one of user_id, anonymous_id and session_id is required");
     }
-    let sent_time_us = wire.get(Field::OccurredAt).and_then(|named| judge.time(named));
+    let occurred_at = wire.get(Field::OccurredAt);
+    let occurred_at_us = match occurred_at {
+        Some(named) => judge.time(named),
+        // It is in the past if a batch is sent again with the key that the API had named.
+        None => judge.kept(Field::OccurredAt.name(), rules.batch.received_at_us()),
+    };
     let properties = judge.properties(wire);
 
-    let (Some(event_type), Some(properties), true) = (event_type, properties, judge.problems.is_empty()) else {
+    let (Some(event_type), Some(occurred_at_us), Some(properties), true) =
+        (event_type, occurred_at_us, properties, judge.problems.is_empty())
+    else {
         return Err(judge.verdict(index, event_id.as_deref()));
     };
     let (id, chosen_by_client) = match (event_id, rules.idempotency_key) {
@@ -81,9 +91,9 @@ pub(crate) fn validate<'a>(
         anonymous_id: anonymous_id.map(Text),
         session_id: session_id.map(Text),
         account_id: account_id.map(Text),
-        occurred_at_us: sent_time_us.unwrap_or(rules.batch.received_at_us()),
+        occurred_at_us,
         received_at_us: rules.received_at_us,
-        undated: chosen_by_client && sent_time_us.is_none(),
+        undated: chosen_by_client && occurred_at.is_none(),
         properties: &properties,
     };
     event.write_line(lines);
@@ -201,7 +211,7 @@ impl Judge<'_> {
             _ => Err(TimeError::Syntax),
         };
         match result {
-            Ok(instant_us) => Some(instant_us),
+            Ok(instant_us) => self.kept(named.name, instant_us),
             Err(TimeError::Syntax) => {
                 self.report(
                     named.name,
@@ -215,6 +225,16 @@ impl Judge<'_> {
                 None
             }
         }
+    }
+
+    /// The instant, unless the project does not keep events of its day any more.
+    fn kept(&mut self, name: &str, instant_us: i64) -> Option<i64> {
+        let horizon = self.rules.horizon.filter(|horizon| horizon.is_after(instant_us));
+        if let Some(horizon) = horizon {
+            self.report(name, "expired", &horizon.rule());
+            return None;
+        }
+        Some(instant_us)
     }
 
     /// The properties with every unknown field of the event in them.
