@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use indicatif::HumanBytes;
 use rollcall_shared::database::{self, DatabaseSettings};
 use rollcall_shared::settings::Environment;
 use rollcall_shared::telemetry::LogSettings;
@@ -23,7 +22,7 @@ const COLUMNS: [(&str, &str); 6] = [
     ("events", "/events"),
     ("identities", "/identities"),
     ("partitions", "/partitions"),
-    ("size (estimate)", "/size"),
+    ("bytes (estimate)", "/estimated_bytes"),
 ];
 /// Further columns, if the rollups are deleted too.
 const COLUMNS_OF_ROLLUPS: [(&str, &str); 3] =
@@ -82,6 +81,6 @@ fn entry(expired: &Expired) -> Value {
     let rollups = counts.map(|counts| json!({"days": counts.days, "sessions": counts.sessions, "users": counts.users}));
     json!({
         "project": project, "kept_from": horizon, "events": events, "identities": identities, "partitions": partitions,
-        "estimated_bytes": bytes, "size": HumanBytes(*bytes).to_string(), "rollups": rollups,
+        "estimated_bytes": bytes, "rollups": rollups,
     })
 }

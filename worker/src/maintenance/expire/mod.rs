@@ -25,7 +25,7 @@ mod steps;
 mod turn;
 mod whole;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -70,7 +70,7 @@ async fn expire_in_turn(pool: &PgPool, done: &Done) -> Result<(), ExpireError> {
     let projects = project::all(&mut *pool.acquire().await?, today).await?;
     let horizons: Vec<(i32, Date)> = projects.iter().map(|project| (project.id, project.horizon)).collect();
     let mut done = done.0.lock().await;
-    if done.as_ref() != Some(&horizons) {
+    if !horizons.is_empty() && done.as_ref() != Some(&horizons) {
         let Some(mut turn) = Turn::take(pool).await? else { return Ok(()) };
         index::seal(pool, today).await?;
         let outcome = Run::new(&mut turn, projects, None, &mut |_| {}).delete(Author::Worker, false).await;
@@ -116,32 +116,32 @@ pub(crate) async fn preview(pool: &PgPool, expiry: &Expiry) -> Result<Vec<Expire
     let selected = project::named(&projects, expiry.project.as_deref())?;
     let mut silent = |_| {};
     let mut run = Run::new(&mut connection, projects, selected, &mut silent);
-    for table in Table::ALL {
-        for partition in partition::all(run.connection, table).await? {
-            if let Some(census) = run.census(&partition).await? {
-                run.report_rows(&partition, &census);
-                run.report_partition(&partition, &census);
-            }
-        }
+    let projects = run.projects();
+    for partition in run.partitions_of(&projects).await? {
+        let census = partition.census(run.connection, &projects).await?;
+        run.report_rows(&partition, &census);
+        run.report_size(&partition, &census, run.is_over(&partition, &census));
     }
     if expiry.with_counts {
-        for index in 0..run.due.len() {
-            run.expired[index].counts = Some(counts::count(run.connection, &run.due[index]).await?);
-        }
+        run.count_rollups().await?;
     }
-    Ok(run.expired)
+    Ok(run.report())
 }
 
 /// One run.
 struct Run<'r> {
     connection: &'r mut PgConnection,
-    /// The projects whose events are to go.
-    due: Vec<Project>,
+    due: Vec<Due>,
     /// For each project, the day before which its events are gone or go in this run.
     horizons: BTreeMap<i32, Date>,
-    /// What went of each of the due projects.
-    expired: Vec<Expired>,
     progress: &'r mut (dyn FnMut(ExpiryProgress) + Send),
+}
+
+/// A project whose expired events are to go.
+struct Due {
+    project: Project,
+    /// What has gone.
+    expired: Expired,
 }
 
 impl<'r> Run<'r> {
@@ -155,92 +155,90 @@ impl<'r> Run<'r> {
         let is_due = |project: &Project| selected.is_none_or(|selected| project.id == selected);
         let horizon = |project: &Project| if is_due(project) { Some(project.horizon) } else { project.kept_from };
         let horizons = projects.iter().filter_map(|project| Some((project.id, horizon(project)?))).collect();
-        let due: Vec<Project> = projects.into_iter().filter(is_due).collect();
-        let expired = due.iter().map(|project| Expired::nothing(project.name.clone(), project.horizon)).collect();
-        Self { connection, due, horizons, expired, progress }
+        let due = projects.into_iter().filter(is_due).map(|project| Due { expired: Expired::nothing_of(&project), project });
+        Self { connection, due: due.collect(), horizons, progress }
     }
 
     async fn delete(mut self, author: Author, with_counts: bool) -> Result<Vec<Expired>, ExpireError> {
-        let partitions = self.partitions_with_expired_rows().await?;
         if with_counts {
-            for index in 0..self.due.len() {
-                self.expired[index].counts = Some(counts::count(self.connection, &self.due[index]).await?);
-            }
+            self.count_rollups().await?;
         }
-        self.move_marks(author, &partitions).await?;
-        let total = partitions.len();
-        for (done, (partition, _)) in partitions.into_iter().enumerate() {
-            (self.progress)(self.so_far(done, total));
-            if let Some(census) = self.census(&partition).await? {
-                self.delete_from(&partition, &census, (done, total)).await?;
-            }
+        let losing = self.move_marks(author).await?;
+        // Only now: what was stored in between must go too.
+        let partitions = self.partitions_of(&losing).await?;
+        for (done, partition) in partitions.iter().enumerate() {
+            self.delete_from(partition, &losing, (done, partitions.len())).await?;
         }
-        for (project, expired) in self.due.iter().zip(&self.expired) {
-            if expired.counts.as_ref().is_some_and(|counts| !counts.are_none()) {
-                counts::delete(self.connection, project).await?;
-            }
+        for due in self.due.iter().filter(|due| due.has_counts()) {
+            counts::delete(self.connection, &due.project).await?;
         }
-        (self.progress)(self.so_far(total, total));
-        Ok(self.expired)
+        self.tell((partitions.len(), partitions.len()));
+        Ok(self.report())
     }
 
-    /// The partitions with expired rows, each with the projects that have some.
-    async fn partitions_with_expired_rows(&mut self) -> Result<Vec<(Partition, Vec<i32>)>, ExpireError> {
+    /// Moves the horizons of the projects that have something to lose, and returns these projects. A young project keeps
+    /// answering questions about the time before it had events.
+    async fn move_marks(&mut self, author: Author) -> Result<Vec<Project>, ExpireError> {
+        let all = self.projects();
+        let mut with_rows = BTreeSet::new();
+        for partition in self.partitions_of(&all).await? {
+            with_rows.extend(partition.projects_with_expired_rows(self.connection, &all).await?);
+        }
+        let mut losing = Vec::new();
+        for due in &self.due {
+            let has_counts = due.has_counts();
+            if !has_counts && !with_rows.contains(&due.project.id) {
+                continue;
+            }
+            let counts_kept_from = if has_counts { Some(due.project.first_counted_day()?) } else { None };
+            let mark = Mark { kept_from: Some(due.project.horizon), counts_kept_from };
+            mark.set(self.connection, &due.project, author).await?;
+            losing.push(due.project.clone());
+        }
+        Ok(losing)
+    }
+
+    /// The partitions in which these projects have expired rows: first those of events, so that none is left without its
+    /// identity.
+    async fn partitions_of(&mut self, projects: &[Project]) -> Result<Vec<Partition>, ExpireError> {
         let mut found = Vec::new();
         for table in Table::ALL {
             for partition in partition::all(self.connection, table).await? {
-                let projects = partition.projects_with_expired_rows(self.connection, &self.due).await?;
-                if !projects.is_empty() {
-                    found.push((partition, projects));
+                if !partition.projects_with_expired_rows(self.connection, projects).await?.is_empty() {
+                    found.push(partition);
                 }
             }
         }
         Ok(found)
     }
 
-    /// Moves the horizons of the projects that have something to lose.
-    async fn move_marks(&mut self, author: Author, partitions: &[(Partition, Vec<i32>)]) -> Result<(), ExpireError> {
-        for (project, expired) in self.due.iter().zip(&self.expired) {
-            let has_rows = partitions.iter().any(|(_, projects)| projects.contains(&project.id));
-            let has_counts = expired.counts.as_ref().is_some_and(|counts| !counts.are_none());
-            let mark = Mark {
-                kept_from: (has_rows || has_counts).then_some(project.horizon),
-                counts_kept_from: if has_counts { Some(project.first_counted_day()?) } else { None },
-            };
-            mark.set(self.connection, project, author).await?;
-        }
-        Ok(())
-    }
-
-    /// How many rows of each project a partition has; `None` if none of them has expired.
-    async fn census(&mut self, partition: &Partition) -> Result<Option<Census>, ExpireError> {
-        if partition.projects_with_expired_rows(self.connection, &self.due).await?.is_empty() {
-            return Ok(None);
-        }
-        partition.census(self.connection, &self.due).await.map(Some)
-    }
-
-    async fn delete_from(&mut self, partition: &Partition, census: &Census, place: (usize, usize)) -> Result<(), ExpireError> {
-        if self.is_over(partition, census) && whole::drop(self.connection, partition).await? {
-            self.report_rows(partition, census);
-            self.report_partition(partition, census);
+    /// Deletes the expired rows of these projects from a partition.
+    async fn delete_from(
+        &mut self,
+        partition: &Partition,
+        projects: &[Project],
+        place: (usize, usize),
+    ) -> Result<(), ExpireError> {
+        self.tell(place);
+        let census = partition.census(self.connection, projects).await?;
+        if self.is_over(partition, &census) && whole::drop(self.connection, partition).await? {
             count(partition.table, census.expired());
+            self.report_rows(partition, &census);
+            self.report_size(partition, &census, true);
             return Ok(());
         }
-        for index in 0..self.due.len() {
-            let project = self.due[index].clone();
-            if census.expired_of(project.id) == 0 {
-                continue;
-            }
-            let mut steps = steps::Steps::new(partition, &project);
+        for project in projects.iter().filter(|project| census.expired_of(project.id) > 0) {
+            let mut steps = steps::Steps::new(partition, project);
             while let Some(rows) = steps.next(self.connection).await? {
                 count(partition.table, rows);
-                *self.expired[index].rows_of(partition.table) += rows;
-                (self.progress)(self.so_far(place.0, place.1));
+                if let Some(due) = self.due.iter_mut().find(|due| due.project.id == project.id) {
+                    *due.expired.rows_of(partition.table) += rows;
+                }
+                self.tell(place);
                 steps.pause().await;
             }
-            self.expired[index].bytes += census.bytes_of(project.id, partition);
         }
+        self.report_size(partition, &census, false);
         Ok(())
     }
 
@@ -250,25 +248,45 @@ impl<'r> Run<'r> {
         census.projects().all(|project| self.horizons.get(&project).is_some_and(|horizon| *horizon >= until))
     }
 
+    async fn count_rollups(&mut self) -> Result<(), ExpireError> {
+        for due in &mut self.due {
+            due.expired.counts = Some(counts::count(self.connection, &due.project).await?);
+        }
+        Ok(())
+    }
+
     fn report_rows(&mut self, partition: &Partition, census: &Census) {
-        for (project, expired) in self.due.iter().zip(&mut self.expired) {
-            *expired.rows_of(partition.table) += census.expired_of(project.id);
-            expired.bytes += census.bytes_of(project.id, partition);
+        for due in &mut self.due {
+            *due.expired.rows_of(partition.table) += census.expired_of(due.project.id);
         }
     }
 
-    fn report_partition(&mut self, partition: &Partition, census: &Census) {
-        if !self.is_over(partition, census) {
-            return;
-        }
-        for (project, expired) in self.due.iter().zip(&mut self.expired) {
-            expired.partitions += u64::from(census.expired_of(project.id) > 0);
+    fn report_size(&mut self, partition: &Partition, census: &Census, is_whole: bool) {
+        for due in &mut self.due {
+            due.expired.bytes += census.bytes_of(due.project.id, partition);
+            due.expired.partitions += u64::from(is_whole && census.expired_of(due.project.id) > 0);
         }
     }
 
-    fn so_far(&self, partitions_done: usize, partitions: usize) -> ExpiryProgress {
-        let sum = |of: fn(&Expired) -> u64| self.expired.iter().map(of).sum();
-        ExpiryProgress { partitions_done, partitions, events: sum(|one| one.events), identities: sum(|one| one.identities) }
+    fn projects(&self) -> Vec<Project> {
+        self.due.iter().map(|due| due.project.clone()).collect()
+    }
+
+    fn report(self) -> Vec<Expired> {
+        self.due.into_iter().map(|due| due.expired).collect()
+    }
+
+    fn tell(&mut self, (partitions_done, partitions): (usize, usize)) {
+        let events = self.due.iter().map(|due| due.expired.events).sum();
+        let identities = self.due.iter().map(|due| due.expired.identities).sum();
+        (self.progress)(ExpiryProgress { partitions_done, partitions, events, identities });
+    }
+}
+
+impl Due {
+    /// Whether there are counts to be deleted, and they are wanted.
+    fn has_counts(&self) -> bool {
+        self.expired.counts.is_some_and(|counts| !counts.are_none())
     }
 }
 

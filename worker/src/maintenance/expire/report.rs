@@ -3,6 +3,7 @@
 use jiff::civil::Date;
 
 use super::partition::Table;
+use super::project::Project;
 
 /// What was deleted of a project, or would be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,8 +50,9 @@ pub struct ExpiryProgress {
 }
 
 impl Expired {
-    pub(super) fn nothing(project: String, horizon: Date) -> Self {
-        Self { project, horizon, events: 0, identities: 0, partitions: 0, bytes: 0, counts: None }
+    pub(super) fn nothing_of(project: &Project) -> Self {
+        let (name, horizon) = (project.name.clone(), project.horizon);
+        Self { project: name, horizon, events: 0, identities: 0, partitions: 0, bytes: 0, counts: None }
     }
 
     /// The number of rows of a table.
