@@ -42,6 +42,12 @@ impl Retention {
 }
 
 impl Horizon {
+    /// The horizon of a project that keeps its events for so many days.
+    #[cfg(test)]
+    pub(crate) fn of_days(days: u32, now_us: i64) -> Option<Self> {
+        Retention { days: Some(days), kept_from: None }.horizon(now_us)
+    }
+
     /// Whether an event of this time, in microseconds, is too old.
     pub(crate) fn is_after(self, occurred_at_us: i64) -> bool {
         Day::utc_of(occurred_at_us) < self.day

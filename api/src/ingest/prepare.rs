@@ -261,3 +261,26 @@ impl<'r, 'scope, 'env> Batch<'r, 'scope, 'env> {
         Ok(self.prepared)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-29T18:00:00Z.
+    const NOW: Duration = Duration::from_secs(1_795_975_200);
+
+    #[test]
+    fn a_batch_that_is_sent_again_after_the_horizon_has_passed_it_is_too_old() {
+        let limits = RequestLimits { max_body_bytes: 1_000, max_events: 10 };
+        let horizon = Horizon::of_days(30, NOW.as_micros() as i64);
+        for (days, expected) in [(31, vec![("occurred_at", "expired")]), (30, vec![])] {
+            let first = BatchIdentity::new(None, NOW - Duration::from_secs(days * 86_400));
+            let again = BatchIdentity::new(Some(first.resend_key), NOW);
+            let rules = Rules { received_at_us: again.received_at_us, batch: again.batch, idempotency_key: None, horizon };
+            let body = br#"[{"event_type":"t","user_id":"ada"}]"#;
+            let prepared = prepare(body, Format::Json, limits, rules, &CancellationToken::new()).unwrap();
+            let problems: Vec<_> = prepared.problems.iter().map(|problem| (problem.field.as_str(), problem.code)).collect();
+            assert_eq!(problems, expected, "{days}");
+        }
+    }
+}

@@ -77,7 +77,9 @@ async fn expire_in_turn(pool: &PgPool, done: &Done) -> Result<(), ExpireError> {
         let expired = outcome.inspect_err(|_| counter!("rollcall_expire_failures_total").increment(1))?;
         turn.end().await?;
         for Expired { project, horizon, events, identities, partitions, .. } in expired {
-            tracing::info!(project, %horizon, events, identities, partitions, "expired events were deleted");
+            if events + identities > 0 {
+                tracing::info!(project, %horizon, events, identities, partitions, "expired events were deleted");
+            }
         }
         gauge!("rollcall_expire_duration_seconds").set(started.elapsed().as_secs_f64());
         *done = Some(horizons);
