@@ -8,6 +8,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use jiff::civil::Date;
 
 use crate::auth::RateLimited;
 use crate::conflict::Conflict;
@@ -98,6 +99,16 @@ pub(crate) enum ApiError {
     /// 422: fields of the body are not valid; nothing was changed.
     #[error("{}", summary(.0.len(), "field"))]
     InvalidFields(Vec<Problem>),
+    /// 422: the question is about days of which events or counts were deleted.
+    #[error("this needs {what} of days before {kept_from}, which were deleted; an answer without them would be wrong")]
+    Expired {
+        /// `events` or `counts`.
+        what: &'static str,
+        /// The first day that can be asked about, in the time zone of the project.
+        kept_from: Date,
+        /// The parameter that is too early.
+        problem: Problem,
+    },
     /// 503: the queue is full.
     #[error("the event queue is full; try again later")]
     QueueFull,
@@ -204,9 +215,11 @@ impl ApiError {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge { .. } | Self::TooManyEvents { .. } | Self::CheckTooSlow => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Unsupported(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::EmptyBatch | Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) | Self::InvalidFields(_) => {
-                StatusCode::UNPROCESSABLE_ENTITY
-            }
+            Self::EmptyBatch
+            | Self::InvalidEvents { .. }
+            | Self::InvalidEnvelope(_)
+            | Self::InvalidFields(_)
+            | Self::Expired { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooManyQueries { .. }
             | Self::TooManyReaders { .. }
             | Self::RateLimited(_)
@@ -247,6 +260,7 @@ impl ApiError {
             Self::EmptyBatch => "empty_batch",
             Self::InvalidEvents { .. } | Self::InvalidEnvelope(_) => "invalid_events",
             Self::InvalidFields(_) => "invalid_fields",
+            Self::Expired { .. } => "expired",
             Self::QueueFull | Self::NotConfirmed { is_full: true, .. } => "queue_full",
             Self::QueueUnavailable | Self::NotConfirmed { .. } => "queue_unavailable",
             Self::DeadLettersUnavailable => "dead_letters_unavailable",
@@ -303,6 +317,10 @@ impl ApiError {
             }
             Self::Parameters(problems) | Self::InvalidFields(problems) => body.errors = Some(problems),
             Self::InvalidEnvelope(problem) => body.errors = Some(std::slice::from_ref(problem)),
+            Self::Expired { kept_from, problem, .. } => {
+                body.errors = Some(std::slice::from_ref(problem));
+                body.kept_from = Some(*kept_from);
+            }
             Self::InvalidEvents { events, problems } => {
                 body.invalid_events = Some(*events);
                 body.errors = Some(problems);

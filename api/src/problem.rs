@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::http::StatusCode;
+use jiff::civil::Date;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -41,6 +42,9 @@ pub(crate) struct ProblemDetails<'e> {
     /// The number of requests or events in a second that this limit allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) limit_per_second: Option<u32>,
+    /// The first day that can be asked about, in the time zone of the project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kept_from: Option<Date>,
     /// The `Idempotency-Key` with which the batch can be sent again without storing an event twice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) idempotency_key: Option<&'e str>,
@@ -62,6 +66,7 @@ impl ProblemDetails<'_> {
             limit_events: None,
             limit: None,
             limit_per_second: None,
+            kept_from: None,
             idempotency_key: None,
         }
     }

@@ -1,7 +1,8 @@
 //! The `rollcall` command: everything that people run.
 //!
 //! `dev` runs the whole service on private servers; `api` and `worker` run one of the two services; `migrate`,
-//! `config`, `health`, `projects`, `keys`, `schemas` and `dead-letters` are for operators; `openapi` prints the description of
+//! `expire`, `config`, `health`, `projects`, `keys`, `schemas` and `dead-letters` are for operators; `openapi` prints the
+//! description of
 //! the API; `generate` and `import` send events.
 
 mod client;
@@ -10,6 +11,7 @@ mod dead_letters;
 mod demo;
 mod dev;
 mod durability;
+mod expire;
 mod generate;
 mod health;
 mod import;
@@ -49,6 +51,8 @@ enum Command {
     Worker,
     /// Bring the database schema, streams and consumers up to date
     Migrate,
+    /// Delete the events that projects keep no longer, or show how many there are
+    Expire(expire::Arguments),
     /// List every setting with its value and meaning
     Config,
     /// Print the description of the API (OpenAPI 3.1)
@@ -94,6 +98,7 @@ async fn execute(command: Command) -> anyhow::Result<()> {
             rollcall_worker::run(settings, listener, stop).await
         }
         Command::Migrate => migrate::run().await,
+        Command::Expire(arguments) => expire::run(arguments).await,
         Command::Config => config::run(),
         Command::Openapi => {
             println!("{}", rollcall_api::openapi());

@@ -17,6 +17,11 @@ pub(crate) fn of_letters() -> ProgressBar {
     ProgressBar::new_spinner().with_message("dead letters").with_style(style("{spinner} {human_pos} {msg}, {per_sec}"))
 }
 
+/// Counts the partitions that have expired events, and says how many events went.
+pub(crate) fn of_partitions() -> ProgressBar {
+    bar(0, "{wide_bar} {pos}/{len} partitions, {msg}")
+}
+
 fn bar(length: u64, template: &str) -> ProgressBar {
     ProgressBar::new(length).with_style(style(template))
 }

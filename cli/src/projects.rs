@@ -60,7 +60,7 @@ struct Settings {
     /// IANA name of the time zone in which its days begin and end; final once it has events
     #[arg(long)]
     time_zone: Option<String>,
-    /// How many days events are kept, or none for ever
+    /// How many days events are kept, or none for ever; older ones are deleted for good
     #[arg(long, value_parser = number_or_none)]
     retention_days: Option<Value>,
     /// How many requests it may send in a second, or none for the default

@@ -4,8 +4,11 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use rollcall_shared::database::ProofError;
+use rollcall_shared::day::Day;
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::dead_letter::Code;
+
+use crate::store::row::Row;
 
 /// Why rows were not stored.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +68,14 @@ pub(crate) enum StoreError {
         /// The new types.
         types: HashSet<String>,
     },
+    /// Some events are older than their project keeps events. They become dead letters at once.
+    #[error("project {project} keeps no events from before {horizon} (UTC)")]
+    Expired {
+        /// The project.
+        project: ProjectId,
+        /// The first day whose events are kept.
+        horizon: Day,
+    },
     /// An entry that was just created cannot be found. The batch is retried.
     #[error("the dictionary lacks an entry that was just made")]
     DictionaryIncomplete,
@@ -81,7 +92,8 @@ impl StoreError {
             Self::Database(sqlx::Error::Encode(_))
             | Self::UnknownProject(_)
             | Self::TimeZone { .. }
-            | Self::EventTypeLimit { .. } => false,
+            | Self::EventTypeLimit { .. }
+            | Self::Expired { .. } => false,
             Self::Dictionary(_) => self.sql_state().is_none_or(|code| code != CHARACTER_NOT_IN_REPERTOIRE),
             Self::Database(_) | Self::CopyRows(_) => {
                 self.is_of_new_partition() || !self.sql_state().is_some_and(|code| is_fault_of_data(&code))
@@ -103,10 +115,10 @@ impl StoreError {
             && self.sql_state().is_some_and(|code| !is_fault_of_data(&code) && !is_fault_of_server(&code))
     }
 
-    /// Whether the server answered, and refused.
+    /// Whether the server answered, and the batch was refused.
     #[must_use]
     pub(crate) fn is_answer(&self) -> bool {
-        self.sql_state().is_some()
+        self.sql_state().is_some() || matches!(self, Self::Expired { .. })
     }
 
     /// The SQLSTATE, if the server reported one.
@@ -135,12 +147,13 @@ impl StoreError {
         self.sql_state().is_some_and(|code| code == "55P03")
     }
 
-    /// Whether it is known to be about events of this project and type. If it is about none in particular, the batch is
-    /// halved to find them.
-    pub(crate) fn concerns(&self, project: ProjectId, event_type: &str) -> bool {
+    /// Whether this row is known to fail with it. If it names no rows, the batch is halved to find them.
+    pub(crate) fn concerns(&self, row: &Row<'_>) -> bool {
+        let of = row.identity.project;
         match self {
-            Self::UnknownProject(concerned) | Self::TimeZone { project: concerned, .. } => *concerned == project,
-            Self::EventTypeLimit { project: concerned, types, .. } => *concerned == project && types.contains(event_type),
+            Self::UnknownProject(project) | Self::TimeZone { project, .. } => *project == of,
+            Self::EventTypeLimit { project, types, .. } => *project == of && types.contains(&*row.event.event_type.0),
+            Self::Expired { project, horizon } => *project == of && row.day() < *horizon,
             _ => false,
         }
     }
@@ -151,6 +164,7 @@ impl StoreError {
             Self::UnknownProject(_) => Code::UnknownProject,
             Self::TimeZone { .. } => Code::UnknownTimeZone,
             Self::EventTypeLimit { .. } => Code::EventTypeLimit,
+            Self::Expired { .. } => Code::Expired,
             _ => Code::Refused,
         }
     }
@@ -226,6 +240,7 @@ mod tests {
             assert_eq!(is_fault_of_data(code), is_data, "{code}");
         }
         assert!(!StoreError::UnknownProject(ProjectId(9)).is_transient());
+        assert!(!StoreError::Expired { project: ProjectId(9), horizon: Day(1) }.is_transient());
         assert!(StoreError::Database(sqlx::Error::PoolTimedOut).is_transient());
     }
 }

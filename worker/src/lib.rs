@@ -32,8 +32,9 @@ use strum::VariantNames as _;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use self::maintenance::expire::{Expired, ExpiredCounts, Expiry, ExpiryProgress};
 pub use self::settings::WorkerSettings;
-use crate::maintenance::{backlog, compact, index, lag, partition, report, sweep};
+use crate::maintenance::{backlog, compact, expire, index, lag, partition, report, sweep};
 use crate::queue::consumer;
 use crate::settle::retry;
 
@@ -94,6 +95,7 @@ async fn work(
         backlog::run(&pool, stop),
         partition::run(&pool, stop),
         index::run(&pool, stop),
+        expire::run(&pool, settings.expire_interval, stop),
         lag::run(nats.clone(), stop),
         sweep::run(nats.clone(), &pool, stop),
         report::run(&pool, &status, stop),
@@ -126,4 +128,26 @@ async fn prepare(settings: WorkerSettings, pool: sqlx::PgPool) -> anyhow::Result
 /// Only if PostgreSQL does not answer or the schema is missing.
 pub async fn make_partitions(pool: &sqlx::PgPool) -> anyhow::Result<()> {
     partition::make_as_of_now(pool).await.context("partitions cannot be made ahead")
+}
+
+/// Deletes what projects keep no longer, and tells how far it is. Workers do so themselves once an hour. The user of
+/// PostgreSQL must be one who migrates.
+///
+/// # Errors
+/// Only if somebody else does it at the moment or uses a table without a pause, if the project does not exist or keeps
+/// everything, or if PostgreSQL does not answer. Running it again goes on.
+pub async fn expire(
+    pool: &sqlx::PgPool,
+    expiry: &Expiry,
+    progress: &mut (dyn FnMut(ExpiryProgress) + Send),
+) -> anyhow::Result<Vec<Expired>> {
+    Ok(expire::expire(pool, expiry, progress).await?)
+}
+
+/// Counts what [`expire`] would delete, and changes nothing.
+///
+/// # Errors
+/// Only if the project does not exist or keeps everything, or if PostgreSQL does not answer.
+pub async fn preview_expiry(pool: &sqlx::PgPool, expiry: &Expiry) -> anyhow::Result<Vec<Expired>> {
+    Ok(expire::preview(pool, expiry).await?)
 }

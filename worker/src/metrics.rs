@@ -18,6 +18,9 @@ pub(crate) fn describe(compaction_kinds: &[&'static str]) {
         "rollcall_worker_panics_total",
         "rollcall_rollup_keys_compacted_total",
         "rollcall_partition_failures_total",
+        "rollcall_expired_events_total",
+        "rollcall_expired_identities_total",
+        "rollcall_expire_failures_total",
     ] {
         counter!(name).absolute(0);
     }
@@ -68,6 +71,15 @@ fn describe_maintenance() {
         "Age of the oldest delta among those counted as waiting, by kind"
     );
     describe_counter!("rollcall_partition_failures_total", "Times that partitions could not be made ahead");
+    describe_counter!("rollcall_expired_events_total", "Events deleted because their projects keep them no longer");
+    describe_counter!("rollcall_expired_identities_total", "Identities of such events deleted");
+    describe_counter!("rollcall_expire_failures_total", "Times that expired events could not be deleted, or not all of them");
+    describe_gauge!("rollcall_expire_duration_seconds", Unit::Seconds, "Time of the last run that deleted expired events");
+    describe_gauge!(
+        "rollcall_expire_last_success_timestamp_seconds",
+        Unit::Seconds,
+        "When this worker last found or made sure that nothing expired is left, in seconds since 1970"
+    );
     describe_gauge!(
         "rollcall_clock_offset_seconds",
         Unit::Seconds,

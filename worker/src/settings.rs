@@ -18,6 +18,8 @@ pub struct WorkerSettings {
     pub batch_max_events: usize,
     /// Time between two compactions of the rollups.
     pub compact_interval: Duration,
+    /// Time between two looks for events that their projects keep no longer.
+    pub expire_interval: Duration,
     /// Delay before the first redelivery of a message with refused events. It doubles with each.
     pub retry_delay: Duration,
     /// Event types of a project that has no limit of its own.
@@ -45,6 +47,12 @@ impl WorkerSettings {
                 5_000,
                 100..=3_600_000,
                 "milliseconds between two compactions of the rollups",
+            )),
+            expire_interval: Duration::from_millis(environment.read_in(
+                "EXPIRE_INTERVAL_MS",
+                3_600_000,
+                100..=86_400_000,
+                "milliseconds between two looks for events that their projects keep no longer",
             )),
             retry_delay: Duration::from_millis(environment.read_in(
                 "RETRY_DELAY_MS",

@@ -10,6 +10,8 @@ select
     p.time_zone,
     p.requests_per_second as project_requests_per_second,
     p.events_per_second as project_events_per_second,
+    p.retention_days,
+    p.kept_from as "kept_from: jiff_sqlx::Date",
     p.event_type_count,
     p.max_event_types,
     case

@@ -1,9 +1,11 @@
--- The name, the calendar and the limits of a project, and which rules its events must meet.
+-- The name, the calendar, the limits and the retention of a project, and which rules its events must meet.
 select
     name,
     time_zone,
     requests_per_second,
     events_per_second,
+    retention_days,
+    kept_from as "kept_from: jiff_sqlx::Date",
     event_type_count,
     max_event_types,
     case

@@ -9,6 +9,7 @@ use rollcall_shared::day::Calendar;
 use rollcall_shared::project::ProjectId;
 
 use super::rates::Rates;
+use super::retention::Retention;
 use crate::error::ApiError;
 use crate::event_rules::RulesVersion;
 
@@ -30,10 +31,11 @@ pub(crate) struct Project {
     pub(crate) id: ProjectId,
     pub(crate) name: String,
     pub(crate) rates: Rates,
+    pub(crate) retention: Retention,
     /// Which rules its events must meet; `None` if there are none, or if it has not been read from the database yet.
     pub(crate) event_rules: Option<RulesVersion>,
     /// `None` until it has been read from the database. The project of `API_KEY` accepts events before that.
-    zone: Option<Zone>,
+    pub(super) zone: Option<Zone>,
 }
 
 /// Where a project's days begin and end.
@@ -58,21 +60,14 @@ impl Zone {
 impl Project {
     /// The project `default` before it has been read from the database.
     pub(super) fn unread_default() -> Self {
-        Self { id: ProjectId::DEFAULT, name: "default".to_owned(), rates: Rates::default(), event_rules: None, zone: None }
-    }
-
-    /// A project in this time zone.
-    ///
-    /// # Errors
-    /// Only if the zone is unknown on this machine.
-    pub(super) fn new(
-        id: ProjectId,
-        name: String,
-        zone: String,
-        rates: Rates,
-        event_rules: Option<RulesVersion>,
-    ) -> Result<Self, ApiError> {
-        Ok(Self { id, name, rates, event_rules, zone: Some(Zone::named(zone)?) })
+        Self {
+            id: ProjectId::DEFAULT,
+            name: "default".to_owned(),
+            rates: Rates::default(),
+            retention: Retention::default(),
+            event_rules: None,
+            zone: None,
+        }
     }
 
     /// Where its days begin and end.

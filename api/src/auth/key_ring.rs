@@ -7,11 +7,10 @@
 //! else uses.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use jiff_sqlx::Timestamp as SqlTimestamp;
 use moka::future::Cache;
 use rollcall_shared::database::Presence;
 use rollcall_shared::project::{EventTypeLimit, ProjectId};
@@ -23,11 +22,10 @@ use tokio::sync::{Notify, SemaphorePermit};
 
 use super::grant::{Grant, KeyId, Project};
 use super::last_use::LastUses;
-use super::rates::Rates;
+use super::rows::{KeyRow, ProjectRow};
 use super::strangers::Strangers;
 use crate::client_address::ClientAddress;
 use crate::error::ApiError;
-use crate::event_rules::RulesVersion;
 
 /// How long the result of a look-up is trusted, counted from its beginning. Revocation is promised within five
 /// seconds.
@@ -106,32 +104,6 @@ pub(crate) struct KeyRing {
     default_doubted: Notify,
 }
 
-struct KeyRow {
-    id: i32,
-    scopes: Vec<String>,
-    expires_at: Option<SqlTimestamp>,
-    requests_per_second: Option<i32>,
-    events_per_second: Option<i32>,
-    project_id: i32,
-    project_name: String,
-    time_zone: String,
-    project_requests_per_second: Option<i32>,
-    project_events_per_second: Option<i32>,
-    event_type_count: i32,
-    max_event_types: Option<i32>,
-    schemas_revision: Option<i64>,
-}
-
-struct ProjectRow {
-    name: String,
-    time_zone: String,
-    requests_per_second: Option<i32>,
-    events_per_second: Option<i32>,
-    event_type_count: i32,
-    max_event_types: Option<i32>,
-    schemas_revision: Option<i64>,
-}
-
 /// What a key ring depends on, besides the database.
 pub(crate) struct KeyRingSettings<'s> {
     /// How long a look-up may take in all.
@@ -177,9 +149,7 @@ impl KeyRing {
         let id = ProjectId::DEFAULT.0;
         let row = sqlx::query_file_as!(ProjectRow, "sql/keys/project.sql", id).fetch_one(&self.database).await?;
         let Some(installation) = &self.installation else { return Ok(()) };
-        let rates = Rates::of_row(row.requests_per_second, row.events_per_second);
-        let rules = self.event_rules(row.schemas_revision, row.event_type_count, row.max_event_types);
-        let project = Project::new(ProjectId::DEFAULT, row.name, row.time_zone, rates, rules)?;
+        let project = row.into_project(ProjectId::DEFAULT, self.event_type_limit)?;
         let grant = Arc::new(Grant::of_installation(project));
         *installation.grant.write().unwrap_or_else(PoisonError::into_inner) = grant;
         Ok(())
@@ -319,24 +289,7 @@ impl KeyRing {
 
     async fn query(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
         let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.0.as_slice()).fetch_optional(&self.database).await?;
-        row.map(|row| {
-            let rates = Rates::of_row(row.project_requests_per_second, row.project_events_per_second);
-            let rules = self.event_rules(row.schemas_revision, row.event_type_count, row.max_event_types);
-            let project = Project::new(ProjectId(row.project_id), row.project_name, row.time_zone, rates, rules)?;
-            Ok(Arc::new(Grant {
-                project: Arc::new(project),
-                key: KeyId::Numbered(row.id),
-                rates: Rates::of_row(row.requests_per_second, row.events_per_second),
-                expires_at: row.expires_at.map(SqlTimestamp::to_jiff),
-                scopes: row.scopes.iter().filter_map(|name| name.parse().ok()).collect(),
-                is_use_noted: AtomicBool::new(false),
-            }))
-        })
-        .transpose()
-    }
-
-    fn event_rules(&self, schemas: Option<i64>, event_types: i32, limit: Option<i32>) -> Option<RulesVersion> {
-        RulesVersion::of_row(schemas, event_types, limit.unwrap_or(self.event_type_limit.0))
+        row.map(|row| row.into_grant(self.event_type_limit).map(Arc::new)).transpose()
     }
 
     /// Notes the use of a key, once for each look-up, so that a busy key costs requests nothing.

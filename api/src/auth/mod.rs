@@ -2,8 +2,9 @@
 //!
 //! A request carries a key, and [`KeyRing`] finds what the key grants. `strangers` bounds the look-ups of keys that
 //! do not exist. [`KeyCheck`] also charges the request to the `limits` of the key and of its project, which are those of
-//! the settings or its own `rates`. A handler with [`Access`] among its arguments runs only if the key has the scope that
-//! this type names. Uses of keys are noted (`last_use`).
+//! the settings or its own `rates`. The `retention` of a project says which events it still takes. A handler with
+//! [`Access`] among its arguments runs only if the key has the scope that this type names. Uses of keys are noted
+//! (`last_use`).
 
 mod grant;
 mod key_check;
@@ -11,6 +12,8 @@ mod key_ring;
 mod last_use;
 mod limits;
 mod rates;
+mod retention;
+mod rows;
 mod strangers;
 
 use std::marker::PhantomData;
@@ -25,6 +28,7 @@ pub(crate) use self::key_check::KeyCheck;
 pub(crate) use self::key_ring::{KeyHash, KeyRing, KeyRingSettings};
 use self::limits::Unit;
 pub(crate) use self::limits::{Limit, Limits, RateLimited, Ticket, announce};
+pub(crate) use self::retention::Horizon;
 use crate::error::ApiError;
 
 /// The scope to send events.

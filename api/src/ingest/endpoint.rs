@@ -1,12 +1,5 @@
 //! The endpoint `POST /events`: reads the parameters, puts the events into the queue, and answers.
-//!
-//! Small batches share messages with those of other requests; see [`Lanes`]. Large batches, and batches whose
-//! clients wait until they are stored, are published in separate messages. Large batches are bulk, and so are
-//! others past the [allowance](Allowances) of their project.
 
-use std::sync::Arc;
-#[cfg(feature = "bench")]
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use axum::Json;
@@ -15,154 +8,27 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use metrics::{counter, histogram};
-use rollcall_shared::project::ProjectId;
-use rollcall_shared::queue::priority::Priority;
 use serde::Serialize;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::auth::{Access, Ingest};
 use crate::error::ApiError;
-use crate::event_rules::RuleBook;
 use crate::extract::RequestId;
-use crate::ingest::body::budget::{Budget, Share};
-use crate::ingest::body::{self, BodyRules};
-use crate::ingest::deliver::allowance::{Allowances, Kind};
-use crate::ingest::deliver::lane::{Lanes, SmallBatch};
+use crate::ingest::body;
 use crate::ingest::deliver::trace;
-use crate::ingest::deliver::wait::{Inbox, Stored};
+use crate::ingest::deliver::wait::Stored;
 use crate::ingest::description;
+use crate::ingest::ingestion::{Batch, Ingestion};
 use crate::ingest::options::Options;
 use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::payload::Format;
-use crate::ingest::prepare::{BatchIdentity, Lines, MAX_LISTED_IDS, Preparation, Prepared, prepare_body};
+use crate::ingest::prepare::{Lines, MAX_LISTED_IDS, Preparation, Prepared, prepare_body};
 use crate::openapi::{example, refusal};
 use crate::parameters::Parameters;
 use crate::problem::Problem;
-use crate::queue::publish::{ChunkPublisher, NotDurable, Origin};
-use crate::settings::{ApiSettings, RequestLimits};
-
-/// The resources of the endpoint. Clones share them.
-#[derive(Clone)]
-pub(crate) struct Ingestion {
-    limits: RequestLimits,
-    body_rules: BodyRules,
-    budget: Budget,
-    nats: async_nats::Client,
-    publisher: ChunkPublisher,
-    lanes: Arc<Lanes>,
-    allowances: Arc<Allowances>,
-    rule_book: Arc<RuleBook>,
-    /// Whether batches are published; see [`crate::run_without_publishing`].
-    #[cfg(feature = "bench")]
-    publishes: Arc<AtomicBool>,
-}
-
-impl Ingestion {
-    /// `stop` is cancelled when the process is told to stop.
-    pub(crate) fn new(
-        settings: &ApiSettings,
-        nats: async_nats::Client,
-        publisher: ChunkPublisher,
-        rule_book: Arc<RuleBook>,
-        stop: CancellationToken,
-    ) -> Self {
-        let limits = settings.limits;
-        let min_bytes_per_second = settings.min_body_bytes_per_second;
-        let allowances = Arc::new(Allowances::new(settings.allowance));
-        Self {
-            limits,
-            body_rules: BodyRules { max_bytes: limits.max_body_bytes, min_bytes_per_second, stop },
-            budget: Budget::new(settings.ingest_memory_bytes, limits.max_body_bytes, settings.ingest_wait_timeout),
-            nats,
-            lanes: Arc::new(Lanes::new(publisher.clone(), allowances.clone())),
-            allowances,
-            rule_book,
-            publisher,
-            #[cfg(feature = "bench")]
-            publishes: Arc::new(AtomicBool::new(true)),
-        }
-    }
-
-    /// Accepts events without publishing them; see [`crate::run_without_publishing`].
-    #[cfg(feature = "bench")]
-    pub(crate) fn publish_nothing(&self) {
-        self.publishes.store(false, Ordering::Relaxed);
-    }
-
-    /// Returns once the batch is durable in the queue.
-    ///
-    /// # Errors
-    /// [`PublishError::NotDurable`] if the queue did not confirm every event.
-    async fn publish(&self, project: ProjectId, batch: Batch) -> Result<(), PublishError> {
-        #[cfg(feature = "bench")]
-        if !self.publishes.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let Batch { lines, events, origin, share } = batch;
-        let published = match lines {
-            Lines::Few(lines) => self.lanes.send(project, SmallBatch { lines, events, origin, share }).await,
-            Lines::Chunks(chunks) => {
-                let published = self.publisher.publish_all(project, Priority::Bulk, chunks, &origin).await;
-                drop(share);
-                published
-            }
-        };
-        published.map_err(PublishError::NotDurable)
-    }
-
-    /// Publishes the batch in separate messages, so that the workers' reports are only about this request,
-    /// and waits for the reports. `None` if they are not complete before `until`.
-    ///
-    /// # Errors
-    /// As [`Self::publish`]; [`PublishError::NotBegun`] if nothing was published.
-    async fn publish_and_wait(&self, project: ProjectId, batch: Batch, until: Instant) -> Result<Option<Stored>, PublishError> {
-        let Batch { lines, events, origin, share } = batch;
-        let inbox = Inbox::open(&self.nats).await.map_err(PublishError::NotBegun)?;
-        let priority = match lines {
-            Lines::Few(_) => self.allowances.priority_of(project, Kind::of(events), events),
-            Lines::Chunks(_) => Priority::Bulk,
-        };
-        let chunks = lines.into_chunks(events).map_err(|error| PublishError::NotBegun(ApiError::internal(error)))?;
-        let count = chunks.len();
-        let origin = Origin { inbox: Some(inbox.subject().to_owned()), ..origin };
-        self.publisher.publish_all(project, priority, chunks, &origin).await.map_err(PublishError::NotDurable)?;
-        // The memory is released, because from now on the request only waits.
-        drop(share);
-        // When the API is told to stop, clients do not wait any longer.
-        Ok(self.body_rules.stop.run_until_cancelled(inbox.wait(count, events.into(), until)).await.flatten())
-    }
-}
-
-/// The valid events of a request, and the memory that they take until they are published.
-struct Batch {
-    lines: Lines,
-    events: u32,
-    origin: Origin,
-    share: Share,
-}
-
-/// Why a batch is not known to be in the queue.
-enum PublishError {
-    /// No event of the batch is in the queue.
-    NotBegun(ApiError),
-    /// Some events of the batch may be in the queue.
-    NotDurable(NotDurable),
-}
-
-impl PublishError {
-    /// The error for the client, with the key for sending the batch again.
-    fn into_answer(self, idempotency_key: String) -> ApiError {
-        match self {
-            Self::NotBegun(error) => error,
-            Self::NotDurable(NotDurable::Full) => ApiError::NotConfirmed { is_full: true, idempotency_key },
-            Self::NotDurable(NotDurable::Unconfirmed) => ApiError::NotConfirmed { is_full: false, idempotency_key },
-            Self::NotDurable(NotDurable::Refused) => ApiError::internal(NotDurable::Refused),
-        }
-    }
-}
+use crate::queue::publish::Origin;
 
 /// The answer to an accepted batch.
 #[derive(Debug, Serialize, ToSchema)]
@@ -246,7 +112,8 @@ pub(crate) async fn post_events(
         None => None,
         Some(version) => Some(ingestion.rule_book.rules(project, version).await?),
     };
-    let preparation = Preparation { format, limits: ingestion.limits, identity: identity.clone(), event_rules };
+    let horizon = access.project.retention.horizon(received_at.as_micros() as i64);
+    let preparation = Preparation { format, limits: ingestion.limits, identity: identity.clone(), horizon, event_rules };
     let (mut prepared, share) = prepare_body(body, preparation, share).await?;
     counter!("rollcall_received_bytes_total").increment(body_bytes as u64);
     counter!("rollcall_events_rejected_total").increment(prepared.invalid_events as u64);

@@ -3,7 +3,7 @@
 //! `endpoint` handles the request; `options` are its parameters, and `description` says what it reads. `body`
 //! reads and decompresses the body, within a memory budget for all requests together. `prepare` turns it into
 //! the lines of a batch: `parse` cuts it into events and validates each, by the rules of the project too if it has any.
-//! `endpoint` then makes the batch durable, through `deliver`, and only then answers. Nothing here reads or writes
+//! `ingestion` then makes the batch durable, through `deliver`, and only then `endpoint` answers. Nothing here reads or writes
 //! PostgreSQL.
 
 mod body;
@@ -12,8 +12,9 @@ mod description;
 pub(crate) mod endpoint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod ingestion;
 mod options;
 mod parse;
 mod prepare;
 
-pub(crate) use self::endpoint::Ingestion;
+pub(crate) use self::ingestion::Ingestion;

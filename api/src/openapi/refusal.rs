@@ -21,6 +21,7 @@ pub(crate) enum Refusal {
     UnsupportedMediaType,
     InvalidEvents,
     InvalidFields,
+    Expired,
     TooManyRequests,
     InternalError,
     Unavailable,
@@ -46,7 +47,7 @@ impl Refusal {
             Self::Conflict => "409",
             Self::TooLarge => "413",
             Self::UnsupportedMediaType => "415",
-            Self::InvalidEvents | Self::InvalidFields => "422",
+            Self::InvalidEvents | Self::InvalidFields | Self::Expired => "422",
             Self::TooManyRequests => "429",
             Self::InternalError => "500",
             Self::Unavailable => "503",
@@ -72,6 +73,10 @@ impl Refusal {
                 "At least one event is invalid, and no event of the batch was queued. `errors` lists the problems."
             }
             Self::InvalidFields => "Fields of the body are invalid, and nothing was changed. `errors` lists them.",
+            Self::Expired => {
+                "Events or counts of the first days of the period were deleted. The first day that can be asked about is in \
+                 `kept_from`."
+            }
             Self::TooManyRequests => {
                 "The key or the project sends more in a second than it may, or has too many requests in progress. `limit` names the \
                  limit on a rate. Try again after `Retry-After` seconds."
@@ -127,6 +132,8 @@ sets! {
     WithFields: [BodyTimeout, TooLarge, UnsupportedMediaType, InvalidFields];
     /// For changes that the state of something may not allow.
     Conflicting: [Conflict];
+    /// For questions about a period.
+    OfPeriod: [Expired];
     /// For requests with events in the body.
     WithBody: [BodyTimeout, TooLarge, UnsupportedMediaType, InvalidEvents];
 }

@@ -9,9 +9,10 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::format::{Cell, Table};
+use super::kept;
 use super::question::{Answer, Asker, Question};
 use super::rows::counted_days::days_of_project;
-use super::rows::span::{TimeSpan, instant};
+use super::rows::span::{self, TimeSpan, instant};
 use crate::auth::Zone;
 use crate::error::ApiError;
 use crate::parameters::{Param, Parameters};
@@ -124,6 +125,7 @@ impl Question for AccountSummary {
     const SUMMARY: &'static str = "Summary of an account";
     const ABOUT: &'static str = "Counts the events of an account by type, and lists its ten most active users. Users with equally many \
                                  events are sorted by id.";
+    const NEEDS_WHOLE_PERIOD: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
         let account = parameters.required_text(ACCOUNT_ID);
@@ -146,7 +148,8 @@ impl Question for AccountSummary {
         let rows = sqlx::query_file!("sql/accounts/summary.sql", asker.project.id.0, self.account, from as _, to as _)
             .fetch_all(&mut *connection)
             .await?;
-        connection.answered();
+        let parameter = if window.is_some() { WINDOW.name() } else { span::FROM.name() };
+        kept::check_instant(asker, connection, span.from_us, parameter).await?;
         let (types, users): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_type);
         Ok(AccountSummaryAnswer {
             account_id: self.account,

@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 
 use super::bitmap::unite;
 use super::format::{Cell, Table};
-use super::period::Period;
+use super::kept;
+use super::period::{self, Period};
 use super::question::{Answer, Asker, Question};
 use super::source::Source;
 use crate::auth::Zone;
@@ -94,6 +95,7 @@ impl Question for Dau {
     const SUMMARY: &'static str = "Active users by day, week or month";
     const ABOUT: &'static str = "Counts the different people of each day, ISO week or month of a period. A week that begins before \
                                  `from` counts only its days from `from` on.";
+    const NEEDS_WHOLE_PERIOD: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
         Self {
@@ -156,7 +158,7 @@ async fn from_rollups(asker: &Asker, query: &Dau) -> Result<BTreeMap<Date, u64>,
     )
     .fetch_all(&mut *connection)
     .await?;
-    connection.answered();
+    kept::check(asker, connection, Source::Rollups, from, period::FROM.name()).await?;
     let mut counts = BTreeMap::new();
     let mut unions: BTreeMap<Date, RoaringBitmap> = BTreeMap::new();
     for row in rows {
@@ -186,7 +188,7 @@ async fn from_events(asker: &Asker, query: &Dau) -> Result<BTreeMap<Date, u64>, 
     )
     .fetch_all(&mut *connection)
     .await?;
-    connection.answered();
+    kept::check(asker, connection, Source::Events, from, period::FROM.name()).await?;
     Ok(rows.into_iter().map(|row| (row.bucket.into(), u64::try_from(row.users).unwrap_or(0))).collect())
 }
 

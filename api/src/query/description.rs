@@ -53,6 +53,8 @@ fn described<Q: Question>(path: &str, index: usize) -> Paths {
     let responses =
         ResponsesBuilder::new().response("200", answer::<Q>(is_paged)).responses_from_into_responses::<refusal::WithKey>();
     let responses = if is_about_one { responses.responses_from_into_responses::<refusal::NoSuch>() } else { responses };
+    let responses =
+        if Q::NEEDS_WHOLE_PERIOD { responses.responses_from_into_responses::<refusal::OfPeriod>() } else { responses };
     let operation = OperationBuilder::new()
         .operation_id(Some(if index == 0 { Q::ID.to_owned() } else { format!("{}_{}", Q::ID, index + 1) }))
         .tag("questions")

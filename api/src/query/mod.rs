@@ -15,6 +15,7 @@ mod format;
 mod funnel;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod kept;
 mod percent;
 mod period;
 pub(crate) mod question;

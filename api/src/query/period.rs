@@ -5,7 +5,8 @@ use jiff::civil::Date;
 
 use crate::parameters::{Param, Parameters};
 
-const FROM: Param = Param::new(
+/// The parameter with the first day.
+pub(super) const FROM: Param = Param::new(
     &["from", "from_date"],
     "The first day of the period, in the project's time zone; 29 days before the last by default.",
 );

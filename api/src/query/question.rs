@@ -36,6 +36,8 @@ pub(crate) trait Question: Sized + Send + 'static {
     const SUMMARY: &'static str;
     /// What a client must know to understand the answer.
     const ABOUT: &'static str;
+    /// Whether it is refused if something of its period was deleted.
+    const NEEDS_WHOLE_PERIOD: bool = false;
 
     /// Reads its parameters. Problems are recorded in `parameters`; a question whose parameters have problems
     /// is never answered.

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::bitmap::unite;
 use super::format::{Cell, Table};
+use super::kept;
 use super::percent::percent;
 use super::question::{Answer, Asker, Question};
 use super::source::Source;
@@ -91,6 +92,7 @@ impl Question for Retention {
     const SUMMARY: &'static str = "Retention of cohorts";
     const ABOUT: &'static str = "Of the people who were active in one window of time, how many were active in the next ones. Window k \
                                  begins k windows after the cohort's. An empty cohort is listed with 0 people and without windows.";
+    const NEEDS_WHOLE_PERIOD: bool = true;
 
     fn take(parameters: &mut Parameters, _: &Zone) -> Self {
         let start = parameters.date(START_DATE);
@@ -207,13 +209,13 @@ impl AllSeries {
 
 async fn from_rollups(asker: &Asker, query: &Retention) -> Result<Counts, ApiError> {
     let mut all = AllSeries::of(query);
-    load(asker, query, &mut all).await?;
+    let earlier = load(asker, query, &mut all).await?;
     let (Some(comers), Some(returners)) = (all.named(query.event_type.as_deref()), all.named(query.return_event_type.as_deref()))
     else {
         return Ok(Counts::new());
     };
     let everyone = all.named(None).filter(|_| query.cohort == Cohort::New);
-    let mut seen_before = everyone.map(|series| series.before.clone()).unwrap_or_default();
+    let mut seen_before = everyone.map(|series| &series.before | &earlier).unwrap_or_default();
     let mut counts = Counts::new();
     for cohort in 0..query.cohorts {
         let members = &comers.windows[cohort] - &seen_before;
@@ -228,8 +230,9 @@ async fn from_rollups(asker: &Asker, query: &Retention) -> Result<Counts, ApiErr
     Ok(counts)
 }
 
-/// Adds the bitmaps of days to the windows of each series, as they arrive from the database.
-async fn load(asker: &Asker, query: &Retention, all: &mut AllSeries) -> Result<(), ApiError> {
+/// Adds the bitmaps of days to the windows of each series, as they arrive from the database. Returns who was active on
+/// days whose bitmaps were deleted, if the cohorts are of new users.
+async fn load(asker: &Asker, query: &Retention, all: &mut AllSeries) -> Result<RoaringBitmap, ApiError> {
     let last = query.windows.last(query.windows.len() - 1).to_sqlx();
     let numbers: Vec<i32> = (0..).take(all.0.len()).collect();
     let names: Vec<Option<String>> = all.0.iter().map(|series| series.name.clone()).collect();
@@ -247,8 +250,15 @@ async fn load(asker: &Asker, query: &Retention, all: &mut AllSeries) -> Result<(
         unite(union, &row.bitmap)?;
     }
     drop(rows);
-    connection.answered();
-    Ok(())
+    let mut earlier = RoaringBitmap::new();
+    if query.cohort == Cohort::New {
+        let row = sqlx::query_file!("sql/stats/earlier_users.sql", asker.project.id.0).fetch_optional(&mut *connection).await?;
+        if let Some(row) = row {
+            unite(&mut earlier, &row.bitmap)?;
+        }
+    }
+    kept::check(asker, connection, Source::Rollups, query.windows.first(0), START_DATE.name()).await?;
+    Ok(earlier)
 }
 
 async fn from_events(asker: &Asker, query: &Retention) -> Result<Counts, ApiError> {
@@ -270,7 +280,9 @@ async fn from_events(asker: &Asker, query: &Retention) -> Result<Counts, ApiErro
     )
     .fetch_all(&mut *connection)
     .await?;
-    connection.answered();
+    // Whether somebody is new depends on all events before.
+    let (first, parameter) = if query.cohort == Cohort::New { (FIRST_DAY, COHORT) } else { (query.windows.first(0), START_DATE) };
+    kept::check(asker, connection, Source::Events, first, parameter.name()).await?;
     // Counts and indexes are never negative. SQL counts cohorts from 1.
     let number = |number: i64| usize::try_from(number).unwrap_or(0);
     Ok(rows.into_iter().map(|row| ((number(row.cohort) - 1, number(row.window)), number(row.users) as u64)).collect())

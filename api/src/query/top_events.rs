@@ -5,7 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::format::{Cell, Table};
-use super::period::Period;
+use super::kept;
+use super::period::{self, Period};
 use super::question::{Answer, Asker, Question};
 use super::source::Source;
 use crate::auth::Zone;
@@ -41,6 +42,7 @@ impl Question for TopEvents {
     const SUMMARY: &'static str = "Most frequent event types";
     const ABOUT: &'static str = "Counts the events of each type in a period and lists the most frequent types. Types with equal \
                                  counts are sorted by name.";
+    const NEEDS_WHOLE_PERIOD: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
         Self {
@@ -67,7 +69,7 @@ impl Question for TopEvents {
                     .await?
             }
         };
-        connection.answered();
+        kept::check(asker, connection, self.source, self.period.from(), period::FROM.name()).await?;
         Ok(TopEventsAnswer { data })
     }
 }

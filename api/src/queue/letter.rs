@@ -108,7 +108,7 @@ pub(crate) struct Summary {
     id: String,
     kind: Kind,
     /// Why it could not be stored, for programs: `refused`, `unknown_project`, `unknown_time_zone`, `event_type_limit`,
-    /// `undecodable` or `kills_worker`.
+    /// `undecodable`, `kills_worker` or `expired`.
     code: &'static str,
     /// Why it could not be stored, for people.
     reason: String,

@@ -58,7 +58,7 @@ enum Command {
 /// then select every letter.
 #[derive(Debug, Clone, clap::Args)]
 struct Filter {
-    /// Code: refused, unknown_project, unknown_time_zone, event_type_limit, undecodable, kills_worker
+    /// Code: refused, unknown_project, unknown_time_zone, event_type_limit, undecodable, kills_worker, expired
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     code: Option<String>,
     /// Type of an event in the dead letter

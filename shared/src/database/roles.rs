@@ -5,8 +5,8 @@
 //! - `rollcall_api` reads everything that answers need, and writes only what administration changes. It cannot write
 //!   events.
 //! - `rollcall_worker` writes events, dictionaries and rollups. It owns the tables of events and identities with their
-//!   partitions, because only an owner can attach a partition or build an index. It sees no keys, and of projects it
-//!   changes only the counters of the dictionaries.
+//!   partitions, because only an owner can attach or drop a partition or build an index. It sees no keys, and of
+//!   projects it changes only the counters of the dictionaries and from when on events are kept.
 //! - `rollcall_reader` reads the view `event_log`.
 //!
 //! Migrations grant nothing, because the roles may be missing: they belong to the whole server, and not everybody may

@@ -46,6 +46,8 @@ pub enum Code {
     Undecodable,
     /// Every worker that took the message ended before it reported a result.
     KillsWorker,
+    /// The event is older than its project keeps events.
+    Expired,
 }
 
 impl Code {
@@ -55,10 +57,10 @@ impl Code {
         self.into()
     }
 
-    /// Whether another attempt would fail too, until somebody changes something.
+    /// Whether another attempt would fail too, until somebody changes something, so that none is made.
     #[must_use]
     pub fn is_final(self) -> bool {
-        matches!(self, Self::EventTypeLimit | Self::Undecodable | Self::KillsWorker)
+        matches!(self, Self::EventTypeLimit | Self::Expired | Self::Undecodable | Self::KillsWorker)
     }
 }
 

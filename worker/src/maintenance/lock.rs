@@ -20,10 +20,12 @@ pub(super) enum AdvisoryLock {
     Sessions = 7036,
     /// Folding the deltas of users.
     UserActivity = 7037,
+    /// Deleting what projects keep no longer.
+    Expiry = 7038,
 }
 
 impl AdvisoryLock {
-    const fn key(self) -> i64 {
+    pub(super) const fn key(self) -> i64 {
         self as i64
     }
 

@@ -3,13 +3,14 @@
 //! Every task runs through [`every`]. A task that only one worker may run at a time holds an
 //! [`AdvisoryLock`](lock::AdvisoryLock). `compact` and `fold` fold the deltas of the rollups, `partition`
 //! creates partitions in advance according to the database's `clock`, `index` builds B-trees and updates
-//! filters, both with statements of `ddl`; `sweep` removes the attempts of messages that are gone; `lag` and
-//! `backlog` measure; `report` tells the API how this worker is doing.
+//! filters, both with statements of `ddl`; `expire` deletes what projects keep no longer; `sweep` removes the attempts
+//! of messages that are gone; `lag` and `backlog` measure; `report` tells the API how this worker is doing.
 
 pub(crate) mod backlog;
 pub(crate) mod clock;
 pub(crate) mod compact;
 mod ddl;
+pub(crate) mod expire;
 pub(crate) mod fold;
 pub(crate) mod index;
 pub(crate) mod lag;

@@ -21,29 +21,33 @@ impl Settler {
     /// Ends a delivery, and also its message if every event in it is stored or a dead letter.
     /// `settled` says what the store did; the rest of it is added here.
     pub(super) async fn conclude(&self, delivery: &Delivery, mut settled: Settled, refused: &[Refused], is_exact: bool) {
-        if let Some(first) = refused.first() {
-            let alone = std::slice::from_ref(delivery);
-            let attempts = if refused.iter().all(|event| event.code.is_final()) {
-                self.record_final_refusal(delivery, refused.len(), first);
-                settled.earlier + 1
-            } else {
-                let counting = || self.attempts.record_refusal(delivery);
-                let Some(refusals) = self.retry_policy.retry(alone, &self.status, &self.stop, counting).await else {
-                    return self.hand_back(delivery).await;
-                };
-                self.record_refusal(delivery, refused.len(), first, refusals);
-                if refusals <= MAX_RETRIES {
-                    settled.pending = refused.len() as u64;
-                    self.report(delivery, settled, is_exact).await;
-                    return delivery.answer(AckKind::Nak(Some(self.retry_policy.delay_after(refusals)))).await;
-                }
-                refusals
-            };
-            let writing = self.dead_letters.write_events(delivery, refused, attempts);
+        let alone = std::slice::from_ref(delivery);
+        let (final_refusals, refused): (Vec<_>, Vec<_>) = refused.iter().partition(|event| event.code.is_final());
+        if let Some(first) = final_refusals.first() {
+            self.record_final_refusal(delivery, final_refusals.len(), first);
+            let writing = self.dead_letters.write_events(delivery, &final_refusals, settled.earlier + 1);
             if let Err(error) = self.retry_policy.keep_in_progress(alone, writing).await {
                 return self.postpone_dead_letter(delivery, &error).await;
             }
-            settled.dead_lettered = refused.len() as u64;
+            // The report of an earlier delivery has counted them already.
+            settled.dead_lettered = if settled.earlier == 0 { final_refusals.len() as u64 } else { 0 };
+        }
+        if let Some(first) = refused.first() {
+            let counting = || self.attempts.record_refusal(delivery);
+            let Some(refusals) = self.retry_policy.retry(alone, &self.status, &self.stop, counting).await else {
+                return self.hand_back(delivery).await;
+            };
+            self.record_refusal(delivery, refused.len(), first, refusals);
+            if refusals <= MAX_RETRIES {
+                settled.pending = refused.len() as u64;
+                self.report(delivery, settled, is_exact).await;
+                return delivery.answer(AckKind::Nak(Some(self.retry_policy.delay_after(refusals)))).await;
+            }
+            let writing = self.dead_letters.write_events(delivery, &refused, refusals);
+            if let Err(error) = self.retry_policy.keep_in_progress(alone, writing).await {
+                return self.postpone_dead_letter(delivery, &error).await;
+            }
+            settled.dead_lettered += refused.len() as u64;
         }
         self.finish(delivery, refused.is_empty()).await;
         self.report(delivery, settled, is_exact).await;

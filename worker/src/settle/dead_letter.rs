@@ -51,23 +51,24 @@ impl DeadLetters {
         Self { context }
     }
 
-    /// Writes single events of a message, each as a separate dead letter, unless many are beyond their project's limit
+    /// Writes single events of a message, each as a separate dead letter, except many that are beyond their project's limit
     /// of event types.
     pub(crate) async fn write_events(
         &self,
         delivery: &Delivery,
-        refused: &[Refused],
+        refused: &[&Refused],
         attempts: u32,
     ) -> Result<(), DeadLetterError> {
-        if refused.len() > MAX_SEPARATE && refused.iter().all(|event| event.code == Code::EventTypeLimit) {
-            return self.write_together(delivery, refused, attempts).await;
-        }
-        let letters: Vec<_> = refused.iter().map(|refused| self.write_event(delivery, refused, attempts)).collect();
+        let is_of_limit = |event: &&Refused| event.code == Code::EventTypeLimit;
+        let is_shared = refused.iter().copied().filter(is_of_limit).count() > MAX_SEPARATE;
+        let (together, separate): (Vec<_>, Vec<_>) = refused.iter().partition(|event| is_shared && is_of_limit(event));
+        self.write_together(delivery, &together, attempts).await?;
+        let letters: Vec<_> = separate.into_iter().map(|refused| self.write_event(delivery, refused, attempts)).collect();
         stream::iter(letters).buffer_unordered(IN_FLIGHT).try_collect().await
     }
 
     /// Writes events in as few letters as they fit in, which is one: they come from one message.
-    async fn write_together(&self, delivery: &Delivery, refused: &[Refused], attempts: u32) -> Result<(), DeadLetterError> {
+    async fn write_together(&self, delivery: &Delivery, refused: &[&Refused], attempts: u32) -> Result<(), DeadLetterError> {
         let mut rest = refused;
         while let Some(first) = rest.first() {
             let mut writer = ChunkWriter::new()?;

@@ -1,19 +1,21 @@
 //! The store: writes each batch in one transaction, all of it or nothing.
 //!
 //! A transaction claims the identities, keeps the rows whose identity was new, writes them, appends
-//! what they add to the rollups, and commits. When a batch is stored again, its identities are claimed
-//! already, so no number changes. Before the commit, the row counts that the server reports must agree
-//! with what was sent. If the transaction does not commit, its connection is closed.
+//! what they add to the rollups, checks that none is older than its project keeps events, and commits.
+//! When a batch is stored again, its identities are claimed already, so no number changes. Before the
+//! commit, the row counts that the server reports must agree with what was sent. If the transaction
+//! does not commit, its connection is closed.
 //!
-//! Some errors say which rows they are about, such as those of a type that their project may not have. Other rows
-//! that PostgreSQL refuses are found by bisection: each half is stored as a batch, until every
-//! refused row is alone and all others are stored. Each half is a transaction instead of a savepoint,
+//! Some errors name the rows that they concern, such as events of a type that their project may not
+//! have, or older than it keeps events. Other rows that PostgreSQL refuses are found by bisection: each
+//! half is stored as a batch, until every refused row is alone and all others are stored. Each half is a transaction instead of a savepoint,
 //! because more than 64 open savepoints slow every other session down, and because what is committed
 //! survives when the database goes away in between.
 
 pub(crate) mod claim;
 pub(crate) mod dictionary;
 mod event_types;
+mod horizon;
 pub(crate) mod new_event;
 pub(crate) mod rollup;
 pub(crate) mod row;
@@ -98,8 +100,7 @@ impl Store {
                 Ok(inserted) => inserted.into_iter().for_each(|message| *outcome.inserted.entry(message).or_default() += 1),
                 Err(error) if error.is_transient() => return Err(error),
                 Err(error) => {
-                    let concerns = |row: &Row<'_>| error.concerns(row.identity.project, &row.event.event_type.0);
-                    let (bad, mut rest): (Vec<_>, Vec<_>) = part.into_iter().partition(concerns);
+                    let (bad, mut rest): (Vec<_>, Vec<_>) = part.into_iter().partition(|row| error.concerns(row));
                     if !bad.is_empty() {
                         outcome.refuse(bad, &error);
                         parts.push(rest);
@@ -165,6 +166,7 @@ impl Store {
                 Deltas::of(&new).insert(&mut transaction, events).await?;
                 Summaries::of(&new, Session::of).insert(&mut transaction).await?;
                 Summaries::of(&new, |event| Some(UserActivity::of(event))).insert(&mut transaction).await?;
+                horizon::check(&mut transaction, &new).await?;
             }
             // "Nothing new" may be the reply to another statement.
             prove_in_step(&mut transaction).await?;

@@ -60,6 +60,13 @@ pub(crate) struct Row<'a> {
     pub(crate) event: Event<'a>,
 }
 
+impl Row<'_> {
+    /// The UTC day on which the event happened. It is also the day of its identity, unless the event is undated.
+    pub(crate) fn day(&self) -> Day {
+        Day::utc_of(self.event.occurred_at_us)
+    }
+}
+
 /// The contents of the messages of a batch.
 #[derive(Debug, Default)]
 pub(crate) struct Contents<'a> {

@@ -27,11 +27,12 @@ const PROJECT: Param =
 struct Shown {
     id: i64,
     at: Timestamp,
-    /// The key of the request that made the change; null for the key of the installation (`API_KEY`).
+    /// The key of the request that made the change; null for the key of the installation (`API_KEY`), and for `expire`.
     by_key_id: Option<i32>,
     /// The `X-Request-Id` of this request.
     request_id: String,
-    /// `create_project`, `change_project`, `create_key`, `rotate_key`, `revoke_key`, `set_schema` or `remove_schema`.
+    /// `create_project`, `change_project`, `create_key`, `rotate_key`, `revoke_key`, `set_schema` or `remove_schema`; or
+    /// `expire`, by the command `rollcall expire`.
     action: String,
     /// The project that was changed, or whose key or schema was.
     project: String,

@@ -57,7 +57,7 @@ impl Change {
 pub(crate) struct Body {
     /// The IANA name of the time zone. It cannot be changed once an event of the project was stored.
     time_zone: Option<String>,
-    /// How many days events are kept; null for ever.
+    /// How many days before the current one, in UTC, events are kept; null for ever. Older ones are deleted.
     #[schema(minimum = 1, maximum = 36_500)]
     retention_days: Option<i32>,
     /// Only the key of the installation may change them.

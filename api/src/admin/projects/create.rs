@@ -55,7 +55,7 @@ pub(crate) struct Body {
     name: String,
     /// The IANA name of the time zone in which its days begin and end; UTC by default.
     time_zone: Option<String>,
-    /// How many days events are kept; null for ever.
+    /// How many days before the current one, in UTC, events are kept; null for ever. Older ones are deleted.
     #[schema(minimum = 1, maximum = 36_500)]
     retention_days: Option<i32>,
     limits: Option<ProjectLimits>,

@@ -17,7 +17,7 @@ pub(crate) struct Shown {
     pub(super) name: String,
     /// The IANA time zone in which its days, weeks and months begin and end.
     pub(super) time_zone: String,
-    /// How many days events are kept; null for ever.
+    /// How many days before the current one, in UTC, events are kept; null for ever. Older ones are deleted.
     #[schema(minimum = 1, maximum = 36_500)]
     pub(super) retention_days: Option<i32>,
     pub(super) limits: ProjectLimits,

@@ -2,6 +2,7 @@
 
 pub(crate) mod agreement;
 pub(crate) mod batch_id;
+mod judge;
 pub(crate) mod name;
 pub(crate) mod payload;
 pub(crate) mod properties;

@@ -23,8 +23,10 @@ use self::tally::Tallies;
 use self::within::Within;
 use super::bucket::{Buckets, Interval};
 use super::filter::{Filters, Property, take_breakdown};
-use super::period::Period;
+use super::kept;
+use super::period::{self, Period};
 use super::question::{Asker, Question};
+use super::source::Source;
 use super::turn::Turn;
 use super::type_number;
 use super::value::Values;
@@ -68,6 +70,7 @@ impl Question for Funnel {
                                  the period. A person counts for every step that their deepest chain reaches; of equally deep chains the \
                                  one with the earliest entry gives the times. A filter applies to the events of all steps. `complete` is \
                                  false as long as somebody who entered in the period has time left.";
+    const NEEDS_WHOLE_PERIOD: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
         Self {
@@ -143,7 +146,9 @@ impl Funnel {
             breakdown: self.breakdown.as_ref(),
             filters: &self.filters,
         };
-        self.read_and_add(connection, turn, &wanted, rules, values).await
+        let (tallies, connection) = self.read_and_add(connection, turn, &wanted, rules, values).await?;
+        kept::check(asker, connection, Source::Events, self.period.from(), period::FROM.name()).await?;
+        Ok(tallies)
     }
 
     /// Reads and processes one slice after the other, which limits the memory for rows.
@@ -154,7 +159,7 @@ impl Funnel {
         wanted: &Wanted<'_>,
         rules: Rules,
         values: &mut Values,
-    ) -> Result<Tallies, ApiError> {
+    ) -> Result<(Tallies, Connection), ApiError> {
         let size = self.size(&mut connection, wanted).await?;
         let slices = size / MAX_OCCURRENCES + 1;
         if slices > MAX_SLICES {
@@ -175,8 +180,7 @@ impl Funnel {
             });
             tallies = added.await.map_err(ApiError::internal)?;
         }
-        connection.answered();
-        Ok(tallies)
+        Ok((tallies, connection))
     }
 
     /// The number of events of the steps, without filters.

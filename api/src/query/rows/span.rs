@@ -6,7 +6,8 @@ use jiff_sqlx::ToSqlx;
 use crate::auth::Zone;
 use crate::parameters::{Param, Parameters};
 
-const FROM: Param = Param::new(
+/// The parameter with the beginning.
+pub(crate) const FROM: Param = Param::new(
     &["from", "from_date"],
     "The first day, in the project's time zone, or an instant such as `2025-10-01T10:00:00Z`. Without it, from the beginning.",
 );

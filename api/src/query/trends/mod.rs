@@ -19,7 +19,8 @@ use self::series::Tally;
 use super::bucket::{Buckets, Interval};
 use super::filter::{Filters, Property, take_breakdown};
 use super::format::{Cell, Table};
-use super::period::Period;
+use super::kept;
+use super::period::{self, Period};
 use super::question::{Answer, Asker, Question};
 use super::recent::Weighed;
 use super::source::Source;
@@ -107,6 +108,7 @@ impl Question for Trends {
                                  the whole period. Hours are for periods of up to 31 days. A breakdown gives a series to each of the \
                                  20 largest values of a property; the last series, named `other`, holds the remaining values, if \
                                  there are more. The value is null for events without the property.";
+    const NEEDS_WHOLE_PERIOD: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
         let metric = parameters.one_of(METRIC, Metric::Events);
@@ -155,7 +157,8 @@ impl Trends {
             (false, Metric::Events) => rows::count(&mut connection, counting).await?,
             (false, Metric::Users) => users::count(&mut connection, counting).await?,
         };
-        connection.answered();
+        let source = if from_rollups { Source::Rollups } else { Source::Events };
+        kept::check(asker, connection, source, self.period.from(), period::FROM.name()).await?;
         let data = tally.into_series(&types.names(), &buckets, self.breakdown.is_some());
         Ok(TrendsAnswer { data, metric: self.metric, interval: self.interval, as_of })
     }

@@ -27,8 +27,8 @@ begin
                     'rollcall_api',
                     'select',
                     'projects api_keys cursor_keys event_types users event_ids events event_counts event_counts_delta event_hours '
-                    'active_users active_users_delta sessions sessions_delta user_activity user_activity_delta worker_reports '
-                    'event_log'
+                    'active_users active_users_delta earlier_users sessions sessions_delta user_activity user_activity_delta '
+                    'worker_reports event_log'
                 ),
                 -- Administration. Nobody changes or deletes what the audit log says.
                 ('rollcall_api', 'insert update', 'projects api_keys'),
@@ -62,12 +62,13 @@ begin
         execute format('grant %s on %s to %I', missing.privileges, missing.relation, missing.role);
     end loop;
 
-    -- The counters of the dictionaries.
+    -- The counters of the dictionaries, and from when on events are kept.
     if not has_column_privilege('rollcall_worker', 'projects', 'next_user_ord', 'update')
         or not has_column_privilege('rollcall_worker', 'projects', 'next_event_type_id', 'update')
         or not has_column_privilege('rollcall_worker', 'projects', 'event_type_count', 'update')
+        or not has_column_privilege('rollcall_worker', 'projects', 'kept_from', 'update')
     then
-        grant update (next_user_ord, next_event_type_id, event_type_count) on projects to rollcall_worker;
+        grant update (next_user_ord, next_event_type_id, event_type_count, kept_from) on projects to rollcall_worker;
     end if;
 end
 $$

@@ -1,24 +1,25 @@
 //! Preparation: a body becomes validated lines, few to share a message or many cut into chunks.
 //!
 //! This is pure computation. A large body keeps a core busy for a while, so it is prepared on a thread
-//! that may block.
+//! that may block. `batch` collects the valid events and the problems of the others.
 
-use std::borrow::Cow;
-use std::thread::{self, Scope};
+mod batch;
+
+use std::thread;
 use std::time::Duration;
 
 use rollcall_shared::queue::chunk::{Chunk, ChunkWriter};
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Horizon;
 use crate::error::ApiError;
-use crate::event_rules::{Check, Checking, EventRules, MAX_LOCATED, Violations};
+use crate::event_rules::{Check, Checking, EventRules, Violations};
 use crate::ingest::body::budget::Share;
-use crate::ingest::deliver::compress::Compressor;
 use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::payload::{self, Format, PayloadError, Reading};
-use crate::ingest::parse::validate::{Rules, validate};
-use crate::ingest::parse::wire::WireEvent;
-use crate::problem::{EventPlace, Problem};
+use crate::ingest::parse::validate::Rules;
+use crate::ingest::prepare::batch::Batch;
+use crate::problem::Problem;
 use crate::settings::RequestLimits;
 
 /// Bodies up to this size are parsed on the thread that received them, because handing them to another thread
@@ -30,10 +31,6 @@ const MAX_CLOCK_SKEW_US: i64 = 60_000_000;
 
 /// The answer lists the ids of a batch with at most this many events.
 pub(crate) const MAX_LISTED_IDS: usize = 100;
-/// The answer lists the problems of at most this many invalid events.
-const MAX_LISTED_EVENTS: usize = MAX_LOCATED;
-/// Lines up to this size share a message with other requests; a larger batch is published in separate chunks.
-const MAX_SHARED_BYTES: usize = 64 * 1024;
 
 /// The events of a request, ready to publish.
 #[derive(Debug)]
@@ -113,6 +110,8 @@ pub(crate) struct Preparation {
     pub(crate) format: Format,
     pub(crate) limits: RequestLimits,
     pub(crate) identity: BatchIdentity,
+    /// The first day whose events the project keeps, if it does not keep all.
+    pub(crate) horizon: Option<Horizon>,
     /// What the project demands of its events, if it demands anything.
     pub(crate) event_rules: Option<EventRules>,
 }
@@ -120,7 +119,7 @@ pub(crate) struct Preparation {
 /// Parses and validates a body. A large body gets its own thread, which stops when this future is dropped
 /// because the client has disconnected or the process ends.
 pub(crate) async fn prepare_body(body: Vec<u8>, preparation: Preparation, share: Share) -> Result<(Prepared, Share), ApiError> {
-    let Preparation { format, limits, identity, event_rules } = preparation;
+    let Preparation { format, limits, identity, horizon, event_rules } = preparation;
     let is_large = body.len() > INLINE_BYTES || event_rules.as_ref().is_some_and(|rules| rules.take_long(body.len()));
     let turn = match &event_rules {
         Some(rules) if is_large => rules.turn().await?,
@@ -130,7 +129,7 @@ pub(crate) async fn prepare_body(body: Vec<u8>, preparation: Preparation, share:
     let _cancel_on_drop = cancel.clone().drop_guard();
     let work = move || {
         let BatchIdentity { received_at_us, batch, chosen_key, .. } = &identity;
-        let rules = Rules { received_at_us: *received_at_us, batch: *batch, idempotency_key: chosen_key.as_deref() };
+        let rules = Rules { received_at_us: *received_at_us, batch: *batch, idempotency_key: chosen_key.as_deref(), horizon };
         let prepared = prepare(&body, format, limits, rules, event_rules.as_ref(), &cancel);
         drop(turn);
         // The thread holds the share as long as it holds the bytes, even after the request has ended.
@@ -216,86 +215,25 @@ fn refusal(error: PayloadError, limits: RequestLimits) -> ApiError {
     }
 }
 
-/// A batch while it is read.
-struct Batch<'r, 'scope, 'env, C> {
-    rules: Rules<'r>,
-    check: &'r mut C,
-    scope: &'scope Scope<'scope, 'env>,
-    index: usize,
-    /// Lines of valid events that the compressor does not have yet.
-    lines: Vec<u8>,
-    /// The number of these lines.
-    events: u32,
-    /// Gets the lines once there are too many to share a message.
-    compressor: Option<Compressor<'scope>>,
-    prepared: Prepared,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<'r, 'scope, 'env, C: Check> Batch<'r, 'scope, 'env, C> {
-    fn new(rules: Rules<'r>, check: &'r mut C, scope: &'scope Scope<'scope, 'env>) -> Self {
-        let prepared = Prepared {
-            lines: Lines::Few(Vec::new()),
-            events: 0,
-            event_ids: Vec::new(),
-            invalid_events: 0,
-            problems: Vec::new(),
-            violations: Violations::default(),
-        };
-        Self { rules, check, scope, index: 0, lines: Vec::new(), events: 0, compressor: None, prepared }
-    }
+    /// 2026-11-29T18:00:00Z.
+    const NOW: Duration = Duration::from_secs(1_795_975_200);
 
-    fn take(&mut self, event: Result<WireEvent<'_>, String>) {
-        let index = self.index;
-        self.index += 1;
-        let judged = match event {
-            Ok(wire) => validate(&wire, index, self.rules, self.check, &mut self.lines),
-            Err(message) => Err(vec![Problem {
-                event: Some(EventPlace { index, event_id: None }),
-                field: String::new(),
-                code: "invalid_json",
-                message,
-            }]),
-        };
-        match judged {
-            Ok(id) => self.accept(id),
-            Err(problems) => {
-                self.prepared.invalid_events += 1;
-                if self.prepared.invalid_events <= MAX_LISTED_EVENTS {
-                    self.prepared.problems.extend(problems);
-                }
-            }
+    #[test]
+    fn a_batch_that_is_sent_again_after_the_horizon_has_passed_it_is_too_old() {
+        let limits = RequestLimits { max_body_bytes: 1_000, max_events: 10 };
+        let horizon = Horizon::of_days(30, NOW.as_micros() as i64);
+        for (days, expected) in [(31, vec![("occurred_at", "expired")]), (30, vec![])] {
+            let first = BatchIdentity::new(None, NOW - Duration::from_secs(days * 86_400));
+            let again = BatchIdentity::new(Some(first.resend_key), NOW);
+            let rules = Rules { received_at_us: again.received_at_us, batch: again.batch, idempotency_key: None, horizon };
+            let body = br#"[{"event_type":"t","user_id":"ada"}]"#;
+            let prepared = prepare(body, Format::Json, limits, rules, None, &CancellationToken::new()).unwrap();
+            let problems: Vec<_> = prepared.problems.iter().map(|problem| (problem.field.as_str(), problem.code)).collect();
+            assert_eq!(problems, expected, "{days}");
         }
-    }
-
-    fn accept(&mut self, id: Cow<'_, str>) {
-        self.prepared.events += 1;
-        // One more than the answer lists shows that there are too many.
-        if self.prepared.event_ids.len() <= MAX_LISTED_IDS {
-            self.prepared.event_ids.push(id.into_owned());
-        }
-        self.events += 1;
-        if self.lines.len() > MAX_SHARED_BYTES {
-            self.hand_over();
-        }
-    }
-
-    fn hand_over(&mut self) {
-        let compressor = self.compressor.get_or_insert_with(|| Compressor::start(self.scope));
-        let room = Vec::with_capacity(self.lines.capacity());
-        compressor.push(std::mem::replace(&mut self.lines, room), std::mem::take(&mut self.events));
-    }
-
-    fn finish(mut self) -> Result<Prepared, ApiError> {
-        if self.index == 0 {
-            return Err(ApiError::EmptyBatch);
-        }
-        if self.compressor.is_some() && self.events > 0 {
-            self.hand_over();
-        }
-        self.prepared.lines = match self.compressor {
-            Some(compressor) => Lines::Chunks(compressor.finish().map_err(ApiError::internal)?),
-            None => Lines::Few(self.lines),
-        };
-        Ok(self.prepared)
     }
 }

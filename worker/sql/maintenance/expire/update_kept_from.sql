@@ -1,0 +1,4 @@
+-- Moves the first day whose events a project keeps.
+update projects
+set kept_from = $2
+where id = $1
