@@ -4,8 +4,10 @@
 
 mod abuse;
 mod administration;
+mod audit_log;
 mod auth;
 mod backpressure;
+mod backup;
 mod bench;
 mod bulk;
 mod catalog;
@@ -53,12 +55,15 @@ mod openapi;
 mod outage;
 mod partitions;
 mod pipeline;
+mod previous_version;
 mod property;
 mod questions;
 mod rates;
 mod rejections;
 mod roles;
+mod rolling_upgrade;
 mod scale;
+mod schema_behind;
 mod secrets;
 mod security_headers;
 mod session_lists;

@@ -11,31 +11,33 @@ use super::caller::Caller;
 /// What was done. The names are those in the table `audit_log` and in answers.
 #[derive(Debug, Clone, Copy, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
-pub(super) enum Action {
+pub(crate) enum Action {
     CreateProject,
     ChangeProject,
     CreateKey,
     RotateKey,
     RevokeKey,
+    RedriveDeadLetters,
+    PurgeDeadLetters,
 }
 
 /// A change.
 #[derive(Debug)]
-pub(super) struct Entry {
-    pub(super) action: Action,
-    pub(super) project: ProjectId,
+pub(crate) struct Entry {
+    pub(crate) action: Action,
+    pub(crate) project: ProjectId,
     /// The key that was changed, if it was one.
-    pub(super) key: Option<i32>,
+    pub(crate) key: Option<i32>,
     /// What was changed, as lists showed it before, and afterwards. Neither contains a secret.
-    pub(super) before: Option<Value>,
-    pub(super) after: Option<Value>,
+    pub(crate) before: Option<Value>,
+    pub(crate) after: Option<Value>,
 }
 
 /// Writes an entry, in the transaction of the change.
 ///
 /// # Errors
 /// Those of the database.
-pub(super) async fn record(entry: Entry, caller: &Caller, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(crate) async fn record(entry: Entry, caller: &Caller, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     let Entry { action, project, key, before, after } = entry;
     let action: &str = action.into();
     let insert = sqlx::query_file!(
