@@ -4,6 +4,7 @@
 
 mod abuse;
 mod administration;
+mod alerts;
 mod audit_log;
 mod auth;
 mod backpressure;
