@@ -122,3 +122,26 @@ async fn without_postgresql_administration_says_that_it_is_away() {
     }
     assert_eq!(letters(&app).await.len(), 1, "what cannot be written down is not done");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_project_has_a_limited_number_of_changes_a_day() {
+    let app = App::start_without_workers(Vec::new()).await;
+    app.make_project("other", "UTC").await;
+    let fill = "insert into audit_log (at, request_id, action, project_id)
+                select now() - age, 'r', 'change_project', 1
+                from (values (interval '25 hours', 3), ('23 hours', 9998)) as old (age, count)
+                cross join generate_series(1, count)";
+    sqlx::query(fill).execute(&app.pool).await.unwrap();
+    let change = async |project: &str, days: u32| {
+        let (status, answer) =
+            app.admin(Method::PATCH, &format!("/admin/projects/{project}"), &json!({"retention_days": days})).await;
+        (status, answer["code"].clone())
+    };
+    assert_eq!(change("default", 1).await.0, 200);
+    assert_eq!(change("default", 2).await.0, 200);
+    assert_eq!(change("default", 3).await, (429, json!("too_many_changes")));
+    assert_eq!(app.get("/admin/projects").await.1["data"][0]["retention_days"], 2, "nothing was changed");
+    assert_eq!(change("other", 3).await.0, 200, "each project has its own limit");
+    sqlx::query("update audit_log set at = at - interval '2 hours'").execute(&app.pool).await.unwrap();
+    assert_eq!(change("default", 3).await.0, 200);
+}

@@ -7,6 +7,10 @@ use serde_json::Value;
 use sqlx::PgConnection;
 
 use super::caller::Caller;
+use crate::error::ApiError;
+
+/// Changes of one project within a day. Entries are never deleted, so this limits how fast a project can fill the disk.
+const MAX_CHANGES_PER_DAY: i64 = 10_000;
 
 /// What was done. The names are those in the table `audit_log` and in answers.
 #[derive(Debug, Clone, Copy, strum::IntoStaticStr)]
@@ -36,9 +40,13 @@ pub(crate) struct Entry {
 /// Writes an entry, in the transaction of the change.
 ///
 /// # Errors
-/// Those of the database.
-pub(crate) async fn record(entry: Entry, caller: &Caller, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+/// [`ApiError::TooManyChanges`] if the project has had too many within a day, and those of the database.
+pub(crate) async fn record(entry: Entry, caller: &Caller, connection: &mut PgConnection) -> Result<(), ApiError> {
     let Entry { action, project, key, before, after } = entry;
+    let had = sqlx::query_file_scalar!("sql/admin/select_had_changes.sql", project.0, MAX_CHANGES_PER_DAY - 1);
+    if had.fetch_optional(&mut *connection).await?.unwrap_or(false) {
+        return Err(ApiError::TooManyChanges { limit: MAX_CHANGES_PER_DAY });
+    }
     let action: &str = action.into();
     let insert = sqlx::query_file!(
         "sql/admin/insert_audit_log.sql",
@@ -50,5 +58,6 @@ pub(crate) async fn record(entry: Entry, caller: &Caller, connection: &mut PgCon
         before,
         after,
     );
-    insert.execute(connection).await.map(drop)
+    insert.execute(connection).await?;
+    Ok(())
 }
