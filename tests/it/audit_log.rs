@@ -1,7 +1,7 @@
 //! The audit log and dead letters, and what administration says while PostgreSQL is away.
 
 use reqwest::Method;
-use rollcall_tests::{App, AppOptions, Poison, binary, event, wait_until};
+use rollcall_tests::{App, AppOptions, KEY, Poison, binary, event, wait_until};
 use serde_json::{Value, json};
 
 const LETTERS: &str = "/admin/dead-letters";
@@ -124,24 +124,29 @@ async fn without_postgresql_administration_says_that_it_is_away() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_project_has_a_limited_number_of_changes_a_day() {
+async fn the_keys_of_a_project_make_a_limited_number_of_changes_a_day() {
     let app = App::start_without_workers(Vec::new()).await;
+    let (admin, stolen) = (app.make_key("default", &["admin"]).await, app.make_key("default", &["admin"]).await);
     app.make_project("other", "UTC").await;
+    let other = app.make_key("other", &["admin"]).await;
+    // With the two keys, and with the change of one day ago that does not count, one more is possible.
     let fill = "insert into audit_log (at, request_id, action, project_id)
                 select now() - age, 'r', 'change_project', 1
-                from (values (interval '25 hours', 3), ('23 hours', 9998)) as old (age, count)
+                from (values (interval '25 hours', 3), ('23 hours', 9997)) as old (age, count)
                 cross join generate_series(1, count)";
     sqlx::query(fill).execute(&app.pool).await.unwrap();
-    let change = async |project: &str, days: u32| {
-        let (status, answer) =
-            app.admin(Method::PATCH, &format!("/admin/projects/{project}"), &json!({"retention_days": days})).await;
+    let change = async |key: &str, project: &str, days: u32| {
+        let path = format!("/admin/projects/{project}");
+        let (status, answer) = app.admin_as(key, Method::PATCH, &path, &json!({"retention_days": days})).await;
         (status, answer["code"].clone())
     };
-    assert_eq!(change("default", 1).await.0, 200);
-    assert_eq!(change("default", 2).await.0, 200);
-    assert_eq!(change("default", 3).await, (429, json!("too_many_changes")));
-    assert_eq!(app.get("/admin/projects").await.1["data"][0]["retention_days"], 2, "nothing was changed");
-    assert_eq!(change("other", 3).await.0, 200, "each project has its own limit");
+    assert_eq!(change(&admin.key, "default", 1).await.0, 200);
+    assert_eq!(change(&admin.key, "default", 2).await, (429, json!("too_many_changes")));
+    assert_eq!(app.get("/admin/projects").await.1["data"][0]["retention_days"], 1, "nothing was changed");
+    assert_eq!(change(&other.key, "other", 3).await.0, 200, "each project has its own limit");
+    assert_eq!(change(KEY, "default", 3).await.0, 200, "the operator has none");
+    let revoke = format!("/admin/keys/{}", stolen.id);
+    assert_eq!(app.admin_as(&admin.key, Method::DELETE, &revoke, &Value::Null).await.0, 200, "and a key can be revoked");
     sqlx::query("update audit_log set at = at - interval '2 hours'").execute(&app.pool).await.unwrap();
-    assert_eq!(change("default", 3).await.0, 200);
+    assert_eq!(change(&admin.key, "default", 4).await.0, 200);
 }
