@@ -126,15 +126,15 @@ async fn without_postgresql_administration_says_that_it_is_away() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_keys_of_a_project_make_a_limited_number_of_changes_a_day() {
     let app = App::start_without_workers(Vec::new()).await;
-    let (admin, stolen) = (app.make_key("default", &["admin"]).await, app.make_key("default", &["admin"]).await);
-    app.make_project("other", "UTC").await;
-    let other = app.make_key("other", &["admin"]).await;
-    // With the two keys, and with the change of one day ago that does not count, one more is possible.
+    // With the two keys that are made next, and without the changes of the day before, one more is possible.
     let fill = "insert into audit_log (at, request_id, action, project_id)
                 select now() - age, 'r', 'change_project', 1
                 from (values (interval '25 hours', 3), ('23 hours', 9997)) as old (age, count)
                 cross join generate_series(1, count)";
     sqlx::query(fill).execute(&app.pool).await.unwrap();
+    let (admin, stolen) = (app.make_key("default", &["admin"]).await, app.make_key("default", &["admin"]).await);
+    app.make_project("other", "UTC").await;
+    let other = app.make_key("other", &["admin"]).await;
     let change = async |key: &str, project: &str, days: u32| {
         let path = format!("/admin/projects/{project}");
         let (status, answer) = app.admin_as(key, Method::PATCH, &path, &json!({"retention_days": days})).await;
