@@ -177,7 +177,7 @@ async fn send_on(http: reqwest::Client, url: String, client: usize, sent: &Sent,
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_accepted_before_a_backup_under_load_is_in_it_once() {
-    let mut app = App::start_with(AppOptions { workers: 2, ..options(2) }).await;
+    let mut app = App::start_with(options(2)).await;
     let (sent, end) = (Sent::default(), AtomicBool::new(false));
     let backup = Backup::of(&app);
     let (http, url) = (app.http.clone(), app.url.clone());

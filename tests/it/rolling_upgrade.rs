@@ -51,7 +51,8 @@ impl Client {
             let batch: Vec<_> = (0..BATCH)
                 .map(|n| event(&format!("{name}-{batches}-{n}"), &format!("u{n}"), "t", "2026-03-01T10:00:00Z"))
                 .collect();
-            for first in 0..if batches % 3 == 0 { 2 } else { 1 } {
+            let times = if batches % 3 == 0 { 2 } else { 1 };
+            for first in 0..times {
                 let request = |url: &str| self.http.post(format!("{url}/events")).json(&batch);
                 let (status, answer) = self.send(batches + first, request).await;
                 assert_eq!(status, 202, "{answer}");
@@ -94,9 +95,8 @@ async fn replicas_are_replaced_under_load_and_no_request_fails_and_nothing_is_lo
     let (old, new) = (Version::previous(), Version::current());
     let servers = Servers::empty().await;
     old.migrate(&servers).await;
-    let mut replicas: Vec<_> =
-        ["worker", "api", "worker", "api"].iter().map(|program| Replica::start(program, &old, &servers)).collect();
-    let urls = replicas.iter().map(Replica::url).collect::<Vec<_>>();
+    let mut replicas = ["worker", "api", "worker", "api"].map(|program| Replica::start(program, &old, &servers));
+    let urls = replicas.each_ref().map(Replica::url);
     let apis = vec![urls[1].clone(), urls[3].clone()];
     let http = reqwest::Client::new();
     let client = Client { http, urls: apis, accepted: AtomicUsize::new(0), end: AtomicBool::new(false) };

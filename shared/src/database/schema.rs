@@ -40,16 +40,18 @@ async fn check(pool: &PgPool) -> Result<(), NotMigrated> {
     let select = sqlx::query_scalar(include_str!("schema/applied.sql"));
     let applied: Vec<i64> = match tokio::time::timeout(CHECK_TIMEOUT, select.fetch_all(pool)).await? {
         Ok(applied) => applied,
-        Err(error) => match error.as_database_error().and_then(|error| error.code()).as_deref() {
-            // undefined_table: nobody has migrated yet.
-            Some("42P01") => Vec::new(),
-            // insufficient_privilege: whoever migrates could not grant it, and then this cannot be checked.
-            Some("42501") => return Ok(()),
-            _ => return Err(error.into()),
-        },
+        // undefined_table: nobody has migrated yet.
+        Err(error) if has_code(&error, "42P01") => Vec::new(),
+        // insufficient_privilege: whoever migrates could not grant it, and then this cannot be checked.
+        Err(error) if has_code(&error, "42501") => return Ok(()),
+        Err(error) => return Err(error.into()),
     };
     match MIGRATIONS.iter().find(|migration| !applied.contains(&migration.version)) {
         Some(lacks) => Err(NotMigrated::Lacks { version: lacks.version, description: lacks.description.to_string() }),
         None => Ok(()),
     }
+}
+
+fn has_code(error: &sqlx::Error, code: &str) -> bool {
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|found| found == code)
 }

@@ -110,7 +110,7 @@ async fn flood(target: &Target, what: &str, begin: &[u8], frame: &[u8]) -> Strin
             loop {
                 let Some(mut stream) = tls(target).await else { continue };
                 deeds.connections += 1;
-                let preface = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &*self::frame(SETTINGS, 0, 0, &[]), begin].concat();
+                let preface = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &self::frame(SETTINGS, 0, 0, &[]), begin].concat();
                 if stream.write_all(&preface).await.is_err() {
                     continue;
                 }

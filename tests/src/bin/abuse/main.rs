@@ -47,7 +47,7 @@ async fn main() {
     let arguments = Arguments::parse();
     let app = App::start_with(AppOptions { workers: 1, ..AppOptions::default() }).await;
     let keys = Keys::make(&app).await;
-    let attacks = if arguments.only.is_empty() { Attack::VARIANTS } else { &arguments.only };
+    let attacks: &[Attack] = if arguments.only.is_empty() { Attack::VARIANTS } else { &arguments.only };
     println!(
         "{:<18} {:>26} {:>9} {:>9} {:>9} {:>8}  outcome",
         "attack", "RSS MiB before/peak/after", "p50 ms", "p99 ms", "answered", "seconds"
