@@ -45,6 +45,24 @@ chaos: prepare ## Break things under load and check every promise: SECONDS=60 SE
 	$(CARGO) build --locked --workspace --bins
 	target/debug/chaos --seconds $(SECONDS) --seed $(SEED) --seeds $(SEEDS) $(if $(FAULTS),--faults $(FAULTS))
 
+# The version whose programs are replaced: a commit or a tag.
+FROM ?=
+UPGRADE := $(CURDIR)/target/upgrade
+
+.PHONY: upgrade
+upgrade: prepare ## Replace the programs of an older version by these under load: FROM=COMMIT
+	@test -n "$(FROM)" || { echo 'say which version: make upgrade FROM=COMMIT' >&2; exit 2; }
+	rm -rf $(UPGRADE)/source && mkdir -p $(UPGRADE)/source
+	git archive $(FROM) | tar -x -C $(UPGRADE)/source
+	cd $(UPGRADE)/source && CARGO_TARGET_DIR=$(UPGRADE)/target $(CARGO) build --locked -p rollcall-cli -p rollcall-api -p rollcall-worker
+	$(CARGO) build --locked --workspace --bins
+	UPGRADE_FROM=$(UPGRADE)/target/debug $(CARGO) test --locked --workspace --test it rolling_upgrade
+
+.PHONY: capture
+capture: prepare ## Write down what this version asks and sends, for the tests of the next one
+	$(CARGO) build --locked --workspace --bins
+	target/debug/capture
+
 # Seconds for which each target runs.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= ingest decompress chunk query

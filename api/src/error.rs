@@ -161,6 +161,12 @@ pub(crate) enum ApiError {
         /// How many it may have.
         limit: usize,
     },
+    /// 429: the project was changed as often as it may be within a day.
+    #[error("this project has had {limit} changes within 24 hours, which is the limit; try again later")]
+    TooManyChanges {
+        /// How many it may have.
+        limit: i64,
+    },
     /// 429: many keys from this address did not exist, so no other unknown key of it is looked up at the moment.
     #[error("too many unknown keys came from your address; try again, and more slowly")]
     TooManyUnknownKeys,
@@ -224,6 +230,7 @@ impl ApiError {
             | Self::TooManyReaders { .. }
             | Self::RateLimited(_)
             | Self::TooManyAtOnce { .. }
+            | Self::TooManyChanges { .. }
             | Self::TooManyUnknownKeys => StatusCode::TOO_MANY_REQUESTS,
             Self::QueueFull
             | Self::QueueUnavailable
@@ -270,6 +277,7 @@ impl ApiError {
             Self::TooManyReaders { .. } => "too_many_readers",
             Self::RateLimited(_) => "rate_limited",
             Self::TooManyAtOnce { .. } => "too_many_requests_at_once",
+            Self::TooManyChanges { .. } => "too_many_changes",
             Self::TooManyUnknownKeys => "too_many_unknown_keys",
             Self::LiveFull { .. } => "live_full",
             Self::DatabaseBusy(_) => "database_busy",
@@ -284,6 +292,8 @@ impl ApiError {
         match self {
             Self::OfAnother(error) => error.retry_after_secs(),
             Self::RateLimited(limited) => Some(limited.retry_after_secs()),
+            // Somebody else's change of a day ago makes room at some time.
+            Self::TooManyChanges { .. } => Some(600),
             Self::QueueFull | Self::NotConfirmed { is_full: true, .. } | Self::TooManyReaders { .. } | Self::LiveFull { .. } => {
                 Some(10)
             }

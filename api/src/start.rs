@@ -48,6 +48,7 @@ const ROUND_TRIP_TIME: Duration = Duration::from_millis(500);
 pub(crate) struct Preparation {
     settings: Arc<ApiSettings>,
     keys: Arc<KeyRing>,
+    pool: PgPool,
     schema: SchemaReadiness,
 }
 
@@ -65,7 +66,8 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     let publisher = ChunkPublisher::new(nats.clone(), settings.publish_deadline, confirmations.clone());
     let settings = Arc::new(settings);
     let schema = SchemaReadiness::default();
-    let preparation = Preparation { settings: settings.clone(), keys: keys.clone(), schema: schema.clone() };
+    let pool = administration_pool(&settings)?;
+    let preparation = Preparation { settings: settings.clone(), keys: keys.clone(), pool: pool.clone(), schema: schema.clone() };
     let reads = ReadPool::new(reads, presence.clone(), settings.questions_per_project);
     let answering = Answering {
         reads: reads.clone(),
@@ -75,7 +77,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
     };
     let live = Live::new(&settings.live, settings.nats.access.clone(), settings.connections.max_connections);
     let administration =
-        Administration::new(administration_pool(&settings)?, keys.clone(), Notices::new(nats.clone()), answering.cursors.clone());
+        Administration::new(pool, presence.clone(), keys.clone(), Notices::new(nats.clone()), answering.cursors.clone());
     let app = AppState::new(Parts {
         keys,
         rule_book,
@@ -144,6 +146,7 @@ impl Preparation {
         };
         let read = || self.keys.read_default_project();
         read.retry(backoff).when(|error| !matches!(error, ApiError::Internal(_))).notify(warn).await?;
+        database::wait_until_migrated(&self.pool).await;
         self.schema.set_ready();
         Ok(())
     }

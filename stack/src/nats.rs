@@ -144,6 +144,12 @@ impl NatsServer {
         &self.setup.program
     }
 
+    /// The folder of the streams.
+    #[must_use]
+    pub fn store(&self) -> &Path {
+        &self.setup.store
+    }
+
     /// The file that the server logs to.
     #[must_use]
     pub fn log_path(&self) -> &Path {

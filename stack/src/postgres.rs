@@ -103,6 +103,12 @@ impl Postgres {
         self.port
     }
 
+    /// The folder of the server's programs, where the client programs of its version are too.
+    #[must_use]
+    pub fn programs(&self) -> &Path {
+        self.programs.folder()
+    }
+
     /// The file that the server logs to.
     #[must_use]
     pub fn log_path(&self) -> &Path {

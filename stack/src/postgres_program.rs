@@ -32,6 +32,10 @@ impl PostgresPrograms {
         if is_any_new_enough { Ok(None) } else { Err(StackError::PostgresMissing) }
     }
 
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     pub(crate) fn postgres(&self) -> PathBuf {
         self.folder.join("postgres")
     }

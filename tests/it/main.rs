@@ -4,8 +4,11 @@
 
 mod abuse;
 mod administration;
+mod alerts;
+mod audit_log;
 mod auth;
 mod backpressure;
+mod backup;
 mod bench;
 mod bulk;
 mod catalog;
@@ -59,12 +62,15 @@ mod openapi;
 mod outage;
 mod partitions;
 mod pipeline;
+mod previous_version;
 mod property;
 mod questions;
 mod rates;
 mod rejections;
 mod roles;
+mod rolling_upgrade;
 mod scale;
+mod schema_behind;
 mod schema_bounds;
 mod schema_changes;
 mod schemas;

@@ -37,6 +37,18 @@ impl Default for AppOptions {
     }
 }
 
+/// The servers of one test.
+pub struct Servers {
+    /// `DATABASE_URL`.
+    pub database_url: String,
+    /// The database server, if it is the test's own.
+    pub postgres: Option<Postgres>,
+    /// The queue.
+    pub nats: NatsServer,
+    /// Where they keep their data.
+    pub folder: Scratch,
+}
+
 /// A running service.
 pub struct App {
     /// `http://127.0.0.1:port` of the API.
@@ -56,6 +68,22 @@ pub struct App {
     options: AppOptions,
     stop: CancellationToken,
     folder: Scratch,
+}
+
+impl Servers {
+    /// Servers of the test's own without a schema and without streams.
+    ///
+    /// # Panics
+    /// If one does not start.
+    pub async fn empty() -> Self {
+        let folder = Scratch::make().expect("a temporary folder");
+        let (postgres, nats) = (folder.path().join("postgres"), folder.path().join("nats"));
+        let start = move || (Postgres::start(&postgres).expect("it starts"), NatsServer::start(&nats).expect("it starts"));
+        let (postgres, nats) = tokio::task::spawn_blocking(start).await.expect("no panic");
+        // Two crates with a TLS provider each are in the tree; reqwest wants to be told which.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self { database_url: postgres.url("rollcall"), postgres: Some(postgres), nats, folder }
+    }
 }
 
 impl App {
@@ -84,6 +112,15 @@ impl App {
         let path = folder.path().join("nats");
         let nats =
             tokio::task::spawn_blocking(move || NatsServer::start(&path)).await.expect("no panic").expect("nats-server starts");
+        Self::start_on(Servers { database_url, postgres, nats, folder }, options).await
+    }
+
+    /// The same on servers that are there already, with a schema.
+    ///
+    /// # Panics
+    /// If anything does not start.
+    pub async fn start_on(servers: Servers, options: AppOptions) -> Self {
+        let Servers { database_url, postgres, nats, folder } = servers;
         let read = |user| Environment::from_pairs(variables(&database_url, &nats, user, &options));
         let api = ApiSettings::from_env(&mut read(NatsUser::Api));
         let worker = WorkerSettings::from_env(&mut read(NatsUser::Worker));
@@ -273,7 +310,12 @@ impl App {
 }
 
 /// The variables of a service on these servers.
-fn variables(database_url: &str, nats: &NatsServer, user: NatsUser, options: &AppOptions) -> Vec<(&'static str, String)> {
+pub(crate) fn variables(
+    database_url: &str,
+    nats: &NatsServer,
+    user: NatsUser,
+    options: &AppOptions,
+) -> Vec<(&'static str, String)> {
     let mut variables = vec![
         ("DATABASE_URL", database_url.to_owned()),
         ("DATABASE_MAX_CONNECTIONS", "4".to_owned()),

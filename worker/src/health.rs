@@ -49,7 +49,8 @@ async fn ready(State(health): State<Health>) -> (StatusCode, Json<Value>) {
     let facts = [
         (postgres, "PostgreSQL does not answer"),
         (nats, "there is no connection to nats-server"),
-        (!nats || health.status.is_pulling(), "not every consumer can be pulled from"),
+        (!health.status.lacks_schema(), "the schema is not up to date yet: run `rollcall migrate`"),
+        (!nats || health.status.lacks_schema() || health.status.is_pulling(), "not every consumer can be pulled from"),
         (!postgres || !health.status.is_waiting(), "a batch waits for PostgreSQL"),
     ];
     let reasons: Vec<&str> = facts.iter().filter(|(is_well, _)| !is_well).map(|(_, reason)| *reason).collect();

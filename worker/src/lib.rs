@@ -81,6 +81,9 @@ async fn work(
     // PostgreSQL or NATS may be away for long. A worker that is told to stop meanwhile has nothing to finish.
     let Some(nats) = stop.run_until_cancelled(prepare(settings.clone(), pool.clone())).await.transpose()? else { return Ok(()) };
     let nats = connected.get_or_init(|| nats);
+    if stop.run_until_cancelled(prepare_tables(&pool, &status)).await.is_none() {
+        return Ok(());
+    }
     let retry_policy = retry::RetryPolicy { progress: settings.nats.ack_wait / 3, first_delay: settings.retry_delay };
     let reply_timeout = settings.database.reply_timeout;
     let store = store::Store::new(pool.clone(), reply_timeout, settings.event_types_per_project, status.clone());
@@ -117,9 +120,16 @@ async fn prepare(settings: WorkerSettings, pool: sqlx::PgPool) -> anyhow::Result
         unlimited.close().await;
         stream::ensure_as_admin(&settings.nats).await?;
     }
-    let nats = connect::connect(&settings.nats.access, Role::Worker).await?;
-    partition::make_at_start(&pool).await;
-    Ok(nats)
+    Ok(connect::connect(&settings.nats.access, Role::Worker).await?)
+}
+
+/// Waits until the schema is up to date, and makes the partitions of the coming days. With an older schema, a worker
+/// could not store anything, and its errors would not say why.
+async fn prepare_tables(pool: &sqlx::PgPool, status: &status::Status) {
+    status.set_lacks_schema(true);
+    database::wait_until_migrated(pool).await;
+    status.set_lacks_schema(false);
+    partition::make_at_start(pool).await;
 }
 
 /// Creates the partitions of the coming days. Workers do so themselves at start and every hour.

@@ -33,6 +33,8 @@ pub(crate) struct Status {
     pub(crate) started_at: Timestamp,
     /// Events stored for the first time.
     stored: AtomicU64,
+    /// Whether the worker waits until somebody brings the schema up to date.
+    lacks_schema: AtomicBool,
     /// Whether the worker is pulling messages with normal priority.
     pulling_normal: AtomicBool,
     /// Whether the worker is pulling bulk.
@@ -48,6 +50,7 @@ impl Status {
             worker_id: Uuid::now_v7(),
             started_at: Timestamp::now(),
             stored: AtomicU64::new(0),
+            lacks_schema: AtomicBool::new(false),
             pulling_normal: AtomicBool::new(false),
             pulling_bulk: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
@@ -62,6 +65,15 @@ impl Status {
     /// A batch was stored.
     pub(crate) fn add_stored(&self, events: u64) {
         self.stored.fetch_add(events, Ordering::Relaxed);
+    }
+
+    /// Whether the worker waits until somebody brings the schema up to date.
+    pub(crate) fn lacks_schema(&self) -> bool {
+        self.lacks_schema.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_lacks_schema(&self, lacks: bool) {
+        self.lacks_schema.store(lacks, Ordering::Relaxed);
     }
 
     /// Whether the worker is pulling from every consumer.

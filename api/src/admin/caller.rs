@@ -32,7 +32,7 @@ where
 
 impl Caller {
     /// The project of its key.
-    pub(super) fn project(&self) -> &Project {
+    pub(crate) fn project(&self) -> &Project {
         &self.grant.project
     }
 

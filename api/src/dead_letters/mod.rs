@@ -2,14 +2,17 @@
 //!
 //! A `filter` selects letters, and `parameters` reads what a request says. Lists and changes of many letters
 //! read the stream a page at a time, from a cursor to the letter that was the newest when the first page was
-//! read, so a redriven event that fails again does not appear twice.
+//! read, so a redriven event that fails again does not appear twice. Each page that is changed has an entry in
+//! the audit log (`entry`).
 
+mod entry;
 mod filter;
 mod page;
 mod parameters;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, TryStreamExt};
 use rollcall_shared::project::ProjectId;
@@ -18,7 +21,9 @@ use utoipa::ToSchema;
 
 use self::page::Page;
 use self::parameters::{ChangeParameters, ListParameters, OfList, OfOne, OfPurge, OfRedrive, dry_run};
-use crate::auth::{Access, Admin, Project};
+use crate::admin::Administration;
+use crate::admin::caller::Caller;
+use crate::auth::{Access, Admin};
 use crate::error::ApiError;
 use crate::extract::PathText;
 use crate::openapi::refusal;
@@ -26,6 +31,7 @@ use crate::parameters::Parameters;
 use crate::queue::dead_letters::DeadLetterStream;
 use crate::queue::letter::{InFull, Letter, Summary};
 use crate::queue::publish::ChunkPublisher;
+use crate::state::AppState;
 
 /// Number of letters that are changed at the same time.
 const IN_FLIGHT: usize = 32;
@@ -85,6 +91,22 @@ pub(crate) async fn show(
     Ok(Json(letter.in_full()).into_response())
 }
 
+/// Who changes letters, and what the change needs.
+pub(crate) struct Changer {
+    caller: Caller,
+    administration: Administration,
+    nats: async_nats::Client,
+}
+
+impl FromRequestParts<AppState> for Changer {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ApiError> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        Ok(Self { caller, administration: app.administration.clone(), nats: app.nats.clone() })
+    }
+}
+
 /// A change of letters.
 #[derive(Clone, Copy, strum::Display)]
 enum Act<'p> {
@@ -125,12 +147,11 @@ pub(crate) struct Change {
     responses((status = 200, description = "The result of the change.", body = Change), refusal::WithKey),
 )]
 pub(crate) async fn redrive(
-    State(nats): State<async_nats::Client>,
+    changer: Changer,
     State(publisher): State<ChunkPublisher>,
-    access: Access<Admin>,
     parameters: Parameters,
 ) -> Result<Json<Change>, ApiError> {
-    change_page(&nats, &access.project, parameters, Act::Redrive(&publisher)).await
+    change_page(&changer, parameters, Act::Redrive(&publisher)).await
 }
 
 /// `POST /admin/dead-letters/{id}/redrive`: sends one letter again.
@@ -145,13 +166,12 @@ pub(crate) async fn redrive(
     responses((status = 200, description = "The result of the change.", body = Change), refusal::WithKey, refusal::NoSuch),
 )]
 pub(crate) async fn redrive_one(
-    State(nats): State<async_nats::Client>,
+    changer: Changer,
     State(publisher): State<ChunkPublisher>,
-    access: Access<Admin>,
     PathText(id): PathText,
     parameters: Parameters,
 ) -> Result<Json<Change>, ApiError> {
-    change_one(&nats, access.project.id, &id, parameters, Act::Redrive(&publisher)).await
+    change_one(&changer, &id, parameters, Act::Redrive(&publisher)).await
 }
 
 /// `DELETE /admin/dead-letters`: removes a page of letters. Without a filter, the request needs `all=true`.
@@ -166,12 +186,8 @@ pub(crate) async fn redrive_one(
     security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
     responses((status = 200, description = "The result of the change.", body = Change), refusal::WithKey),
 )]
-pub(crate) async fn purge(
-    State(nats): State<async_nats::Client>,
-    access: Access<Admin>,
-    parameters: Parameters,
-) -> Result<Json<Change>, ApiError> {
-    change_page(&nats, &access.project, parameters, Act::Purge).await
+pub(crate) async fn purge(changer: Changer, parameters: Parameters) -> Result<Json<Change>, ApiError> {
+    change_page(&changer, parameters, Act::Purge).await
 }
 
 /// `DELETE /admin/dead-letters/{id}`: removes one letter.
@@ -186,56 +202,50 @@ pub(crate) async fn purge(
     responses((status = 200, description = "The result of the change.", body = Change), refusal::WithKey, refusal::NoSuch),
 )]
 pub(crate) async fn purge_one(
-    State(nats): State<async_nats::Client>,
-    access: Access<Admin>,
+    changer: Changer,
     PathText(id): PathText,
     parameters: Parameters,
 ) -> Result<Json<Change>, ApiError> {
-    change_one(&nats, access.project.id, &id, parameters, Act::Purge).await
+    change_one(&changer, &id, parameters, Act::Purge).await
 }
 
-async fn change_page(
-    nats: &async_nats::Client,
-    project: &Project,
-    mut parameters: Parameters,
-    act: Act<'_>,
-) -> Result<Json<Change>, ApiError> {
+async fn change_page(changer: &Changer, mut parameters: Parameters, act: Act<'_>) -> Result<Json<Change>, ApiError> {
     let ChangeParameters { filter, paging, dry_run } = match act {
         Act::Redrive(_) => ChangeParameters::take_for_redrive(&mut parameters),
         Act::Purge => ChangeParameters::take_for_purge(&mut parameters),
     };
     parameters.finish()?;
-    let stream = DeadLetterStream::open(nats, project.id).await?;
+    let project = changer.caller.project();
+    let stream = DeadLetterStream::open(&changer.nats, project.id).await?;
     let page = Page::read(&stream, project, &filter, paging).await?;
-    change(&stream, page, act, dry_run).await
+    if dry_run { Ok(answer(page, act, 0)) } else { change(changer, &stream, page, act).await }
 }
 
-async fn change_one(
-    nats: &async_nats::Client,
-    project: ProjectId,
-    id: &str,
-    mut parameters: Parameters,
-    act: Act<'_>,
-) -> Result<Json<Change>, ApiError> {
+async fn change_one(changer: &Changer, id: &str, mut parameters: Parameters, act: Act<'_>) -> Result<Json<Change>, ApiError> {
     let dry_run = dry_run(&mut parameters);
     parameters.finish()?;
-    let (stream, letter) = find(nats, project, id).await?;
-    change(&stream, Page::of_one(letter), act, dry_run).await
+    let (stream, letter) = find(&changer.nats, changer.caller.project().id, id).await?;
+    let page = Page::of_one(letter);
+    if dry_run { Ok(answer(page, act, 0)) } else { change(changer, &stream, page, act).await }
 }
 
-/// Changes the letters of a page, several at a time, and stops at the first error.
-async fn change(stream: &DeadLetterStream, page: Page, act: Act<'_>, dry_run: bool) -> Result<Json<Change>, ApiError> {
-    if !dry_run {
-        let changes: Vec<_> = page.letters.iter().map(|letter| change_letter(stream, letter, act)).collect();
-        futures::stream::iter(changes).buffer_unordered(IN_FLIGHT).try_collect::<()>().await?;
-        tracing::info!(letters = page.letters.len(), project = %stream.project(), %act, "dead letters were changed");
-    }
-    let changed = Some(if dry_run { 0 } else { page.letters.len() });
+/// Changes the letters of a page, several at a time, and stops at the first error. Before that, it writes down what
+/// is about to be changed.
+async fn change(changer: &Changer, stream: &DeadLetterStream, page: Page, act: Act<'_>) -> Result<Json<Change>, ApiError> {
+    entry::record(&page.letters, act, changer).await?;
+    let changes: Vec<_> = page.letters.iter().map(|letter| change_letter(stream, letter, act)).collect();
+    futures::stream::iter(changes).buffer_unordered(IN_FLIGHT).try_collect::<()>().await?;
+    let changed = page.letters.len();
+    tracing::info!(letters = changed, project = %stream.project(), %act, "dead letters were changed");
+    Ok(answer(page, act, changed))
+}
+
+fn answer(page: Page, act: Act<'_>, changed: usize) -> Json<Change> {
     let change = page.change();
-    Ok(Json(match act {
-        Act::Redrive(_) => Change { redriven: changed, ..change },
-        Act::Purge => Change { purged: changed, ..change },
-    }))
+    Json(match act {
+        Act::Redrive(_) => Change { redriven: Some(changed), ..change },
+        Act::Purge => Change { purged: Some(changed), ..change },
+    })
 }
 
 /// A redrive removes the letter only after its events are durable. A crash in between leaves a letter whose

@@ -5,12 +5,14 @@
 //! transaction ended well. `presence` distinguishes a server that is away from one that is busy.
 //!
 //! The schema lives in `migrations/`, embedded in the binaries and applied in order under an advisory lock, so any
-//! number of replicas may start at the same time. Then `roles` grants what is missing.
+//! number of replicas may start at the same time. Then `roles` grants what is missing. `schema` waits until somebody has
+//! done this.
 
 mod lease;
 mod pool;
 mod presence;
 mod roles;
+mod schema;
 mod settings;
 
 use std::time::Duration;
@@ -22,6 +24,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 pub use self::lease::Lease;
 pub use self::pool::{ProofError, is_in_step, pool, prove_in_step};
 pub use self::presence::Presence;
+pub use self::schema::wait_until_migrated;
 pub use self::settings::DatabaseSettings;
 use crate::backoff;
 

@@ -31,17 +31,17 @@ struct Shown {
     by_key_id: Option<i32>,
     /// The `X-Request-Id` of this request.
     request_id: String,
-    /// `create_project`, `change_project`, `create_key`, `rotate_key`, `revoke_key`, `set_schema` or `remove_schema`; or
-    /// `expire`, by the command `rollcall expire`.
+    /// `create_project`, `change_project`, `create_key`, `rotate_key`, `revoke_key`, `set_schema`, `remove_schema`,
+    /// `redrive_dead_letters` or `purge_dead_letters`; or `expire`, by the command `rollcall expire`.
     action: String,
-    /// The project that was changed, or whose key or schema was.
+    /// The project that was changed, or whose key, schema or dead letters were.
     project: String,
-    /// The key that was changed; null if it was the project or a schema.
+    /// The key that was changed; null if it was something else.
     key_id: Option<i32>,
-    /// What was changed, as lists showed it before; null if it is new.
+    /// What was changed, as lists showed it before; null if it is new. Of dead letters, their number and the first 20.
     #[schema(value_type = Option<Object>)]
     before: Option<Value>,
-    /// The same afterwards.
+    /// The same afterwards; null for dead letters, which are gone then.
     #[schema(value_type = Option<Object>)]
     after: Option<Value>,
 }
@@ -99,9 +99,9 @@ impl IntoParams for ListParameters {
     path = "/admin/audit-log",
     operation_id = "audit_log",
     tag = "administration",
-    summary = "List changes of projects, keys and schemas",
-    description = "Lists the changes of projects, keys and schemas, latest first: who changed what, and when. Nothing in it is a \
-                   secret.",
+    summary = "List changes",
+    description = "Lists the changes of projects, keys and schemas, and what was done with dead letters, latest first: who changed \
+                   what, and when. Nothing in it is a secret.",
     params(ListParameters),
     security(("api_key" = ["admin"]), ("bearer" = ["admin"])),
     responses((status = 200, description = "A page of changes.", body = Listed), refusal::WithKey, refusal::NoSuch),
@@ -116,7 +116,7 @@ pub(crate) async fn list(
     parameters.finish()?;
     let name = if project.is_none() && caller.governs_all() { None } else { Some(caller.governed(project.as_deref())?) };
     let list = administration.list(&caller, &fingerprint);
-    let mut connection = administration.pool.acquire().await?;
+    let mut connection = administration.connection().await?;
     let before: Option<i64> = paging.position(&list, &mut connection).await?;
     let mut rows = read(name, before.unwrap_or(i64::MAX), paging.limit as i64 + 1, &mut connection).await?;
     let next_cursor = paging.next_cursor(&list, &mut rows, |row| row.id, &mut connection).await?;

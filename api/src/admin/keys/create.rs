@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
-use rollcall_shared::database::Lease;
 use sqlx::{Connection, PgConnection};
 use strum::VariantNames;
 use utoipa::ToSchema;
@@ -116,7 +115,7 @@ pub(crate) async fn create(
 ) -> Result<(StatusCode, Json<ShownOnce>), ApiError> {
     parameters.finish()?;
     let wanted = Wanted::read(Fields::of(request).await?, &caller)?;
-    let mut lease = Lease::acquire(&administration.pool).await?;
+    let mut lease = administration.lease().await?;
     let mut transaction = lease.begin().await?;
     let key = make(&wanted, &caller, &mut transaction).await?;
     transaction.commit().await?;

@@ -13,7 +13,7 @@ use crate::error::ApiError;
 ///
 /// # Errors
 /// [`ApiError::Unauthorized`], and those of the database.
-pub(in crate::admin) async fn check_caller(caller: &Caller, connection: &mut PgConnection) -> Result<(), ApiError> {
+pub(crate) async fn check_caller(caller: &Caller, connection: &mut PgConnection) -> Result<(), ApiError> {
     let ids: Vec<i32> = caller.key_id().into_iter().collect();
     check(&lock(&ids, connection).await?, caller)
 }

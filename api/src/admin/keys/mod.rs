@@ -14,4 +14,4 @@ pub(crate) mod revoke;
 pub(crate) mod rotate;
 mod secret;
 
-pub(super) use self::lock::check_caller;
+pub(crate) use self::lock::check_caller;

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use rollcall_shared::database::Lease;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
@@ -46,7 +45,7 @@ pub(crate) async fn revoke(
 ) -> Result<Json<Shown>, ApiError> {
     parameters.finish()?;
     let id = number(&key_id)?;
-    let mut lease = Lease::acquire(&administration.pool).await?;
+    let mut lease = administration.lease().await?;
     let mut transaction = lease.begin().await?;
     let key = end(id, &caller, &mut transaction).await?;
     transaction.commit().await?;

@@ -5,7 +5,6 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use jiff_sqlx::Timestamp as SqlTimestamp;
-use rollcall_shared::database::Lease;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use utoipa::ToSchema;
@@ -87,7 +86,7 @@ pub(crate) async fn rotate(
     parameters.finish()?;
     let id = number(&key_id)?;
     let rotation = Rotation::read(Fields::of(request).await?)?;
-    let mut lease = Lease::acquire(&administration.pool).await?;
+    let mut lease = administration.lease().await?;
     let mut transaction = lease.begin().await?;
     let key = replace(id, &rotation, &caller, &mut transaction).await?;
     transaction.commit().await?;

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use rollcall_shared::database::Lease;
 use rollcall_shared::project::ProjectId;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
@@ -94,7 +93,7 @@ pub(crate) async fn change(
     parameters.finish()?;
     caller.governed(Some(&name))?;
     let change = Change::read(Fields::of(request).await?, &caller)?;
-    let mut lease = Lease::acquire(&administration.pool).await?;
+    let mut lease = administration.lease().await?;
     if let Some(zone) = &change.zone {
         zone.check_in_database(&mut lease).await?;
     }

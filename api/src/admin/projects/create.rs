@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use rollcall_shared::database::Lease;
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use utoipa::ToSchema;
@@ -87,7 +86,7 @@ pub(crate) async fn create(
     parameters.finish()?;
     caller.must_govern_all()?;
     let new = NewProject::read(Fields::of(request).await?)?;
-    let mut lease = Lease::acquire(&administration.pool).await?;
+    let mut lease = administration.lease().await?;
     new.zone.check_in_database(&mut lease).await?;
     let mut transaction = lease.begin().await?;
     let project = insert(&new, &caller, &mut transaction).await?;

@@ -54,7 +54,7 @@ pub(crate) async fn list(
     let paging = Paging::take(&mut parameters);
     parameters.finish()?;
     let list = administration.list(&caller, &fingerprint);
-    let mut connection = administration.pool.acquire().await?;
+    let mut connection = administration.connection().await?;
     let after: Option<String> = paging.position(&list, &mut connection).await?;
     let only = (!caller.governs_all()).then_some(caller.project().id.0);
     let limit = paging.limit as i64 + 1;

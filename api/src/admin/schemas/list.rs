@@ -66,7 +66,7 @@ pub(crate) async fn list(
     parameters.finish()?;
     let name = caller.governed(project.as_deref())?;
     let list = administration.list(&caller, &fingerprint);
-    let mut connection = administration.pool.acquire().await?;
+    let mut connection = administration.connection().await?;
     let project = id_of(name, &mut connection).await?;
     let after: Option<String> = paging.position(&list, &mut connection).await?;
     let limit = paging.limit as i64 + 1;

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::State;
-use rollcall_shared::database::Lease;
 use rollcall_shared::project::ProjectId;
 use sqlx::{Connection, PgConnection};
 
@@ -41,7 +40,7 @@ pub(crate) async fn remove(
     let project = take_project(&mut parameters);
     parameters.finish()?;
     let name = caller.governed(project.as_deref())?;
-    let mut lease = Lease::acquire(&administration.pool).await?;
+    let mut lease = administration.lease().await?;
     let mut transaction = lease.begin().await?;
     check_caller(&caller, &mut transaction).await?;
     let project = id_of(name, &mut transaction).await?;

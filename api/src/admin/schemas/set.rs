@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::extract::{Request, State};
-use rollcall_shared::database::Lease;
 use rollcall_shared::project::ProjectId;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
@@ -115,7 +114,7 @@ pub(crate) async fn set(
     let name = caller.governed(project.as_deref())?;
     let event_type = EventType::of_path(event_type)?;
     let new = NewSchema::read(Fields::of_up_to(MAX_BODY_BYTES, request).await?).await?;
-    let mut lease = Lease::acquire(&administration.pool).await?;
+    let mut lease = administration.lease().await?;
     let mut transaction = lease.begin().await?;
     check_caller(&caller, &mut transaction).await?;
     let project = id_of(name, &mut transaction).await?;

@@ -35,7 +35,7 @@ pub(crate) async fn show(
     let project = take_project(&mut parameters);
     parameters.finish()?;
     let name = caller.governed(project.as_deref())?;
-    let mut connection = administration.pool.acquire().await?;
+    let mut connection = administration.connection().await?;
     let project = id_of(name, &mut connection).await?;
     let schema = find(project, &event_type, &mut connection).await?.ok_or(ApiError::NoSchema)?;
     Ok(Json(schema.into()))

@@ -30,6 +30,9 @@ begin
                     'active_users active_users_delta earlier_users sessions sessions_delta user_activity user_activity_delta '
                     'worker_reports event_log'
                 ),
+                -- Whether the schema is up to date.
+                ('rollcall_api', 'select', '_sqlx_migrations'),
+                ('rollcall_worker', 'select', '_sqlx_migrations'),
                 -- Administration. Nobody changes or deletes what the audit log says.
                 ('rollcall_api', 'insert update', 'projects api_keys'),
                 ('rollcall_api', 'select insert', 'audit_log'),

@@ -11,10 +11,12 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use futures::future::join_all;
 use reqwest::{Body, Client};
-use rollcall_tests::KEY;
+use rollcall_tests::{Authority, KEY};
 use strum::{Display, VariantArray};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::{http2, over_limit};
 
 /// A client that has no answer after this long has none.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(120);
@@ -25,6 +27,12 @@ const LARGE_EVENT_BYTES: usize = 57_000;
 pub(crate) struct Target {
     pub(crate) url: String,
     pub(crate) http: Client,
+    /// Whom clients of HTTP/2 trust.
+    pub(crate) authority: Authority,
+    /// A key of another project than that of the well-behaved client.
+    pub(crate) other_key: String,
+    /// A key of this other project with a low limit.
+    pub(crate) limited_key: String,
     pub(crate) clients: usize,
     pub(crate) body_bytes: usize,
     pub(crate) hold: Duration,
@@ -34,6 +42,10 @@ pub(crate) struct Target {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Display, VariantArray)]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum Attack {
+    /// Nothing, for comparison.
+    Calm,
+    /// A key that sends far more than its limit.
+    OverLimit,
     /// 7,000 arrays in each other.
     DeepArrays,
     /// A key of 12 MB before 6 million elements.
@@ -54,11 +66,41 @@ pub(crate) enum Attack {
     Trickle,
     /// Many clients with a large body each.
     LargeBodies,
+    /// Nothing, over HTTP/2.
+    Http2Calm,
+    /// Requests that are reset at once.
+    Http2Resets,
+    /// As many streams as the server allows, with bodies that do not come.
+    Http2Streams,
+    /// Heads that do not end: CONTINUATION frames.
+    Http2Heads,
+    /// SETTINGS frames, whose acknowledgements nobody reads.
+    Http2Settings,
+    /// PING frames, whose answers nobody reads.
+    Http2Pings,
 }
 
 impl Attack {
+    /// Whether the API must speak TLS, without which there is no HTTP/2.
+    pub(crate) fn needs_tls(self) -> bool {
+        matches!(
+            self,
+            Self::Http2Calm | Self::Http2Resets | Self::Http2Streams | Self::Http2Heads | Self::Http2Settings | Self::Http2Pings
+        )
+    }
+
     pub(crate) async fn run(self, target: &Target) -> String {
         match self {
+            Self::Calm | Self::Http2Calm => {
+                tokio::time::sleep(target.hold).await;
+                format!("for {} s", target.hold.as_secs())
+            }
+            Self::OverLimit => over_limit::run(target).await,
+            Self::Http2Resets => http2::resets(target).await,
+            Self::Http2Streams => http2::streams(target).await,
+            Self::Http2Heads => http2::heads(target).await,
+            Self::Http2Settings => http2::settings(target).await,
+            Self::Http2Pings => http2::pings(target).await,
             Self::DeepArrays => {
                 let body = format!(
                     "{{\"event_type\":\"t\\u0041\",\"user_id\":1,\"properties\":{{\"a\":{}{}}}}}",
@@ -219,7 +261,7 @@ fn bytes_of_events(bytes: usize) -> Bytes {
 }
 
 /// How often each outcome came.
-fn tally(outcomes: Vec<String>) -> String {
+pub(crate) fn tally(outcomes: Vec<String>) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for outcome in outcomes {
         *counts.entry(outcome).or_default() += 1;

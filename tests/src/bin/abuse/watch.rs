@@ -72,11 +72,11 @@ pub(crate) struct Neighbour {
 }
 
 impl Neighbour {
-    pub(crate) fn start(url: String) -> Self {
+    pub(crate) fn start(http: Client, url: String) -> Self {
         let end = CancellationToken::new();
         let until = end.clone();
         let delays = tokio::spawn(async move {
-            let (http, mut delays) = (Client::new(), Vec::new());
+            let mut delays = Vec::new();
             while until.run_until_cancelled(tokio::time::sleep(REQUEST_INTERVAL)).await.is_some() {
                 let started = Instant::now();
                 let accepted = one_event(&http, &url).await;

@@ -1,0 +1,4 @@
+-- The migrations that were applied.
+select version
+from _sqlx_migrations
+where success
