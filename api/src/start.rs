@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::Administration;
-use crate::auth::{KeyRing, Limits};
+use crate::auth::{KeyRing, Limits, LookUps, Sessions};
 use crate::cursor::Cursors;
 use crate::error::ApiError;
 use crate::graphql::GraphQl;
@@ -103,7 +103,9 @@ fn key_ring(settings: &ApiSettings, presence: Arc<Presence>) -> anyhow::Result<K
     let pool = database::pool(&connections, "rollcall-api-keys", settings.key_timeout).context("DATABASE_URL")?;
     let timeout = acquire_timeout + settings.key_timeout + ROUND_TRIP_TIME;
     let unknown_keys_per_second = settings.rates.unknown_keys_per_second_per_address;
-    Ok(KeyRing::new(pool, presence, timeout, unknown_keys_per_second, settings.api_key.as_ref()))
+    let look_ups = LookUps::new(pool, presence, timeout, unknown_keys_per_second);
+    let sessions = Sessions::new(look_ups.clone(), settings.exposure.has_dashboard());
+    Ok(KeyRing::new(look_ups, sessions, settings.api_key.as_ref()))
 }
 
 fn administration_pool(settings: &ApiSettings) -> anyhow::Result<PgPool> {
