@@ -6,9 +6,9 @@ import { useCallback, useEffect, useRef, useState } from "./view.js";
 /**
  * @template T
  * @typedef {object} Answer
- * @property {T | null} data the latest answer; null until there is one
+ * @property {T | null} data the latest answer; null until there is one. While `isLoading`, it is that of the question before
  * @property {Problem | null} problem why the latest request failed; `data` may still hold the answer before
- * @property {boolean} isLoading whether a request is under way
+ * @property {boolean} isLoading whether the question has changed, or was asked again, and has no answer yet
  * @property {() => void} reload asks again
  */
 
@@ -16,7 +16,7 @@ import { useCallback, useEffect, useRef, useState } from "./view.js";
  * Asks whenever the question changes, and drops the request before. A null path asks nothing.
  * @template [T=any]
  * @param {string | null} path
- * @param {import("./api").Params} [params]
+ * @param {import("./api.js").Params} [params]
  * @param {{ everyMs?: number }} [options] `everyMs` asks again after each interval while the page is visible
  * @returns {Answer<T>}
  */
@@ -25,7 +25,8 @@ export function useAnswer(path, params = {}, options = {}) {
 }
 
 /**
- * The same for anything that takes several requests.
+ * The same for anything that takes several requests. What belongs to the question and is needed to show its answer
+ * should be part of what it returns: the question may have changed when the answer is shown.
  * @template T
  * @param {((signal: AbortSignal) => Promise<T>) | null} ask null asks nothing
  * @param {unknown[]} on asks again when one of these changes
@@ -33,31 +34,33 @@ export function useAnswer(path, params = {}, options = {}) {
  * @returns {Answer<T>}
  */
 export function useAsk(ask, on, options = {}) {
-  const [answer, setAnswer] = useState(/** @type {{ data: T | null, problem: Problem | null, isLoading: boolean }} */ ({ data: null, problem: null, isLoading: ask !== null }));
-  const [turn, setTurn] = useState(0);
-  const reload = useCallback(() => setTurn((number) => number + 1), []);
+  const [answer, setAnswer] = useState(/** @type {{ data: T | null, problem: Problem | null, key: string | null }} */ ({ data: null, problem: null, key: null }));
+  // What is asked again by itself is not shown as loading.
+  const [turn, setTurn] = useState({ asked: 0, repeated: 0 });
+  const reload = useCallback(() => setTurn((now) => ({ ...now, asked: now.asked + 1 })), []);
+  const key = JSON.stringify([...on, turn.asked]);
   const latest = useRef(ask);
   latest.current = ask;
+  const asks = ask !== null;
   useEffect(() => {
     if (latest.current === null) {
-      setAnswer({ data: null, problem: null, isLoading: false });
+      setAnswer({ data: null, problem: null, key: null });
       return undefined;
     }
     const abort = new AbortController();
-    setAnswer((before) => ({ ...before, isLoading: true }));
     latest.current(abort.signal).then(
-      (data) => abort.signal.aborted || setAnswer({ data, problem: null, isLoading: false }),
-      (error) => abort.signal.aborted || setAnswer((before) => ({ data: before.data, problem: asProblem(error), isLoading: false })),
+      (data) => abort.signal.aborted || setAnswer({ data, problem: null, key }),
+      (error) => abort.signal.aborted || setAnswer((before) => ({ data: before.data, problem: asProblem(error), key })),
     );
     return () => abort.abort();
-  }, [...on, turn]);
+  }, [key, turn.repeated, asks]);
   useEffect(() => {
     const { everyMs } = options;
     if (!everyMs) return undefined;
-    const timer = setInterval(() => document.hidden || reload(), everyMs);
+    const timer = setInterval(() => document.hidden || setTurn((now) => ({ ...now, repeated: now.repeated + 1 })), everyMs);
     return () => clearInterval(timer);
   }, [options.everyMs]);
-  return { ...answer, reload };
+  return { data: answer.data, problem: answer.problem, isLoading: asks && answer.key !== key, reload };
 }
 
 /** @param {unknown} error */

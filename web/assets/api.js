@@ -19,7 +19,7 @@ export class Problem extends Error {
   /**
    * @param {ProblemKind} kind
    * @param {string} message
-   * @param {{ status?: number, code?: string, errors?: import("./types").FieldError[], retryAt?: number | null, requestId?: string | null }} [more]
+   * @param {{ status?: number, code?: string, errors?: import("./types.js").FieldError[], retryAt?: number | null, requestId?: string | null }} [more]
    */
   constructor(kind, message, more = {}) {
     super(message);

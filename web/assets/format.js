@@ -96,7 +96,7 @@ export function month(day) {
 
 /**
  * "1 – 31 Oct 2025", or one day.
- * @param {import("./period").Days} days
+ * @param {import("./period.js").Days} days
  */
 export function days({ from, to }) {
   if (from === to) return longDay(from);
@@ -109,7 +109,7 @@ export function days({ from, to }) {
 /**
  * An interval by its name in answers: "Wed 1 Oct 2025", "Week of Mon 29 Sep 2025", "Oct 2025", "Wed 1 Oct 14:00".
  * @param {string} at
- * @param {import("./period").Interval} interval
+ * @param {import("./period.js").Interval} interval
  */
 export function bucket(at, interval) {
   switch (interval) {
@@ -128,7 +128,7 @@ export function bucket(at, interval) {
 /**
  * The same for an axis, where there is little room.
  * @param {string} at
- * @param {import("./period").Interval} interval
+ * @param {import("./period.js").Interval} interval
  */
 export function bucketShort(at, interval) {
   if (interval === "hour") return at.slice(11, 16) === "00:00" ? shortDay(at.slice(0, 10)) : at.slice(11, 16);

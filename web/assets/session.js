@@ -5,7 +5,7 @@ import { today as todayIn } from "./period.js";
 import { now } from "./api.js";
 import { signal } from "./view.js";
 
-/** @typedef {import("./types").Session} Session */
+/** @typedef {import("./types.js").Session} Session */
 
 /** The session; null if nobody is signed in, undefined until that is known. */
 export const session = signal(/** @type {Session | null | undefined} */ (undefined));

@@ -6,6 +6,7 @@ import { days as daysText, longDay, Num, short } from "../format.js";
 import { BarList } from "../parts/bar_list.js";
 import { Change } from "../parts/change.js";
 import { Choice, Switch } from "../parts/controls.js";
+import { Notice } from "../parts/notice.js";
 import { ChartCard, pointsOf } from "../parts/line_chart.js";
 import { Card, Export, Page, Stat } from "../parts/page.js";
 import { daysOf, PeriodPicker } from "../parts/period_picker.js";
@@ -33,6 +34,8 @@ export default function Overview() {
   const isCompared = view.compare === "yes";
   const fixedLink = href("overview", { ...(view.interval && { interval }), period: fixed(days) });
   const types = useAnswer("/event-types", { limit: 1 });
+  // One notice instead of one in every card.
+  if (types.data === null && types.problem) return html`<${Page} title="Overview"><${Notice} problem=${types.problem} onRetry=${types.reload} /><//>`;
   if (types.data?.data.length === 0) return html`<${Page} title="Overview"><${FirstEvent} onStored=${types.reload} /><//>`;
   return html`<${Page} title="Overview" controls=${html`
     <${PeriodPicker} value=${view.period} onChange=${(/** @type {string} */ period) => change({ period })} />

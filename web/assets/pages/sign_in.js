@@ -8,7 +8,7 @@ import { html, useEffect, useRef, useState } from "../view.js";
 export function SignIn() {
   const [key, setKey] = useState("");
   const [isRunning, setRunning] = useState(false);
-  const [problem, setProblem] = useState(/** @type {import("../api").Problem | null} */ (null));
+  const [problem, setProblem] = useState(/** @type {import("../api.js").Problem | null} */ (null));
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   useEffect(() => {
     document.title = "Sign in · Rollcall";

@@ -19,7 +19,7 @@ export function Confirm({ title, children, action, isDanger, typed, onConfirm, o
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const [text, setText] = useState("");
   const [isRunning, setRunning] = useState(false);
-  const [problem, setProblem] = useState(/** @type {import("../api").Problem | null} */ (null));
+  const [problem, setProblem] = useState(/** @type {import("../api.js").Problem | null} */ (null));
   const id = useId();
   useEffect(() => {
     dialog.current?.showModal();

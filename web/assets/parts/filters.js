@@ -20,7 +20,7 @@ const MAX_FILTERS = 10;
  */
 export async function suggestTypes(query, signal) {
   const { data } = await get("/event-types", { query, limit: 50 }, { signal });
-  return data.map((/** @type {import("../types").EventType} */ type) => ({ value: type.event_type, note: short(type.events) }));
+  return data.map((/** @type {import("../types.js").EventType} */ type) => ({ value: type.event_type, note: short(type.events) }));
 }
 
 /**
@@ -96,7 +96,7 @@ export function inWords(where) {
  * The properties of some event types; without any, of the most frequent ones.
  * @param {readonly string[]} eventTypes
  * @param {AbortSignal} signal
- * @returns {Promise<import("../types").Property[]>}
+ * @returns {Promise<import("../types.js").Property[]>}
  */
 async function ask(eventTypes, signal) {
   let types = eventTypes.slice(0, 3);

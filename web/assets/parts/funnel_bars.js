@@ -3,7 +3,7 @@
 import { duration, full, Num, percent } from "../format.js";
 import { html } from "../view.js";
 
-/** @typedef {import("../types").FunnelStep} FunnelStep */
+/** @typedef {import("../types.js").FunnelStep} FunnelStep */
 
 /**
  * @param {{ steps: readonly FunnelStep[], isComplete: boolean, caption: string }} props

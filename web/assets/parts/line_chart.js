@@ -38,7 +38,7 @@ export function pointsOf(names, interval) {
  * @param {(value: number) => string} [props.axisFormat]
  * @param {string} [props.pointHead] head of the first column of the table
  * @param {number} [props.height]
- * @param {{ path: string, params?: import("../api").Params }} [props.question]
+ * @param {{ path: string, params?: import("../api.js").Params }} [props.question]
  * @param {string} [props.fixedLink]
  * @param {any} [props.actions] further controls beside the title
  */

@@ -3,12 +3,12 @@
 import { html, useEffect, useRef, useState } from "../view.js";
 
 /** What to do about each kind of problem. */
-const ADVICE = /** @type {Record<import("../api").ProblemKind, { title: string, advice: string }>} */ ({
+const ADVICE = /** @type {Record<import("../api.js").ProblemKind, { title: string, advice: string }>} */ ({
   signed_out: { title: "You are signed out", advice: "Sign in again with an API key." },
   forbidden: { title: "This key may not do that", advice: "Sign in with a key that has the scope." },
   invalid: { title: "This question cannot be answered", advice: "" },
   missing: { title: "Not found", advice: "" },
-  limited: { title: "Too many requests", advice: "The limit of this key or project is reached." },
+  limited: { title: "Too many requests", advice: "" },
   slow: { title: "This takes too long", advice: "Choose a shorter period or fewer filters." },
   away: { title: "A server is away", advice: "Nothing is lost: events are kept and stored later." },
   offline: { title: "No connection", advice: "" },
@@ -21,7 +21,7 @@ const MAX_RETRY_MS = 60_000;
 
 /**
  * A problem and what helps. A problem that passes by itself is tried again, with a countdown.
- * @param {{ problem: import("../api").Problem, onRetry?: () => void }} props
+ * @param {{ problem: import("../api.js").Problem, onRetry?: () => void }} props
  */
 export function Notice({ problem, onRetry }) {
   const attempts = useRef(0);

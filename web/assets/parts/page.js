@@ -46,7 +46,7 @@ export function Card({ title, note, actions, children, class: name = "" }) {
  * @param {readonly import("../csv.js").CsvColumn<Row>[]} [props.columns]
  * @param {readonly Row[]} [props.rows]
  * @param {() => void} [props.onPng]
- * @param {{ path: string, params?: import("../api").Params }} [props.question]
+ * @param {{ path: string, params?: import("../api.js").Params }} [props.question]
  * @param {string} [props.fixedLink] an address of `href` with fixed days
  */
 export function Export({ name, columns, rows, onPng, question, fixedLink }) {
