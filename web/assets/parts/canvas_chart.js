@@ -121,14 +121,29 @@ function curves(lines, points, colors) {
 }
 
 /**
- * Stacked columns. The later lines are on top, so they are painted first, each from zero to the sum.
+ * Stacked columns. Each is painted from zero to the sum, the highest first, so the lower ones cover it. Where a number
+ * will still grow, the column is paler.
  * @param {any} UPlot @param {readonly Line[]} lines @param {readonly Point[]} points @param {readonly string[]} colors @param {string} background
  */
 function columns(UPlot, lines, points, colors, background) {
-  const sums = lines.map((_, upTo) => points.map((_, at) => lines.slice(0, upTo + 1).reduce((sum, line) => sum + (line.values[at] ?? 0), 0)));
   const paths = UPlot.paths.bars({ size: [0.7, 48], radius: 0.1 });
-  // Where a number will still grow, the column is paler.
-  const series = lines.map((_, index) => ({ fill: colors[index], stroke: background, width: 1, paths, points: { show: false } }));
-  return { series: series.reverse(), values: sums.reverse() };
+  const look = { stroke: background, width: 1, paths, points: { show: false } };
+  const series = [];
+  const values = [];
+  for (let index = lines.length - 1; index >= 0; index -= 1) {
+    const sums = points.map((_, at) => lines.slice(0, index + 1).reduce((sum, line) => sum + (line.values[at] ?? 0), 0));
+    const color = colors[index] ?? "";
+    series.push({ ...look, fill: color }, { ...look, fill: mixed(color, background) });
+    values.push(sums.map((sum, at) => (points[at]?.isUnfinished ? null : sum)), sums.map((sum, at) => (points[at]?.isUnfinished ? sum : null)));
+  }
+  return { series, values };
 }
 
+/**
+ * The colour half way between two, each "#rrggbb".
+ * @param {string} one @param {string} other
+ */
+function mixed(one, other) {
+  const part = (/** @type {string} */ color, /** @type {number} */ at) => Number.parseInt(color.slice(1 + 2 * at, 3 + 2 * at), 16);
+  return `#${[0, 1, 2].map((at) => Math.round((part(one, at) + part(other, at)) / 2).toString(16).padStart(2, "0")).join("")}`;
+}

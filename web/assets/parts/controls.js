@@ -65,7 +65,7 @@ export function Menu({ label, name, items }) {
     ${isOpen && html`<div class="menu-list" role="menu" aria-label=${name}>
       ${items.filter((item) => !item.isHidden).map((item) => item.href
         ? html`<a role="menuitem" tabindex="-1" key=${item.label} href=${item.href} onClick=${() => setOpen(false)}>${item.label}</a>`
-        : html`<button type="button" role="menuitem" tabindex="-1" key=${item.label} onClick=${() => { setOpen(false); item.run?.(); }}>${item.label}</button>`)}
+        : html`<button type="button" role="menuitem" tabindex="-1" key=${item.label} onClick=${() => { setOpen(false); root.current?.querySelector("button")?.focus(); item.run?.(); }}>${item.label}</button>`)}
     </div>`}
   </div>`;
 }

@@ -120,7 +120,7 @@ function Legend({ lines, kind, hasUnfinished }) {
   const colors = colorsOf(lines);
   return html`<ul class="legend">
     ${lines.map((line, index) => html`<li key=${index}><span class="swatch" aria-hidden="true" style=${{ background: `var(${colors[index]})` }}></span><bdi>${line.label}</bdi></li>`)}
-    ${hasUnfinished && html`<li class="quiet">${kind === "lines" && html`<span class="swatch dashed" aria-hidden="true"></span>`}${kind === "lines" ? "so far" : "the last column is so far"}</li>`}
+    ${hasUnfinished && html`<li class="quiet">${kind === "lines" ? html`<span class="swatch dashed" aria-hidden="true"></span>so far` : "paler: so far"}</li>`}
   </ul>`;
 }
 

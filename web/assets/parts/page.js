@@ -2,7 +2,7 @@
 
 import { curl } from "../api.js";
 import { csv, save } from "../csv.js";
-import { html, useEffect, useId, useRef } from "../view.js";
+import { html, useEffect, useId } from "../view.js";
 import { copy, Menu } from "./controls.js";
 
 /**
@@ -10,13 +10,12 @@ import { copy, Menu } from "./controls.js";
  * @param {{ title: string, about?: any, controls?: any, children?: any }} props
  */
 export function Page({ title, about, controls, children }) {
-  const heading = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
     document.title = `${title} · Rollcall`;
   }, [title]);
   return html`
     <header class="page-head">
-      <div><h1 ref=${heading} tabindex="-1">${title}</h1>${about && html`<p class="about">${about}</p>`}</div>
+      <div><h1 tabindex="-1">${title}</h1>${about && html`<p class="about">${about}</p>`}</div>
     </header>
     ${controls && html`<div class="controls" role="group" aria-label="What is shown">${controls}</div>`}
     ${children}
