@@ -29,7 +29,7 @@ pub(crate) use self::key_ring::{KeyHash, KeyRing};
 use self::limits::Unit;
 pub(crate) use self::limits::{Limit, Limits, RateLimited, Ticket, announce};
 pub(crate) use self::look_ups::LookUps;
-pub(crate) use self::session::{Session, Sessions, Token, TokenHash, may_sign_in};
+pub(crate) use self::session::{Session, Sessions, Token, may_sign_in};
 use crate::error::ApiError;
 
 /// The scope to send events.
