@@ -15,6 +15,10 @@ help: ## List all targets
 prepare: ## Install PostgreSQL and nats-server if they are missing
 	@sh stack/prepare.sh
 
+.PHONY: browser
+browser: ## Install Chromium and its driver, for the tests of the dashboard, if they are missing
+	@sh stack/chromium.sh
+
 .PHONY: run
 run: prepare ## Build and run everything on 127.0.0.1:8000 with sample data
 	$(CARGO) build --locked --profile quick -p rollcall-cli
@@ -31,7 +35,7 @@ build: ## Build the programs for release
 timed = echo "make: $(1)"; begin=$$(date +%s); $(2) && echo "make: $(1): $$(($$(date +%s) - begin)) s"
 
 .PHONY: test
-test: prepare ## Run every test, against real servers
+test: prepare browser ## Run every test, against real servers
 	@$(call timed,build the programs,$(CARGO) build --locked --workspace --bins)
 	@$(call timed,build the tests,$(CARGO) test --locked --workspace --no-run)
 	@$(call timed,run the tests,$(CARGO) test --locked --workspace)
@@ -99,6 +103,18 @@ $(BENCH_PYTHON)/installed: bench/reference/requirements.txt
 	python3 -m venv $(BENCH_PYTHON)
 	$(BENCH_PYTHON)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
+
+.PHONY: screenshots
+screenshots: prepare browser ## Save a picture of every page of the dashboard in target/screenshots
+	$(CARGO) build --locked -p rollcall-cli -p rollcall-tests --bins
+	target/debug/screenshots target/screenshots
+
+# The scripts of the dashboard are checked as they are: nothing is built. Whoever has no node changes none of them.
+.PHONY: web-check
+web-check: ## Check the types of the dashboard's scripts (needs node)
+	@if command -v npm >/dev/null 2>&1; then \
+		cd web && npm ci --silent --no-audit --no-fund && npm run --silent check && echo "web-check: the types are right"; \
+	else echo "web-check: skipped, because there is no npm on this machine"; fi
 
 CONFORMANCE_PYTHON := target/conformance/python
 # Number of random requests to each operation.

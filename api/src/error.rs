@@ -43,6 +43,9 @@ pub(crate) enum ApiError {
     /// 403: the request is about another project than that of the key. The project may not exist.
     #[error("this key governs its own project and no other")]
     OtherProject,
+    /// 403: a page of another origin tried to sign somebody in or out.
+    #[error("a page of another origin may not do this")]
+    OtherOrigin,
     /// 404: the path does not exist.
     #[error("there is nothing at this path")]
     NotFound,
@@ -214,7 +217,7 @@ impl ApiError {
             Self::OfAnother(error) => error.status(),
             Self::Body(_) | Self::Parameters(_) | Self::InvalidQuery(_) | Self::QueryTooComplex(_) => StatusCode::BAD_REQUEST,
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
-            Self::Forbidden(_) | Self::InstallationOnly | Self::OtherProject => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) | Self::InstallationOnly | Self::OtherProject | Self::OtherOrigin => StatusCode::FORBIDDEN,
             Self::NotFound | Self::NoSuch(_) | Self::NoSchema | Self::NoProject => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
@@ -255,7 +258,7 @@ impl ApiError {
             Self::InvalidQuery(_) => "invalid_query",
             Self::QueryTooComplex(_) => "query_too_complex",
             Self::Unauthorized => "unauthorized",
-            Self::Forbidden(_) | Self::InstallationOnly | Self::OtherProject => "forbidden",
+            Self::Forbidden(_) | Self::InstallationOnly | Self::OtherProject | Self::OtherOrigin => "forbidden",
             Self::NotFound | Self::NoSuch(_) | Self::NoSchema | Self::NoProject => "not_found",
             Self::Conflict(conflict) => conflict.code(),
             Self::BodyTimeout => "body_timeout",

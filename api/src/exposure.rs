@@ -41,6 +41,8 @@ pub struct ExposureSettings {
     pub metrics_key: Option<Secret>,
     /// `/docs` and `/openapi.json`. With [`Exposure::Key`], whoever has a key with the scope `read`.
     pub docs: Exposure,
+    /// `/ui/`, whose pages ask for a key.
+    pub dashboard: Exposure,
     /// `/graphql`, which needs a key.
     pub graphql: Exposure,
     /// `/mcp`, which needs a key.
@@ -50,7 +52,8 @@ pub struct ExposureSettings {
 }
 
 impl ExposureSettings {
-    /// Reads `METRICS_ACCESS`, `METRICS_KEY`, `DOCS_ACCESS`, `GRAPHQL_ACCESS`, `MCP_ACCESS` and `PIPELINE_ACCESS`.
+    /// Reads `METRICS_ACCESS`, `METRICS_KEY`, `DOCS_ACCESS`, `DASHBOARD_ACCESS`, `GRAPHQL_ACCESS`, `MCP_ACCESS` and
+    /// `PIPELINE_ACCESS`.
     pub(crate) fn from_env(environment: &mut Environment) -> Self {
         Self {
             metrics: environment.read(
@@ -65,16 +68,27 @@ impl ExposureSettings {
                 Exposure::Public,
                 "who may read /docs and /openapi.json: public, key (any with the scope read) or off",
             ),
+            dashboard: read_keyed(
+                environment,
+                "DASHBOARD_ACCESS",
+                "whether there is the dashboard at /ui/, which asks for a key: key or off",
+            ),
             graphql: read_keyed(environment, "GRAPHQL_ACCESS", "whether there is /graphql, which needs a key: key or off"),
             mcp: read_keyed(environment, "MCP_ACCESS", "whether there is /mcp, which needs a key: key or off"),
             pipeline: read_keyed(environment, "PIPELINE_ACCESS", "whether there is /pipeline, which needs a key: key or off"),
         }
     }
 
+    /// Whether there is a dashboard.
+    pub(crate) fn has_dashboard(&self) -> bool {
+        self.dashboard != Exposure::Off
+    }
+
     fn of(&self, part: Part) -> Exposure {
         match part {
             Part::Metrics => self.metrics,
             Part::Docs => self.docs,
+            Part::Dashboard => self.dashboard,
             Part::GraphQl => self.graphql,
             Part::Mcp => self.mcp,
             Part::Pipeline => self.pipeline,
@@ -96,6 +110,7 @@ fn read_keyed(environment: &mut Environment, name: &'static str, meaning: &str) 
 enum Part {
     Metrics,
     Docs,
+    Dashboard,
     GraphQl,
     Mcp,
     Pipeline,
@@ -107,6 +122,7 @@ impl Part {
         match route.split('/').nth(1)? {
             "metrics" => Some(Self::Metrics),
             "docs" | "openapi.json" => Some(Self::Docs),
+            "ui" => Some(Self::Dashboard),
             "graphql" => Some(Self::GraphQl),
             "mcp" => Some(Self::Mcp),
             "pipeline" => Some(Self::Pipeline),
@@ -123,7 +139,7 @@ pub(crate) async fn restrict(
     State(settings): State<Arc<ApiSettings>>,
     check: KeyCheck,
     ticket: Ticket,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, ApiError> {
     // The pattern, and not the path: what is not routed to a part cannot get around this.
@@ -134,11 +150,13 @@ pub(crate) async fn restrict(
         (Exposure::Key, Part::Metrics) if may_read_metrics(&settings, request.headers()) => {}
         (Exposure::Key, Part::Metrics) => return Err(ApiError::Unauthorized),
         (Exposure::Key, Part::Docs) => {
-            let key = auth::key(request.headers()).ok_or(ApiError::Unauthorized)?;
-            let _: Access<Read> = check.access(key, ticket).await?;
+            let (parts, body) = request.into_parts();
+            let credentials = auth::credentials(&parts).ok_or(ApiError::Unauthorized)?;
+            let _: Access<Read> = check.access(credentials, ticket).await?;
+            request = Request::from_parts(parts, body);
         }
-        // The handlers of the others ask for a key.
-        (Exposure::Public, _) | (Exposure::Key, Part::GraphQl | Part::Mcp | Part::Pipeline) => {}
+        // The handlers of the others ask for a key, or show a page that does.
+        (Exposure::Public, _) | (Exposure::Key, Part::Dashboard | Part::GraphQl | Part::Mcp | Part::Pipeline) => {}
     }
     Ok(next.run(request).await)
 }

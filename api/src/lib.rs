@@ -6,7 +6,8 @@
 //! `dead_letters` lists, redrives and purges events that could not be stored; `auth` decides who may do
 //! what, and `event_rules` what each project demands of its events; `exposure` says which parts are open to whom,
 //! `cors` which web pages may call, and `security_headers` what browsers may not do; `client_address` finds the client
-//! behind proxies; `admin` governs projects, keys and schemas, and `upkeep` keeps the keys up to date;
+//! behind proxies; `dashboard` serves the web application and signs people in to it; `admin` governs projects, keys and
+//! schemas, and `upkeep` keeps the keys up to date;
 //! `unsent` bounds the answers that clients have not taken yet; `error` defines the error answers;
 //! `metrics` describes the metrics; `openapi` describes the API, and `pages` shows it to people.
 //!
@@ -18,6 +19,7 @@ mod client_address;
 mod conflict;
 mod cors;
 mod cursor;
+mod dashboard;
 mod dead_letters;
 mod dependencies;
 mod error;

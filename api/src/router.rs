@@ -30,8 +30,8 @@ use crate::security_headers::HasTls;
 use crate::state::AppState;
 use crate::unsent::Unsent;
 use crate::{
-    admin, auth, client_address, dead_letters, exposure, graphql, health, ingest, live, mcp, pages, pipeline, security_headers,
-    unsent,
+    admin, auth, client_address, dashboard, dead_letters, exposure, graphql, health, ingest, live, mcp, pages, pipeline,
+    security_headers, unsent,
 };
 
 const REQUEST_ID: &str = "x-request-id";
@@ -44,8 +44,10 @@ pub(crate) fn router(app: AppState) -> Router {
     let (pages, described_pages) = pages::described().split_for_parts();
     let document = Document::of([described, described_same, described_alive, described_pages]);
     let same_origin = same_origin
-        .merge(pages::router(pages, document).with_state(()))
-        // These paths are not in the description: MCP describes itself, and the others are files of a page.
+        .merge(pages::router(pages, document, app.settings.exposure.has_dashboard()).with_state(()))
+        // These paths are not in the description: MCP describes itself, and the others are files of a page, or what
+        // only its scripts call.
+        .merge(dashboard::router())
         .route("/mcp", post(mcp::endpoint))
         .route("/graphql/page.js", get(graphql::page::script))
         .route("/graphql/page.css", get(graphql::page::style))

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admin::Administration;
-use crate::auth::{KeyRing, KeyRingSettings, Limits};
+use crate::auth::{KeyRing, Limits, LookUps, Sessions};
 use crate::cursor::Cursors;
 use crate::error::ApiError;
 use crate::event_rules::RuleBook;
@@ -109,13 +109,9 @@ fn key_ring(settings: &ApiSettings, presence: Arc<Presence>) -> anyhow::Result<(
     let pool = database::pool(&connections, "rollcall-api-keys", settings.key_timeout).context("DATABASE_URL")?;
     let timeout = acquire_timeout + settings.key_timeout + ROUND_TRIP_TIME;
     let rule_book = RuleBook::new(pool.clone(), timeout);
-    let settings = KeyRingSettings {
-        timeout,
-        unknown_keys_per_second: settings.rates.unknown_keys_per_second_per_address,
-        event_type_limit: settings.event_types_per_project,
-        api_key: settings.api_key.as_ref(),
-    };
-    Ok((KeyRing::new(pool, presence, &settings), rule_book))
+    let look_ups = LookUps::new(pool, presence, timeout, settings.rates.unknown_keys_per_second_per_address);
+    let sessions = Sessions::new(look_ups.clone(), settings.exposure.has_dashboard());
+    Ok((KeyRing::new(look_ups, sessions, settings.event_types_per_project, settings.api_key.as_ref()), rule_book))
 }
 
 fn administration_pool(settings: &ApiSettings) -> anyhow::Result<PgPool> {

@@ -53,8 +53,9 @@ pub(crate) fn greet(url: &str, key: &str, database_url: &str, is_ephemeral: bool
         r#"
 Rollcall is ready.
 
-  API         {url}
+  dashboard   {url}/ui/
   key         {key}
+  API         {url}
   metrics     {url}/metrics
   PostgreSQL  {database_url}
 

@@ -46,7 +46,7 @@ async fn with_keys_metrics_are_for_the_operator_and_descriptions_for_readers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_off_is_as_if_it_did_not_exist() {
-    let parts = ["METRICS_ACCESS", "DOCS_ACCESS", "GRAPHQL_ACCESS", "MCP_ACCESS", "PIPELINE_ACCESS"];
+    let parts = ["METRICS_ACCESS", "DOCS_ACCESS", "DASHBOARD_ACCESS", "GRAPHQL_ACCESS", "MCP_ACCESS", "PIPELINE_ACCESS"];
     let app = start(&parts.map(|name| (name, "off"))).await;
     let nothing = app.get("/nothing").await;
     for path in [
@@ -56,6 +56,10 @@ async fn what_is_off_is_as_if_it_did_not_exist() {
         "/docs/docs.js",
         "/docs/swagger-ui/swagger-ui.css",
         "/openapi.json",
+        "/ui",
+        "/ui/",
+        "/ui/overview",
+        "/ui/session",
         "/graphql",
         "/graphql/page.js",
         "/pipeline",

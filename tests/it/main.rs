@@ -94,4 +94,7 @@ mod unsent;
 mod user_activity;
 mod users;
 mod waiting;
+mod web;
+mod web_assets;
+mod web_sessions;
 mod zones;

@@ -239,7 +239,8 @@ async fn a_tool_takes_and_requires_what_its_endpoint_does() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_needs_no_other_server() {
-    let app = App::start().await;
+    // With a dashboard, / leads to it.
+    let app = App::start_without_workers(vec![("DASHBOARD_ACCESS", "off".to_owned())]).await;
     let get = async |path: &str| app.http.get(format!("{}{path}", app.url)).header("Accept", "text/html").send().await.unwrap();
     for page in ["/", "/docs"] {
         let response = get(page).await;
@@ -258,6 +259,8 @@ async fn the_page_needs_no_other_server() {
 async fn programs_are_told_where_to_go() {
     let app = App::start().await;
     let version = env!("CARGO_PKG_VERSION");
-    let paths = json!({"name": "rollcall", "version": version, "docs": "/docs", "openapi": "/openapi.json", "health": "/health"});
+    let paths = json!({
+        "name": "rollcall", "version": version, "dashboard": "/ui/", "docs": "/docs", "openapi": "/openapi.json", "health": "/health"
+    });
     assert_eq!(app.get("/").await, (200, paths));
 }

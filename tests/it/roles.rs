@@ -92,6 +92,8 @@ async fn a_role_does_what_its_service_needs_and_nothing_else() {
         ("select from event_log", [true, false, true]),
         ("select from projects", [true, true, false]),
         ("select from api_keys", [true, false, false]),
+        ("select from web_sessions", [true, false, false]),
+        ("delete from web_sessions", [true, false, false]),
         ("select from cursor_keys", [true, false, false]),
         ("select from users", [true, true, false]),
         (event, [false, true, false]),

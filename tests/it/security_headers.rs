@@ -16,6 +16,7 @@ async fn every_answer_says_what_browsers_may_not_do_with_it() {
         ("/docs", 200, "default-src 'self'; ", true),
         ("/docs/swagger-ui/swagger-ui-bundle.js", 200, "default-src 'self'; ", true),
         ("/graphql", 200, "default-src 'none'; script-src 'self'; ", false),
+        ("/ui/session", 200, strict, false),
     ] {
         let answer = app.http.get(format!("{}{path}", app.url)).header("X-API-Key", KEY).send().await.unwrap();
         assert_eq!(answer.status(), status, "{path}");

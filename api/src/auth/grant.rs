@@ -119,6 +119,11 @@ impl Grant {
         self.scopes.iter().any(|granted| *granted == scope || *granted == Scope::Admin)
     }
 
+    /// Every scope that it allows.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = Scope> {
+        [Scope::Ingest, Scope::Read, Scope::Admin].into_iter().filter(|scope| self.allows(*scope))
+    }
+
     /// Whether it is that of `API_KEY`.
     pub(crate) fn is_of_installation(&self) -> bool {
         self.key == KeyId::Installation

@@ -6,24 +6,24 @@
 //! database. While PostgreSQL is merely busy, the look-up is tried again. Look-ups have connections that nothing
 //! else uses.
 
-use std::num::NonZeroU32;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use moka::future::Cache;
-use rollcall_shared::database::Presence;
 use rollcall_shared::project::{EventTypeLimit, ProjectId};
 use rollcall_shared::settings::Secret;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use subtle::ConstantTimeEq;
-use tokio::sync::{Notify, SemaphorePermit};
+use tokio::sync::Notify;
 
+use super::credentials::Credential;
 use super::grant::{Grant, KeyId, Project};
 use super::last_use::LastUses;
+use super::look_ups::LookUps;
 use super::rows::{KeyRow, ProjectRow};
-use super::strangers::Strangers;
+use super::session::Sessions;
 use crate::client_address::ClientAddress;
 use crate::error::ApiError;
 
@@ -52,6 +52,11 @@ impl KeyHash {
     /// As the table has it.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The hash in a row.
+    pub(super) fn of_row(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
     }
 }
 
@@ -87,14 +92,11 @@ struct Installation {
 
 /// Knows every key.
 pub(crate) struct KeyRing {
-    /// Used only for keys, so that no query makes a look-up wait.
-    database: PgPool,
-    presence: Arc<Presence>,
-    /// How long a look-up may take in all. This exceeds the server's own limits, so it ends only a look-up to
-    /// which the server does not reply.
-    timeout: Duration,
+    /// On connections that nothing else uses, so that no query makes a look-up wait.
+    look_ups: LookUps,
+    /// The sessions that stand for keys.
+    pub(crate) sessions: Sessions,
     installation: Option<Installation>,
-    strangers: Strangers,
     remembered: Cache<KeyHash, Remembered>,
     unknown: Cache<KeyHash, Remembered>,
     last_uses: LastUses,
@@ -104,32 +106,17 @@ pub(crate) struct KeyRing {
     default_doubted: Notify,
 }
 
-/// What a key ring depends on, besides the database.
-pub(crate) struct KeyRingSettings<'s> {
-    /// How long a look-up may take in all.
-    pub(crate) timeout: Duration,
-    /// Unknown keys of one address that are looked up in a second.
-    pub(crate) unknown_keys_per_second: NonZeroU32,
-    /// Event types of a project that has no limit of its own.
-    pub(crate) event_type_limit: EventTypeLimit,
-    /// `API_KEY`.
-    pub(crate) api_key: Option<&'s Secret>,
-}
-
 impl KeyRing {
     /// A key ring that knows the key of the installation, if there is one. It sends nothing to the database yet.
-    pub(crate) fn new(database: PgPool, presence: Arc<Presence>, settings: &KeyRingSettings<'_>) -> Self {
-        let KeyRingSettings { timeout, unknown_keys_per_second, event_type_limit, api_key } = *settings;
+    pub(crate) fn new(look_ups: LookUps, sessions: Sessions, event_type_limit: EventTypeLimit, api_key: Option<&Secret>) -> Self {
         let installation = api_key.map(|key| Installation {
             hash: KeyHash::of(key.expose()),
             grant: RwLock::new(Arc::new(Grant::of_installation(Project::unread_default()))),
         });
         let cache = |kept| Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(kept).build();
         Self {
-            strangers: Strangers::new(unknown_keys_per_second, database.options().get_max_connections(), timeout),
-            database,
-            presence,
-            timeout,
+            look_ups,
+            sessions,
             installation,
             remembered: cache(KEPT),
             unknown: cache(FRESH),
@@ -147,7 +134,7 @@ impl KeyRing {
     /// or its schema is not there.
     pub(crate) async fn read_default_project(&self) -> Result<(), ApiError> {
         let id = ProjectId::DEFAULT.0;
-        let row = sqlx::query_file_as!(ProjectRow, "sql/keys/project.sql", id).fetch_one(&self.database).await?;
+        let row = sqlx::query_file_as!(ProjectRow, "sql/keys/project.sql", id).fetch_one(&self.look_ups.database).await?;
         let Some(installation) = &self.installation else { return Ok(()) };
         let project = row.into_project(ProjectId::DEFAULT, self.event_type_limit)?;
         let grant = Arc::new(Grant::of_installation(project));
@@ -173,6 +160,19 @@ impl KeyRing {
             self.note_use(grant);
         }
         Ok(grant)
+    }
+
+    /// What a credential that was accepted before grants now; `None` once its key or its session has ended.
+    ///
+    /// # Errors
+    /// As [`Self::grant_of`].
+    pub(crate) async fn current_grant(&self, credential: &Credential) -> Result<Option<Arc<Grant>>, ApiError> {
+        if let Some(session) = &credential.session
+            && self.sessions.find(session, None).await?.is_none()
+        {
+            return Ok(None);
+        }
+        self.grant_of(&credential.key, None).await
     }
 
     /// Removes a key from the cache, because it was changed.
@@ -215,7 +215,7 @@ impl KeyRing {
             return Ok(fresh.grant.clone());
         }
         let is_known = remembered.as_ref().is_some_and(|entry| entry.grant.is_some());
-        let turn = if is_known { None } else { Some(self.turn(address).await?) };
+        let turn = if is_known { None } else { Some(self.look_ups.turn(address).await?) };
         if turn.is_some() {
             // Another request with the same key may have looked it up meanwhile.
             remembered = self.remembered(hash).await;
@@ -225,7 +225,7 @@ impl KeyRing {
         }
         let asked = Instant::now();
         let no = || Arc::new(AtomicBool::new(false));
-        let entry = match self.look_up(hash).await {
+        let entry = match self.look_ups.run(async |database| query(database, hash, self.event_type_limit).await).await {
             Ok(grant) => Remembered { grant, looked_up: asked, asked, is_stale: no(), is_forgotten: no() },
             Err(ApiError::DatabaseUnavailable(error)) => remembered
                 .filter(Remembered::is_known)
@@ -236,7 +236,7 @@ impl KeyRing {
         if entry.grant.is_some() {
             self.remembered.insert(*hash, entry.clone()).await;
         } else {
-            self.strangers.count(address);
+            self.look_ups.count_unknown(address);
             self.remembered.invalidate(hash).await;
             self.unknown.insert(*hash, entry.clone()).await;
         }
@@ -250,46 +250,9 @@ impl KeyRing {
         }
     }
 
-    /// A permit to look up a key that is not known.
-    async fn turn(&self, address: Option<ClientAddress>) -> Result<SemaphorePermit<'_>, ApiError> {
-        match self.strangers.admit(address).await {
-            Err(ApiError::DatabaseBusy(error)) if !self.presence.is_there().await => Err(ApiError::DatabaseUnavailable(error)),
-            admitted => admitted,
-        }
-    }
-
     /// Closes every connection as soon as it is not in use.
     pub(crate) async fn close(&self) {
-        self.database.close().await;
-    }
-
-    /// Queries the database, and tries again once if a connection broke although the server is there.
-    async fn look_up(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
-        let mut attempts = 0..2;
-        loop {
-            attempts.next();
-            let error = match tokio::time::timeout(self.timeout, self.query(hash)).await {
-                Ok(Ok(grant)) => return Ok(grant),
-                // Looking up a key is fast. A slow one means a lock of another session or an overloaded server.
-                Ok(Err(ApiError::TooSlow(error))) => return Err(ApiError::DatabaseBusy(error)),
-                Ok(Err(error)) => error,
-                Err(_) => ApiError::DatabaseBusy(sqlx::Error::PoolTimedOut),
-            };
-            match (self.presence.is_there().await, error) {
-                (false, ApiError::DatabaseBusy(error)) => return Err(ApiError::DatabaseUnavailable(error)),
-                (true, ApiError::DatabaseUnavailable(error)) if has_no_schema(&error) => {
-                    return Err(ApiError::DatabaseUnavailable(error));
-                }
-                (true, ApiError::DatabaseUnavailable(error)) if attempts.is_empty() => return Err(ApiError::DatabaseBusy(error)),
-                (true, ApiError::DatabaseUnavailable(_)) => {}
-                (_, error) => return Err(error),
-            }
-        }
-    }
-
-    async fn query(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
-        let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.0.as_slice()).fetch_optional(&self.database).await?;
-        row.map(|row| row.into_grant(self.event_type_limit).map(Arc::new)).transpose()
+        self.look_ups.close().await;
     }
 
     /// Notes the use of a key, once for each look-up, so that a busy key costs requests nothing.
@@ -303,7 +266,7 @@ impl KeyRing {
     }
 }
 
-/// Whether the server answered that a table or a column does not exist (undefined_table, undefined_column).
-fn has_no_schema(error: &sqlx::Error) -> bool {
-    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "42P01" || code == "42703")
+async fn query(database: &PgPool, hash: &KeyHash, event_type_limit: EventTypeLimit) -> Result<Option<Arc<Grant>>, ApiError> {
+    let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.0.as_slice()).fetch_optional(database).await?;
+    row.map(|row| row.into_grant(event_type_limit).map(Arc::new)).transpose()
 }

@@ -1,19 +1,23 @@
 //! Authentication and authorisation: who sends a request, what they may do, and how much.
 //!
-//! A request carries a key, and [`KeyRing`] finds what the key grants. `strangers` bounds the look-ups of keys that
+//! A request carries [`Credentials`]: a key, or the cookie of a `session` that stands for one. [`KeyRing`] finds what the
+//! key grants. `look_ups` asks the database, `rows` reads what it answers, and `strangers` bounds the look-ups of keys that
 //! do not exist. [`KeyCheck`] also charges the request to the `limits` of the key and of its project, which are those of
 //! the settings or its own `rates`. The `retention` of a project says which events it still takes. A handler with
 //! [`Access`] among its arguments runs only if the key has the scope that this type names. Uses of keys are noted
 //! (`last_use`).
 
+mod credentials;
 mod grant;
 mod key_check;
 mod key_ring;
 mod last_use;
 mod limits;
+mod look_ups;
 mod rates;
 mod retention;
 mod rows;
+mod session;
 mod strangers;
 
 use std::marker::PhantomData;
@@ -21,14 +25,16 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
 
+pub(crate) use self::credentials::{Credential, Credentials, bearer, credentials, key};
 pub(crate) use self::grant::{Grant, KeyId, Project, Scope, Zone};
 pub(crate) use self::key_check::KeyCheck;
-pub(crate) use self::key_ring::{KeyHash, KeyRing, KeyRingSettings};
+pub(crate) use self::key_ring::{KeyHash, KeyRing};
 use self::limits::Unit;
 pub(crate) use self::limits::{Limit, Limits, RateLimited, Ticket, announce};
+pub(crate) use self::look_ups::LookUps;
 pub(crate) use self::retention::Horizon;
+pub(crate) use self::session::{Session, Sessions, Token, may_sign_in};
 use crate::error::ApiError;
 
 /// The scope to send events.
@@ -60,8 +66,8 @@ pub(crate) struct Access<S> {
     pub(crate) project: Arc<Project>,
     /// What the key grants.
     pub(crate) grant: Arc<Grant>,
-    /// Which key it is.
-    pub(crate) key: KeyHash,
+    /// What the client was let in with.
+    pub(crate) credential: Credential,
     limits: Arc<Limits>,
     ticket: Ticket,
     scope: PhantomData<S>,
@@ -78,14 +84,14 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, ApiError> {
         let check = KeyCheck::from_request_parts(parts, state).await?;
         let ticket = Ticket::from_request_parts(parts, state).await?;
-        let key = key(&parts.headers).ok_or(ApiError::Unauthorized)?;
-        check.request(key, &ticket).await
+        let credentials = credentials(parts).ok_or(ApiError::Unauthorized)?;
+        check.request(credentials, &ticket).await
     }
 }
 
 impl<S: RequiredScope> Access<S> {
-    fn new(key: KeyHash, grant: Arc<Grant>, limits: Arc<Limits>, ticket: Ticket) -> Self {
-        Self { project: grant.project.clone(), key, grant, limits, ticket, scope: PhantomData }
+    fn new(credential: Credential, grant: Arc<Grant>, limits: Arc<Limits>, ticket: Ticket) -> Self {
+        Self { project: grant.project.clone(), credential, grant, limits, ticket, scope: PhantomData }
     }
 
     /// Charges one request. A WebSocket carries many of them.
@@ -123,18 +129,4 @@ impl<S: RequiredScope> Access<S> {
 /// The names of all limits, as labels of metrics.
 pub(crate) fn limit_names() -> impl Iterator<Item = &'static str> {
     limits::names().chain([strangers::LIMIT_NAME])
-}
-
-/// The key of a request: `X-API-Key`, or `Authorization: Bearer`.
-pub(crate) fn key(headers: &HeaderMap) -> Option<&str> {
-    if let Some(key) = headers.get("x-api-key") {
-        return key.to_str().ok();
-    }
-    bearer(headers.get(header::AUTHORIZATION)?.to_str().ok()?)
-}
-
-/// The key in a value of `Authorization`.
-pub(crate) fn bearer(authorization: &str) -> Option<&str> {
-    let (scheme, token) = authorization.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }

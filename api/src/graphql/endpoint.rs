@@ -101,10 +101,12 @@ pub(crate) async fn page_or_socket(
         return page::page(&graphql);
     }
     // A client that cannot set headers, such as a browser, sends its key in its first message.
-    let access = match auth::key(request.headers()) {
-        Some(key) => Some(check.access(key, ticket).await?),
+    let (parts, body) = request.into_parts();
+    let access = match auth::credentials(&parts) {
+        Some(credentials) => Some(check.access(credentials, ticket).await?),
         None => None,
     };
+    let request = axum::extract::Request::from_parts(parts, body);
     let no_socket =
         || ApiError::Unsupported(format!("connect with version 13 of WebSockets and the protocol {}", socket::PROTOCOL));
     let upgrade = WebSocketUpgrade::from_request(request, &()).await.map_err(|_| no_socket())?;

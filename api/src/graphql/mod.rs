@@ -105,8 +105,13 @@ impl GraphQl {
             Err(_) => (Vec::new(), false),
         };
         let (answering, live) = (self.answering.clone(), self.live.clone());
-        let caller =
-            Caller { answering, live, project: access.project.clone(), key: access.key, room: Arc::new(Room::default()) };
+        let caller = Caller {
+            answering,
+            live,
+            project: access.project.clone(),
+            key: access.credential.key,
+            room: Arc::new(Room::default()),
+        };
         Ok(Prepared { request: request.variables(variables).data(caller), questions, is_subscription })
     }
 }

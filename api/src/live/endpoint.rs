@@ -50,9 +50,9 @@ pub(crate) async fn live(
     let filter = Filter::take(&mut parameters);
     let seen = last_event_id(&headers, &mut parameters);
     parameters.finish()?;
-    let place = live.place(access.project.id, access.key)?;
+    let place = live.place(access.project.id, access.credential.key)?;
     let membership = live.join(place, access.project.id, &filter, seen).await?;
-    let reader = Reader::new(membership, live.heartbeat(), stop, keys, access.key);
+    let reader = Reader::new(membership, live.heartbeat(), stop, keys, access.credential);
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

@@ -11,13 +11,13 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 
 use super::hub::Membership;
-use crate::auth::{KeyHash, KeyRing, Read, RequiredScope};
+use crate::auth::{Credential, KeyRing, Read, RequiredScope};
 
 /// The first bytes of the stream. They show the client, and proxies in between, that the stream has begun.
 const BEGINNING: Bytes = Bytes::from_static(b": live\n\n");
 /// A comment, which clients ignore. It keeps proxies from closing an idle connection.
 const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
-/// Interval at which a reader's key is checked. The key ring trusts a look-up for four seconds, and a revoked
+/// Interval at which a reader's key, or session, is checked. The key ring trusts a look-up for four seconds, and a revoked
 /// key must stop working within five.
 const KEY_INTERVAL: Duration = Duration::from_millis(500);
 
@@ -36,12 +36,12 @@ impl Reader {
         heartbeat: Duration,
         stop: CancellationToken,
         keys: Arc<KeyRing>,
-        key: KeyHash,
+        credential: Credential,
     ) -> Self {
         let mut heartbeat = interval_at(Instant::now() + heartbeat, heartbeat);
         // Comments that were skipped while events were sent are not sent later.
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { membership, heartbeat, stop, key_ended: Box::pin(key_ended(keys, key)) }
+        Self { membership, heartbeat, stop, key_ended: Box::pin(key_ended(keys, credential)) }
     }
 
     /// The stream of frames for the client.
@@ -66,10 +66,10 @@ impl Reader {
     }
 }
 
-/// Returns once the key no longer has the scope `read`. While the database does not answer, the key stays
-/// valid.
-pub(crate) async fn key_ended(keys: Arc<KeyRing>, key: KeyHash) {
-    let allows = async || keys.grant_of(&key, None).await.map(|grant| grant.is_some_and(|grant| grant.allows(Read::SCOPE)));
+/// Returns once the key no longer has the scope `read`, or the session has ended. While the database does not answer,
+/// both stay valid.
+pub(crate) async fn key_ended(keys: Arc<KeyRing>, credential: Credential) {
+    let allows = async || keys.current_grant(&credential).await.map(|grant| grant.is_some_and(|grant| grant.allows(Read::SCOPE)));
     while allows().await.unwrap_or(true) {
         tokio::time::sleep(KEY_INTERVAL).await;
     }

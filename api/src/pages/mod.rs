@@ -1,15 +1,14 @@
-//! Pages for people: `/` lists addresses, and `/docs` shows the description of the API and can send requests.
+//! Pages for people: `/` leads to the dashboard or lists addresses, and `/docs` shows the description of the API and can send requests.
 //!
 //! `/docs` is Swagger UI with `/openapi.json`. All its files come from this program, and its headers forbid
 //! the browser to contact any other server.
 
-use axum::Json;
-use axum::Router;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Json, Router};
 use serde::Serialize;
 use swagger_ui_dist::{ApiDefinition, OpenApiSource};
 use utoipa::ToSchema;
@@ -38,13 +37,14 @@ pub(crate) fn described() -> OpenApiRouter {
 }
 
 /// All pages.
-pub(crate) fn router(described: Router, document: Document) -> Router {
+pub(crate) fn router(described: Router, document: Document, has_dashboard: bool) -> Router {
     let definition =
         ApiDefinition { uri_prefix: SWAGGER_UI, api_definition: OpenApiSource::Uri("/openapi.json"), title: Some("Rollcall") };
     described
         .route("/docs/docs.js", get(async || ([(header::CONTENT_TYPE, "text/javascript")], DOCS_SCRIPT)))
         .merge(swagger_ui_dist::generate_routes(definition))
         .layer(axum::Extension(document))
+        .layer(axum::Extension(HasDashboard(has_dashboard)))
         .layer(from_fn(secure))
 }
 
@@ -61,11 +61,17 @@ async fn secure(request: Request, next: Next) -> Response {
     response
 }
 
+/// Whether `/` leads to a dashboard.
+#[derive(Debug, Clone, Copy)]
+struct HasDashboard(bool);
+
 /// The addresses of the service, for programs.
 #[derive(Debug, Serialize, ToSchema)]
 struct Welcome {
     name: &'static str,
     version: &'static str,
+    /// The dashboard; null if it is switched off.
+    dashboard: Option<&'static str>,
     docs: &'static str,
     openapi: &'static str,
     health: &'static str,
@@ -78,16 +84,26 @@ struct Welcome {
     operation_id = "welcome",
     tag = "service",
     summary = "Addresses of the service",
-    description = "Lists the addresses of the service. Browsers, which accept HTML, get a page.",
-    responses((status = 200, description = "The addresses.", content((Welcome = "application/json"), (String = "text/html")))),
+    description = "Lists the addresses of the service. Browsers, which accept HTML, are led to the dashboard, or get a page if it is \
+                   switched off.",
+    responses(
+        (status = 200, description = "The addresses.", content((Welcome = "application/json"), (String = "text/html"))),
+        (status = 303, description = "For browsers: the dashboard."),
+    ),
 )]
-async fn welcome(headers: HeaderMap) -> Response {
+async fn welcome(Extension(HasDashboard(has_dashboard)): Extension<HasDashboard>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let mut response = if accept.contains("text/html") {
+    let mut response = if accept.contains("text/html") && has_dashboard {
+        // Relative, because a proxy may have put a prefix in front.
+        (StatusCode::SEE_OTHER, [(header::LOCATION, "ui/")]).into_response()
+    } else if accept.contains("text/html") {
         Html(WELCOME).into_response()
     } else {
         let version = env!("CARGO_PKG_VERSION");
-        Json(Welcome { name: "rollcall", version, docs: "/docs", openapi: "/openapi.json", health: "/health" }).into_response()
+        let dashboard = has_dashboard.then_some(rollcall_web::PATH);
+        let welcome =
+            Welcome { name: "rollcall", version, dashboard, docs: "/docs", openapi: "/openapi.json", health: "/health" };
+        Json(welcome).into_response()
     };
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
     response

@@ -27,7 +27,7 @@ use self::message::{ClientMessage, Closing, ServerMessage, key};
 use self::place::Place;
 pub(super) use self::place::Places;
 use super::{GraphQl, error};
-use crate::auth::{Access, KeyCheck, Read, Ticket};
+use crate::auth::{Access, Credentials, KeyCheck, Read, Ticket};
 use crate::error::ApiError;
 use crate::live::key_ended;
 
@@ -204,12 +204,12 @@ impl Connection {
             return Err(Closing::TOO_MANY_INITIALISATIONS);
         }
         if let Some(key) = key(payload) {
-            let access = self.check.access(key, Ticket::default()).await;
+            let access = self.check.access(Credentials::Key(key), Ticket::default()).await;
             self.access = Some(access.map_err(|error| Closing::refused(&error))?);
         }
         let access = self.access.as_ref().ok_or_else(|| Closing::refused(&ApiError::Unauthorized))?;
         self.place.belongs_to(access.project.id).map_err(|error| Closing::refused(&error))?;
-        self.key_ended = Box::pin(key_ended(self.check.keys.clone(), access.key));
+        self.key_ended = Box::pin(key_ended(self.check.keys.clone(), access.credential));
         self.is_acknowledged = true;
         self.last_asked = Instant::now();
         Ok(ServerMessage::ConnectionAck.text())

@@ -37,6 +37,8 @@ begin
                 ('rollcall_api', 'insert update', 'projects api_keys'),
                 ('rollcall_api', 'select insert', 'audit_log'),
                 ('rollcall_api', 'select insert update delete', 'event_schemas'),
+                -- Sessions of the dashboard. To lock rows that it removes, the API needs the right to update them.
+                ('rollcall_api', 'select insert update delete', 'web_sessions'),
                 -- Storing and compaction.
                 ('rollcall_worker', 'select', 'projects'),
                 ('rollcall_worker', 'select insert', 'event_types users'),

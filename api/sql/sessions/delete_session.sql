@@ -1,0 +1,3 @@
+-- Ends a session.
+delete from web_sessions
+where token_hash = $1

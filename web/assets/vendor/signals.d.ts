@@ -1,0 +1,2 @@
+// The types of the file beside it come from the package.
+export * from "@preact/signals";
