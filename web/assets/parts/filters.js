@@ -75,9 +75,12 @@ export function Breakdown({ value, onChange, eventTypes = [] }) {
     : html`<${TypeAhead} label="Break down by" suggest=${propertiesOf(eventTypes)} onPick=${onChange} />`}</div>`;
 }
 
-/** @param {{ text: string, name: string, onRemove: () => void }} props */
-function Chip({ text, name, onRemove }) {
-  return html`<span class="chip"><bdi title=${text}>${text}</bdi><button type="button" aria-label=${name} onClick=${onRemove}>✕</button></span>`;
+/**
+ * A choice that can be taken back.
+ * @param {{ text: string, name: string, label?: string, onRemove: () => void }} props `label` says what the text is
+ */
+export function Chip({ text, name, label, onRemove }) {
+  return html`<span class="chip">${label && html`<span class="chip-label">${label}</span>`}<bdi title=${text}>${text}</bdi><button type="button" aria-label=${name} onClick=${onRemove}>✕</button></span>`;
 }
 
 /**
