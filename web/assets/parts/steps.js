@@ -37,7 +37,7 @@ export function Steps({ value, onChange }) {
   };
   return html`<div class="steps">
     <ol ref=${list} aria-label="Steps of the funnel">
-      ${value.map((step, at) => html`<li key=${`${at} ${step}`} class="step" onKeyDown=${(/** @type {KeyboardEvent} */ event) => {
+      ${value.map((step, at) => html`<li key=${at} class="step" onKeyDownCapture=${(/** @type {KeyboardEvent} */ event) => {
         if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return;
         event.preventDefault();
         event.stopPropagation();
