@@ -42,7 +42,7 @@ export async function readActiveDays(path, params, days, zone, signal) {
   let cursor = null;
   let earliest = "";
   for (let page = 0; page < MAX_PAGES; page += 1) {
-    /** @type {import("./types").Page<import("./types").Event>} */
+    /** @type {import("./types.js").Page<import("./types.js").Event>} */
     const answer = await get(path, { ...params, ...days, order: "desc", limit: PAGE_ROWS, cursor }, { signal });
     for (const event of answer.data) {
       earliest = dayOf(event.occurred_at, zone);

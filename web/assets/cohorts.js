@@ -2,7 +2,7 @@
 
 import { addDays, addMonths, firstOfMonth, monday } from "./period.js";
 
-/** @typedef {import("./types").Cohort} Cohort */
+/** @typedef {import("./types.js").Cohort} Cohort */
 /** @typedef {"day" | "week" | "month"} WindowType */
 
 /**

@@ -17,8 +17,8 @@ import { fixed } from "../period.js";
 import { go, href, useParams } from "../route.js";
 import { html } from "../view.js";
 
-/** @typedef {import("../types").AccountSummary} AccountSummary */
-/** @typedef {import("../types").Event} Event */
+/** @typedef {import("../types.js").AccountSummary} AccountSummary */
+/** @typedef {import("../types.js").Event} Event */
 
 // With the window "days", the period counts.
 const DEFAULTS = { id: "", window: "last_7d", period: "30d" };
@@ -82,8 +82,8 @@ function Latest({ id }) {
   const answer = useAnswer("/events", params, { parse: exact });
   const hrefOf = (/** @type {Event} */ event) => href("event", { event_id: event.event_id });
   return html`<${Card} title="Latest events" actions=${html`<a class="note" href=${href("events", { account_id: id })}>All events</a><${Export} name="account-latest-events" columns=${EVENT_CSV} rows=${answer.data?.data ?? []} question=${{ path: "/events", params }} />`}>
-    <${Answered} answer=${answer} height=${36 * (LATEST + 1)} isEmpty=${(/** @type {import("../types").Page<Event>} */ page) => page.data.length === 0} empty=${html`<${Empty} title="No events of this account" />`}>
-      ${(/** @type {import("../types").Page<Event>} */ page) => html`<${DataTable} caption="Latest events" columns=${eventColumns(hrefOf, ["account"])} rows=${page.data} rowKey=${keyOf} onRow=${(/** @type {Event} */ event) => go(hrefOf(event))} />`}
+    <${Answered} answer=${answer} height=${36 * (LATEST + 1)} isEmpty=${(/** @type {import("../types.js").Page<Event>} */ page) => page.data.length === 0} empty=${html`<${Empty} title="No events of this account" />`}>
+      ${(/** @type {import("../types.js").Page<Event>} */ page) => html`<${DataTable} caption="Latest events" columns=${eventColumns(hrefOf, ["account"])} rows=${page.data} rowKey=${keyOf} onRow=${(/** @type {Event} */ event) => go(hrefOf(event))} />`}
     <//>
   <//>`;
 }

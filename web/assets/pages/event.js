@@ -15,7 +15,7 @@ import { useParams } from "../route.js";
 import { zone } from "../session.js";
 import { html } from "../view.js";
 
-/** @typedef {import("../types").Event} Event */
+/** @typedef {import("../types.js").Event} Event */
 
 const DEFAULTS = { event_id: "" };
 /** An id may be there on several days, but hardly ever on so many. */
@@ -32,9 +32,9 @@ function Found({ id }) {
   const params = { event_id: id, limit: LIMIT };
   const answer = useAnswer("/events", params, { parse: exact });
   return html`<${Page} title="Event" subject=${id}>
-    <${Answered} answer=${answer} height=${400} isEmpty=${(/** @type {import("../types").Page<Event>} */ page) => page.data.length === 0}
+    <${Answered} answer=${answer} height=${400} isEmpty=${(/** @type {import("../types.js").Page<Event>} */ page) => page.data.length === 0}
       empty=${html`<${Card} title="Not stored"><${PipelineState} eventId=${id} onStored=${answer.reload} /><//>`}>
-      ${(/** @type {import("../types").Page<Event>} */ page) => page.data.map((event) => html`<${Card} key=${event.occurred_at} title=${html`<${Id} text=${event.event_type} /> <span class="quiet"><${Time} at=${event.occurred_at} zone=${zone()} /></span>`}
+      ${(/** @type {import("../types.js").Page<Event>} */ page) => page.data.map((event) => html`<${Card} key=${event.occurred_at} title=${html`<${Id} text=${event.event_type} /> <span class="quiet"><${Time} at=${event.occurred_at} zone=${zone()} /></span>`}
         note=${page.data.length > 1 ? `The id is there ${page.data.length} times. This one is of ${longDay(dayOf(event.occurred_at, zone()))}.` : undefined}
         actions=${html`<${Copy} text=${JSON.stringify(event, null, 2)} label="Copy JSON" /><${Export} name="event" columns=${EVENT_CSV} rows=${[event]} question=${{ path: "/events", params }} />`}>
         <${EventDetail} event=${event} />

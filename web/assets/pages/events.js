@@ -16,7 +16,7 @@ import { fixedRange, spanOf, TimeRange } from "../parts/time_range.js";
 import { go, href, useParams } from "../route.js";
 import { html, useMemo, useState } from "../view.js";
 
-/** @typedef {import("../types").Event} Event */
+/** @typedef {import("../types.js").Event} Event */
 
 // `shown` is the id of the event whose details are shown, and `at` its time: an id may be there on several days.
 const DEFAULTS = { period: "", event_type: "", user_id: "", session_id: "", account_id: "", event_id: "", where: [], order: "desc", shown: "", at: "" };

@@ -15,7 +15,7 @@ import { href, useParams } from "../route.js";
 import { html, useEffect, useState } from "../view.js";
 import { readWithin, UNIT_NAMES, withinInWords } from "../within.js";
 
-/** @typedef {import("../types").Funnel} Funnel */
+/** @typedef {import("../types.js").Funnel} Funnel */
 
 const DEFAULTS = { steps: [], period: "30d", within: "7d", where: [], breakdown: "", of: "" };
 /** How long the steps must stay as they are before the question is asked, because funnels are costly. */

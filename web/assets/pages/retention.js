@@ -16,7 +16,7 @@ import { today, zone } from "../session.js";
 import { html } from "../view.js";
 
 /** @typedef {import("../cohorts.js").WindowType} WindowType */
-/** @typedef {import("../types").Retention} Retention */
+/** @typedef {import("../types.js").Retention} Retention */
 
 const DEFAULTS = { window_type: "week", cohorts: "8", windows: "8", cohort: "active", event_type: "", return_event_type: "", to: "" };
 const WINDOW_TYPES = /** @type {const} */ ([["day", "Days"], ["week", "Weeks"], ["month", "Months"]]);

@@ -18,8 +18,8 @@ import { href, useParams } from "../route.js";
 import { zone } from "../session.js";
 import { html } from "../view.js";
 
-/** @typedef {import("../types").Event} Event */
-/** @typedef {import("../types").SessionRow} SessionRow */
+/** @typedef {import("../types.js").Event} Event */
+/** @typedef {import("../types.js").SessionRow} SessionRow */
 
 const DEFAULTS = { id: "", order: "asc" };
 const ORDERS = /** @type {const} */ ([["asc", "Earliest first"], ["desc", "Latest first"]]);

@@ -12,7 +12,7 @@ import { fixedRange, spanOf, TimeRange } from "../parts/time_range.js";
 import { go, href, useParams } from "../route.js";
 import { html, useMemo, useState } from "../view.js";
 
-/** @typedef {import("../types").SessionRow} SessionRow */
+/** @typedef {import("../types.js").SessionRow} SessionRow */
 
 const DEFAULTS = { period: "", user_id: "" };
 const HEIGHT = 720;

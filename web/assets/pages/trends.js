@@ -15,7 +15,7 @@ import { before, fixed, intervalFor, length } from "../period.js";
 import { href, useParams } from "../route.js";
 import { html } from "../view.js";
 
-/** @typedef {import("../types").Trends} Trends */
+/** @typedef {import("../types.js").Trends} Trends */
 /** @typedef {import("../period.js").Interval} Interval */
 /** @typedef {{ now: Trends, earlier: Trends | null, days: import("../period.js").Days, where: readonly string[], breakdown: string }} Asked */
 
@@ -96,7 +96,7 @@ function Chart({ now, earlier, breakdown, question, fixedLink }) {
 
 /**
  * The largest series, in their order in the answer.
- * @param {readonly import("../types").Series[]} series
+ * @param {readonly import("../types.js").Series[]} series
  * @param {number} most
  */
 function largest(series, most) {

@@ -24,9 +24,9 @@ import { go, href, useParams } from "../route.js";
 import { today, zone } from "../session.js";
 import { html } from "../view.js";
 
-/** @typedef {import("../types").Event} Event */
-/** @typedef {import("../types").SessionRow} SessionRow */
-/** @typedef {import("../types").UserSummary} UserSummary */
+/** @typedef {import("../types.js").Event} Event */
+/** @typedef {import("../types.js").SessionRow} SessionRow */
+/** @typedef {import("../types.js").UserSummary} UserSummary */
 /** @typedef {import("../active_days.js").ActiveDays} ActiveDays */
 
 // `day` shows the events of one day, and `until` is the last day of the calendar.
@@ -112,7 +112,7 @@ function Sessions({ id }) {
   const answer = useAnswer("/sessions", params);
   if (answer.data?.data.length === 0) return null;
   return html`<${Card} title="Latest sessions" actions=${html`<a class="note" href=${href("sessions", { user_id: id })}>All sessions</a><${Export} name="sessions" columns=${SESSION_CSV} rows=${answer.data?.data ?? []} question=${{ path: "/sessions", params }} />`}>
-    <${Answered} answer=${answer} height=${36 * (SESSIONS + 1)}>${(/** @type {import("../types").Page<SessionRow>} */ page) => html`<${DataTable} caption="Latest sessions" columns=${sessionColumns(["user_id"])} rows=${page.data}
+    <${Answered} answer=${answer} height=${36 * (SESSIONS + 1)}>${(/** @type {import("../types.js").Page<SessionRow>} */ page) => html`<${DataTable} caption="Latest sessions" columns=${sessionColumns(["user_id"])} rows=${page.data}
       rowKey=${(/** @type {SessionRow} */ row) => row.session_id} onRow=${(/** @type {SessionRow} */ row) => go(href("session-timeline", { id: row.session_id }))} />`}<//>
   <//>`;
 }

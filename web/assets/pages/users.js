@@ -12,7 +12,7 @@ import { go, href, useParams } from "../route.js";
 import { zone } from "../session.js";
 import { html, useEffect, useState } from "../view.js";
 
-/** @typedef {import("../types").User} User */
+/** @typedef {import("../types.js").User} User */
 
 const DEFAULTS = { query: "" };
 const HEIGHT = 720;

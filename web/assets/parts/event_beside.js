@@ -9,7 +9,7 @@ import { EventDetail } from "./event_detail.js";
 import { keyOf } from "./event_rows.js";
 import { Answered, Empty } from "./states.js";
 
-/** @typedef {import("../types").Event} Event */
+/** @typedef {import("../types.js").Event} Event */
 
 /**
  * @param {object} props

@@ -9,7 +9,7 @@ import { Copy, Id } from "./controls.js";
 import { userOf } from "./event_rows.js";
 import { PipelineState } from "./pipeline_state.js";
 
-/** @typedef {import("../types").Event} Event */
+/** @typedef {import("../types.js").Event} Event */
 
 /** Longest value of a filter, in bytes. */
 const MAX_VALUE_BYTES = 1000;

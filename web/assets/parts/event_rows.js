@@ -7,7 +7,7 @@ import { zone } from "../session.js";
 import { html } from "../view.js";
 import { Id } from "./controls.js";
 
-/** @typedef {import("../types").Event} Event */
+/** @typedef {import("../types.js").Event} Event */
 
 /** Properties that fit into a line. */
 const SHOWN_PROPERTIES = 8;

@@ -6,7 +6,7 @@ import { html } from "../view.js";
 const MAX_MARKS = 2000;
 const WIDTH = 1000;
 
-/** @param {{ events: readonly import("../types").Event[] }} props */
+/** @param {{ events: readonly import("../types.js").Event[] }} props */
 export function EventStrip({ events }) {
   const times = events.slice(0, MAX_MARKS).map((event) => Date.parse(event.occurred_at));
   const [first, last] = times.reduce(([low, high], time) => [Math.min(low, time), Math.max(high, time)], [Infinity, -Infinity]);

@@ -7,8 +7,8 @@ import { DataTable } from "./data_table.js";
 import { FunnelBars } from "./funnel_bars.js";
 import { Card, Export } from "./page.js";
 
-/** @typedef {import("../types").Funnel} Funnel */
-/** @typedef {import("../types").FunnelStep} FunnelStep */
+/** @typedef {import("../types.js").Funnel} Funnel */
+/** @typedef {import("../types.js").FunnelStep} FunnelStep */
 /** @typedef {{ value: string | null, steps: FunnelStep[] }} OfValue */
 
 /**

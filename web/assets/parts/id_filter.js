@@ -28,7 +28,7 @@ async function suggestNothing() {
  */
 export async function suggestUsers(query, signal) {
   const { data } = await get("/users", { query, limit: SUGGESTED }, { signal });
-  return data.map((/** @type {import("../types").User} */ user) => ({ value: user.user_id }));
+  return data.map((/** @type {import("../types.js").User} */ user) => ({ value: user.user_id }));
 }
 
 /**

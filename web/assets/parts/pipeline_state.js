@@ -12,7 +12,7 @@ import { Answered } from "./states.js";
 const LOOK_MS = 2000;
 const MOST_LOOKS = 30;
 
-/** @typedef {{ event_id: string, status: "stored", days: string[], undated: boolean } | { event_id: string, status: "dead_lettered", dead_letter: import("../types").DeadLetter } | { event_id: string, status: "unknown" }} State */
+/** @typedef {{ event_id: string, status: "stored", days: string[], undated: boolean } | { event_id: string, status: "dead_lettered", dead_letter: import("../types.js").DeadLetter } | { event_id: string, status: "unknown" }} State */
 
 /**
  * The part of another event needs another key.

@@ -8,12 +8,12 @@ import { html } from "../view.js";
 import { Heatmap } from "./heatmap.js";
 import { Card, Export } from "./page.js";
 
-/** @typedef {import("../types").Cohort} Cohort */
+/** @typedef {import("../types.js").Cohort} Cohort */
 
 const NAMES = { day: "Day", week: "Week", month: "Month" };
 
 /**
- * @param {{ retention: import("../types").Retention, question: any, fixedLink: string, today: string, isNew: boolean }} props `isNew`: nobody is in two cohorts
+ * @param {{ retention: import("../types.js").Retention, question: any, fixedLink: string, today: string, isNew: boolean }} props `isNew`: nobody is in two cohorts
  */
 export function RetentionTable({ retention, question, fixedLink, today, isNew }) {
   const { data, window_type: type } = retention;

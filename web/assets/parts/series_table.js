@@ -12,8 +12,8 @@ import { Id } from "./controls.js";
 import { Card, Export } from "./page.js";
 import { Sparkline } from "./sparkline.js";
 
-/** @typedef {import("../types").Series} Series */
-/** @typedef {import("../types").Trends} Trends */
+/** @typedef {import("../types.js").Series} Series */
+/** @typedef {import("../types.js").Trends} Trends */
 
 /** The name that the API gives to the values that have no series of their own. */
 const OTHER = "other";

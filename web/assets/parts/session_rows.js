@@ -6,7 +6,7 @@ import { zone } from "../session.js";
 import { html } from "../view.js";
 import { Id } from "./controls.js";
 
-/** @typedef {import("../types").SessionRow} SessionRow */
+/** @typedef {import("../types.js").SessionRow} SessionRow */
 
 /**
  * From the first event of a session to its latest.

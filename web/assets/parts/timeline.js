@@ -9,7 +9,7 @@ import { Id } from "./controls.js";
 import { DataTable } from "./data_table.js";
 import { inOneLine, keyOf } from "./event_rows.js";
 
-/** @typedef {import("../types").Event} Event */
+/** @typedef {import("../types.js").Event} Event */
 
 /** A pause this long is shown as one. Elsewhere it is usual to let a session end after it. */
 const PAUSE_SECONDS = 1800;
