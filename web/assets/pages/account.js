@@ -83,7 +83,7 @@ function Latest({ id }) {
   const hrefOf = (/** @type {Event} */ event) => href("event", { event_id: event.event_id });
   return html`<${Card} title="Latest events" actions=${html`<a class="note" href=${href("events", { account_id: id })}>All events</a><${Export} name="account-latest-events" columns=${EVENT_CSV} rows=${answer.data?.data ?? []} question=${{ path: "/events", params }} />`}>
     <${Answered} answer=${answer} height=${36 * (LATEST + 1)} isEmpty=${(/** @type {import("../types.js").Page<Event>} */ page) => page.data.length === 0} empty=${html`<${Empty} title="No events of this account" />`}>
-      ${(/** @type {import("../types.js").Page<Event>} */ page) => html`<${DataTable} caption="Latest events" columns=${eventColumns(hrefOf, ["account"])} rows=${page.data} rowKey=${keyOf} onRow=${(/** @type {Event} */ event) => go(hrefOf(event))} />`}
+      ${(/** @type {import("../types.js").Page<Event>} */ page) => html`<${DataTable} caption="List of the latest events" columns=${eventColumns(hrefOf, ["account"])} rows=${page.data} rowKey=${keyOf} onRow=${(/** @type {Event} */ event) => go(hrefOf(event))} />`}
     <//>
   <//>`;
 }

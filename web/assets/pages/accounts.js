@@ -30,7 +30,7 @@ export default function AccountsPage() {
       <${Card} title="Accounts with events" note=${`Up to ${LIMIT} accounts that had events lately, in the order of their ids`} actions=${html`<${Export} name="accounts" columns=${asCsv(columns)} rows=${found} question=${{ path: "/accounts/sample", params }} />`}>
         <${Answered} answer=${answer} height=${480} isEmpty=${(/** @type {{ account_ids: string[] }} */ data) => data.account_ids.length === 0} empty=${html`<${Nothing} what="events with an account_id" />`}>
           ${() => (found.length === 0 ? html`<${Empty} title="Nothing matches this filter" />` : html`
-            <${DataTable} caption="Accounts" columns=${columns} rows=${found} rowKey=${(/** @type {string} */ id) => id} height=${480} onRow=${(/** @type {string} */ id) => go(href("account", { id }))} />
+            <${DataTable} caption="List of accounts" columns=${columns} rows=${found} rowKey=${(/** @type {string} */ id) => id} height=${480} onRow=${(/** @type {string} */ id) => go(href("account", { id }))} />
             <p class="note" role="status">${count(found.length, "account")}</p>`)}
         <//>
       <//>

@@ -55,7 +55,7 @@ export default function EventsPage() {
       <${Card} title="Events" actions=${html`<${Export} name="events" columns=${EVENT_CSV} rows=${list.data ?? []} question=${{ path: "/events", params: { ...params, limit: 1000 } }} fixedLink=${fixedLink} />`}>
         <${Answered} answer=${list} height=${HEIGHT} isEmpty=${(/** @type {Event[]} */ rows) => rows.length === 0 && !list.hasMore} empty=${html`<${Nothing} isFiltered=${filters > 0} what=${period === "" ? "events" : "events in this time"} />`}>
           ${(/** @type {Event[]} */ rows) => html`
-            <${DataTable} caption="Events" columns=${eventColumns(hrefOf)} rows=${rows} rowKey=${keyOf} height=${HEIGHT} rowClass=${(/** @type {Event} */ event) => (isShown(event) ? "chosen" : "")} onRow=${(/** @type {Event} */ event) => go(hrefOf(event))} />
+            <${DataTable} caption="List of events" columns=${eventColumns(hrefOf)} rows=${rows} rowKey=${keyOf} height=${HEIGHT} rowClass=${(/** @type {Event} */ event) => (isShown(event) ? "chosen" : "")} onRow=${(/** @type {Event} */ event) => go(hrefOf(event))} />
             <${More} list=${list} one="event" />`}
         <//>
       <//>

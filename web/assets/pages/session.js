@@ -26,20 +26,26 @@ const ORDERS = /** @type {const} */ ([["asc", "Earliest first"], ["desc", "Lates
 const HEIGHT = 640;
 
 export default function SessionPage() {
+  const [view] = useParams(DEFAULTS);
+  if (view.id === "") return html`<${Page} title="Session"><${NoSubject} one="session" page="session-timeline" list="sessions" /><//>`;
+  return html`<${Session} key=${view.id} id=${view.id} />`;
+}
+
+/** @param {{ id: string }} props */
+function Session({ id }) {
   const [view, change] = useParams(DEFAULTS);
-  const name = segment(view.id);
+  const name = segment(id);
   const order = view.order === "desc" ? "desc" : "asc";
-  const isAsked = view.id !== "" && name !== null;
+  const isAsked = name !== null;
   const session = useAnswer(isAsked ? `/sessions/${name}` : null);
   // Ids that cannot be a part of a path are asked for by the filter.
   const path = isAsked ? `/sessions/${name}/events` : "/events";
-  const params = isAsked ? { order } : { session_id: view.id, order };
-  const list = useList(view.id === "" ? null : path, params, { parse: exact });
-  if (view.id === "") return html`<${Page} title="Session"><${NoSubject} one="session" page="session-timeline" list="sessions" /><//>`;
+  const params = isAsked ? { order } : { session_id: id, order };
+  const list = useList(path, params, { parse: exact });
   const isMissing = session.problem?.kind === "missing";
   const actions = html`<${Choice} label="Order" value=${order} options=${ORDERS} onChange=${(/** @type {string} */ to) => change({ order: to })} />
     <${Export} name="session" columns=${EVENT_CSV} rows=${list.data ?? []} question=${{ path, params: { ...params, limit: 1000 } }} />`;
-  return html`<${Page} title="Session" subject=${view.id}>
+  return html`<${Page} title="Session" subject=${id}>
     ${isAsked && !isMissing && html`<${Answered} answer=${session} height=${104}>${(/** @type {SessionRow} */ row) => html`<${Stats} row=${row} />`}<//>`}
     <${Card} title="Timeline" actions=${actions}>
       <${Answered} answer=${list} height=${HEIGHT} isEmpty=${(/** @type {Event[]} */ rows) => rows.length === 0 && !list.hasMore}

@@ -34,7 +34,7 @@ export default function SessionsPage() {
       <${Answered} answer=${list} height=${HEIGHT} isEmpty=${(/** @type {SessionRow[]} */ rows) => rows.length === 0 && !list.hasMore}
         empty=${html`<${Nothing} isFiltered=${view.user_id !== ""} what=${view.period === "" ? "events with a session_id" : "sessions in this time"} />`}>
         ${(/** @type {SessionRow[]} */ rows) => html`
-          <${DataTable} caption="Sessions" columns=${sessionColumns()} rows=${rows} rowKey=${(/** @type {SessionRow} */ row) => row.session_id} height=${HEIGHT} onRow=${(/** @type {SessionRow} */ row) => go(href("session-timeline", { id: row.session_id }))} />
+          <${DataTable} caption="List of sessions" columns=${sessionColumns()} rows=${rows} rowKey=${(/** @type {SessionRow} */ row) => row.session_id} height=${HEIGHT} onRow=${(/** @type {SessionRow} */ row) => go(href("session-timeline", { id: row.session_id }))} />
           <${More} list=${list} one="session" />`}
       <//>
     <//>

@@ -33,7 +33,7 @@ import { html } from "../view.js";
 const DEFAULTS = { id: "", event_type: "", where: [], order: "desc", day: "", until: "" };
 const ORDERS = /** @type {const} */ ([["desc", "Latest first"], ["asc", "Earliest first"]]);
 const HEIGHT = 640;
-const CALENDAR_HEIGHT = 190;
+const CALENDAR_HEIGHT = 230;
 /** Sessions that are shown here; the page of sessions has them all. */
 const SESSIONS = 5;
 
@@ -112,7 +112,7 @@ function Sessions({ id }) {
   const answer = useAnswer("/sessions", params);
   if (answer.data?.data.length === 0) return null;
   return html`<${Card} title="Latest sessions" actions=${html`<a class="note" href=${href("sessions", { user_id: id })}>All sessions</a><${Export} name="sessions" columns=${SESSION_CSV} rows=${answer.data?.data ?? []} question=${{ path: "/sessions", params }} />`}>
-    <${Answered} answer=${answer} height=${36 * (SESSIONS + 1)}>${(/** @type {import("../types.js").Page<SessionRow>} */ page) => html`<${DataTable} caption="Latest sessions" columns=${sessionColumns(["user_id"])} rows=${page.data}
+    <${Answered} answer=${answer} height=${36 * (SESSIONS + 1)}>${(/** @type {import("../types.js").Page<SessionRow>} */ page) => html`<${DataTable} caption="List of the latest sessions" columns=${sessionColumns(["user_id"])} rows=${page.data}
       rowKey=${(/** @type {SessionRow} */ row) => row.session_id} onRow=${(/** @type {SessionRow} */ row) => go(href("session-timeline", { id: row.session_id }))} />`}<//>
   <//>`;
 }

@@ -41,7 +41,7 @@ export default function UsersPage() {
     <${Card} title="Users" note="In the order of their ids" actions=${html`<${Export} name="users" columns=${csv} rows=${list.data ?? []} question=${{ path: "/users", params: { ...params, limit: 1000 } }} />`}>
       <${Answered} answer=${list} height=${HEIGHT} isEmpty=${(/** @type {User[]} */ rows) => rows.length === 0 && !list.hasMore} empty=${html`<${Nothing} isFiltered=${view.query !== ""} what="users" />`}>
         ${(/** @type {User[]} */ rows) => html`
-          <${DataTable} caption="Users" columns=${columns} rows=${rows} rowKey=${(/** @type {User} */ user) => user.user_id} height=${HEIGHT} onRow=${(/** @type {User} */ user) => go(href("user", { id: user.user_id }))} />
+          <${DataTable} caption="List of users" columns=${columns} rows=${rows} rowKey=${(/** @type {User} */ user) => user.user_id} height=${HEIGHT} onRow=${(/** @type {User} */ user) => go(href("user", { id: user.user_id }))} />
           <${More} list=${list} one="user" />`}
       <//>
     <//>

@@ -62,7 +62,7 @@ export function ChartCard(props) {
         columns=${columns.map((column) => ({ label: column.label, value: column.value }))}
         onPng=${isTable ? undefined : () => canvas.current && savePng(canvas.current, `${name}.png`, title)} />`}>
     ${isTable
-      ? html`<${DataTable} caption=${title} columns=${columns} rows=${rows} rowKey=${(/** @type {any} */ row) => String(row.index)} height=${height + 40} />`
+      ? html`<${DataTable} caption=${`Table: ${title}`} columns=${columns} rows=${rows} rowKey=${(/** @type {any} */ row) => String(row.index)} height=${height + 40} />`
       : html`<${LineChart} ...${props} height=${height} canvas=${canvas} />`}
   <//>`;
 }
