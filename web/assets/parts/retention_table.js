@@ -24,7 +24,9 @@ export function RetentionTable({ retention, question, fixedLink, today, isNew })
     head: bucket(cohort.cohort_date, type),
     note: html`<${Num} value=${cohort.users_count} unit="people" />${isUnfinished(cohort.cohort_date, type, today, now()) && html` <span class="so-far">so far</span>`}`,
     cells: windowsOf(cohort, type, today).map((window) => ({
-      value: window.percent, isOpen: window.isOpen, text: html`<b>${percent(window.percent)}</b> <span class="heat-count">${full(window.users)}</span>`,
+      value: window.percent, isOpen: window.isOpen,
+      // Nobody yet is not nobody.
+      text: window.isOpen && window.users === 0 ? "–" : html`<b>${percent(window.percent)}</b> <span class="heat-count">${full(window.users)}</span>`,
       title: `${full(window.users)} of ${count(cohort.users_count, "person", "people")}, ${bucket(window.first, type)}${window.isOpen ? ", so far" : ""}`,
     })),
   }));
