@@ -1,11 +1,13 @@
 // What comes out of a funnel: its steps as bars, and with a breakdown the funnels of the values.
 
 import { duration, full, Num, percent } from "../format.js";
+import { savePng } from "../png.js";
 import { html } from "../view.js";
 import { Id } from "./controls.js";
 import { DataTable } from "./data_table.js";
 import { FunnelBars } from "./funnel_bars.js";
 import { Card, Export } from "./page.js";
+import { funnelPicture } from "./pictures.js";
 
 /** @typedef {import("../types.js").Funnel} Funnel */
 /** @typedef {import("../types.js").FunnelStep} FunnelStep */
@@ -30,7 +32,7 @@ export function FunnelResult({ funnel, asked, of, onChoose, question, fixedLink 
     ${values !== null && !chosen && html` Median times are those of single values.`}`;
   const title = chosen ? html`Funnel of <bdi>${nameOf(chosen.value)}</bdi>` : "Funnel";
   const actions = html`${chosen && html`<button type="button" class="small ghost" onClick=${() => onChoose("")}>Show all values</button>`}
-    <${Export} name="funnel" columns=${csvOf(asked.breakdown)} rows=${csvRows(funnel)} question=${question} fixedLink=${fixedLink} />`;
+    <${Export} name="funnel" columns=${csvOf(asked.breakdown)} rows=${csvRows(funnel)} onPng=${() => savePng(funnelPicture(steps), "funnel.png", chosen ? `Funnel of ${nameOf(chosen.value)}` : "Funnel")} question=${question} fixedLink=${fixedLink} />`;
   return html`<${Card} title=${title} note=${note} actions=${actions}>
       <${FunnelBars} steps=${steps} isComplete=${funnel.complete} caption="Steps of the funnel" />
     <//>

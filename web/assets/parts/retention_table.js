@@ -4,9 +4,11 @@ import { averages, windowsOf } from "../cohorts.js";
 import { bucket, count, full, Num, percent } from "../format.js";
 import { isUnfinished } from "../period.js";
 import { now } from "../api.js";
+import { savePng } from "../png.js";
 import { html } from "../view.js";
 import { Heatmap } from "./heatmap.js";
 import { Card, Export } from "./page.js";
+import { heatPicture } from "./pictures.js";
 
 /** @typedef {import("../types.js").Cohort} Cohort */
 
@@ -25,8 +27,7 @@ export function RetentionTable({ retention, question, fixedLink, today, isNew })
     note: html`<${Num} value=${cohort.users_count} unit="people" />${isUnfinished(cohort.cohort_date, type, today, now()) && html` <span class="so-far">so far</span>`}`,
     cells: windowsOf(cohort, type, today).map((window) => ({
       value: window.percent, isOpen: window.isOpen,
-      // Nobody yet is not nobody.
-      text: window.isOpen && window.users === 0 ? "–" : html`<b>${percent(window.percent)}</b> <span class="heat-count">${full(window.users)}</span>`,
+      text: isNobodyYet(window) ? "–" : html`<b>${percent(window.percent)}</b> <span class="heat-count">${full(window.users)}</span>`,
       title: `${full(window.users)} of ${count(cohort.users_count, "person", "people")}, ${bucket(window.first, type)}${window.isOpen ? ", so far" : ""}`,
     })),
   }));
@@ -40,10 +41,33 @@ export function RetentionTable({ retention, question, fixedLink, today, isNew })
     })),
   };
   const heads = [`Cohort (${NAMES[type].toLowerCase()})`, ...Array.from({ length: windows }, (_, index) => `${NAMES[type]} ${index + 1}`)];
+  const save = () => savePng(heatPicture(heads, pictureRows(data, type, windows, today), most(data)), "retention.png", "Retention");
   const note = html`Percent of the cohort, and how many people. Hatched: not over yet, the number will grow. All cohorts: weighted by size, without what is not over.`;
-  return html`<${Card} title="Cohorts" note=${note} class="retention" actions=${html`<${Export} name="retention" columns=${CSV} rows=${csvRows(data)} question=${question} fixedLink=${fixedLink} />`}>
+  return html`<${Card} title="Cohorts" note=${note} class="retention" actions=${html`<${Export} name="retention" columns=${CSV} rows=${csvRows(data)} onPng=${save} question=${question} fixedLink=${fixedLink} />`}>
     <${Heatmap} caption="Retention by cohort and window" heads=${heads} noteHead="People" rows=${[average, ...rows]} max=${most(data)} />
   <//>`;
+}
+
+/**
+ * Nobody yet is not nobody: it is not written as 0 %.
+ * @param {import("../cohorts.js").Window} window
+ */
+function isNobodyYet({ isOpen, users }) {
+  return isOpen && users === 0;
+}
+
+/**
+ * @param {readonly Cohort[]} data
+ * @param {import("../cohorts.js").WindowType} type
+ * @param {number} windows
+ * @param {string} today
+ */
+function pictureRows(data, type, windows, today) {
+  const average = { head: "All cohorts", cells: averages(data, windows).map((one) => ({ value: one.percent, text: percent(one.percent) })) };
+  return [average, ...data.map((cohort) => ({
+    head: `${bucket(cohort.cohort_date, type)} (${full(cohort.users_count)})`,
+    cells: windowsOf(cohort, type, today).map((window) => ({ value: window.percent, isOpen: window.isOpen, text: isNobodyYet(window) ? "–" : percent(window.percent) })),
+  }))];
 }
 
 /**
