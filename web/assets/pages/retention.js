@@ -1,7 +1,7 @@
 // Who comes back: cohorts by day, week or month, as a heatmap and as curves.
 
 import { useAnswer } from "../answer.js";
-import { averages, firstCohort, windowAfter, windowOf, windowsOf } from "../cohorts.js";
+import { averages, firstCohort, windowAfter, windowOf } from "../cohorts.js";
 import { bucket, count, percent } from "../format.js";
 import { Choice, Select } from "../parts/controls.js";
 import { EventTypes } from "../parts/filters.js";
