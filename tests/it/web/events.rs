@@ -173,7 +173,7 @@ async fn an_event_is_shown_beside_the_list_and_the_keyboard_leads_there_and_back
     browser.back().await;
     browser.wait_until("the event is shown again", "document.querySelector('.beside-card h2').textContent === 'order'").await;
     dashboard.settled().await;
-    browser.click("a", "Events with the same cart.currency").await;
+    browser.click("a", "Find events with the same cart.currency").await;
     dashboard.settled().await;
     assert_eq!(listed(&dashboard).await, ["first"]);
     browser.back().await;

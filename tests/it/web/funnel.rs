@@ -115,7 +115,7 @@ async fn each_step_says_people_both_percentages_the_median_and_the_window() {
     assert!(shown[1].2.starts_with("50% of the first step, 50% of the step before, median 1 min"), "{}", shown[1].2);
     assert!(shown[2].2.starts_with("25% of the first step, 50% of the step before, median 2 h"), "{}", shown[2].2);
     let note = dashboard.browser.text(".funnel-page > div .card-head .note").await;
-    assert!(note.starts_with("25% of 4 people took all steps, each within 1 d."), "{note}");
+    assert!(note.starts_with("25% of 4 people took all steps within 1 d."), "{note}");
     assert!(
         dashboard.browser.text(".steps-note").await.contains("at most 1 day after the first"),
         "the order of steps is explained"

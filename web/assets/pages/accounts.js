@@ -21,7 +21,7 @@ export default function AccountsPage() {
   const answer = useAnswer("/accounts/sample", params);
   const columns = [
     { key: "account_id", label: "Account", isWide: true, value: (/** @type {string} */ id) => id, show: (/** @type {string} */ id) => html`<${Id} text=${id} href=${href("account", { id })} />` },
-    { key: "events", label: "Events", show: (/** @type {string} */ id) => html`<a class="note" href=${href("events", { account_id: id })} aria-label=${`Events of ${id}`}>List</a>` },
+    { key: "events", label: "Events", show: (/** @type {string} */ id) => html`<a class="note" href=${href("events", { account_id: id })} aria-label=${`Events of ${id}`}>Events</a>` },
   ];
   const found = (answer.data?.account_ids ?? []).filter((/** @type {string} */ id) => id.toLowerCase().includes(view.query.toLowerCase()));
   const controls = html`<label class="inline-field"><span>Id contains</span><input type="search" value=${view.query} autocomplete="off" spellcheck=${false} dir="auto" onInput=${(/** @type {any} */ event) => change({ query: event.target.value }, "replace")} /></label>`;

@@ -97,7 +97,7 @@ function Within({ value, onChange }) {
   return html`<div class="inline-field" role="group" aria-label="Time for all steps"><span>within</span>
     <input type="number" class="within" aria-label="Time for all steps" min="1" step="1" value=${text} aria-invalid=${isWrong} title=${isWrong ? "From 1 minute to 90 days" : undefined}
       onInput=${(/** @type {any} */ event) => setText(event.target.value)} onChange=${(/** @type {any} */ event) => apply(`${event.target.value}${unit}`)} />
-    <${Select} label="" value=${unit} options=${UNIT_NAMES} onChange=${(/** @type {string} */ to) => (readWithin(`${text}${to}`) ? onChange(`${text}${to}`) : onChange(`1${to}`))} />
+    <${Select} label="" name="Unit of the time" value=${unit} options=${UNIT_NAMES} onChange=${(/** @type {string} */ to) => (readWithin(`${text}${to}`) ? onChange(`${text}${to}`) : onChange(`1${to}`))} />
     ${isWrong && html`<span class="wrong" role="status">1 minute to 90 days</span>`}
   </div>`;
 }

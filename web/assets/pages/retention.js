@@ -69,8 +69,8 @@ export default function RetentionPage() {
 
 /** @param {string} cohort @param {WindowType} type */
 function about(cohort, type) {
-  const who = cohort === "new" ? "people who had no event of any kind before" : "people who were active";
-  return `Each row is a cohort: the ${who} in one ${type}. The columns say how many of them were active in each ${type} after it.`;
+  const who = cohort === "new" ? `people who were new in one ${type}, without an event of any kind before it` : `people who were active in one ${type}`;
+  return `Each row is a cohort: the ${who}. The columns say how many of them were active in each ${type} after it.`;
 }
 
 /** @param {{ retention: Retention, question: any, fixedLink: string }} props */

@@ -62,7 +62,7 @@ function Session({ id }) {
 /** @param {{ row: SessionRow }} props */
 function Stats({ row }) {
   const seconds = secondsOf(row);
-  return html`<div class="stats">
+  return html`<div class="stats five">
     <${Stat} label="User" value=${html`<span class="stat-text"><${Id} text=${row.user_id} href=${row.user_id === null ? undefined : href("user", { id: row.user_id })} /></span>`} />
     <${Stat} label="Events" value=${html`<${Num} value=${row.events} unit="events" />`} />
     <${Stat} label="Duration" value=${html`<span class="stat-text">${duration(seconds)}</span>`} title="From the first event to the latest" note=${row.events > 1 ? `${duration(seconds / (row.events - 1))} between events on average` : count(row.events, "event")} />

@@ -5,6 +5,7 @@ import { useAsk } from "../answer.js";
 import { short } from "../format.js";
 import { Choice, Switch } from "../parts/controls.js";
 import { Breakdown, EventTypes, Filters } from "../parts/filters.js";
+import { colorsOf } from "../parts/canvas_chart.js";
 import { ChartCard, pointsOf } from "../parts/line_chart.js";
 import { Nothing } from "../parts/nothing.js";
 import { Page } from "../parts/page.js";
@@ -76,14 +77,15 @@ function Chart({ now, earlier, breakdown, question, fixedLink }) {
   const isBrokenDown = breakdown !== "";
   const drawn = largest(now.data, earlier ? MAX_COMPARED_LINES : MAX_LINES);
   const names = now.data[0]?.points.map((point) => point.at) ?? [];
-  const lines = drawn.flatMap((series) => {
+  const colors = colorsOf(drawn.map((series) => ({ label: nameOf(series, isBrokenDown), values: [] })));
+  const lines = drawn.flatMap((series, index) => {
     const same = earlier?.data.find((one) => one.event_type === series.event_type && one.value === series.value);
     const values = series.points.map((point) => point.value);
-    const line = { label: nameOf(series, isBrokenDown), values };
+    const line = { label: nameOf(series, isBrokenDown), values, color: colors[index] };
     if (!earlier) return [line];
     // The period before may have an interval more or less, such as a month with 31 days or a day with 25 hours.
     const earlierValues = values.map((_, index) => same?.points[index]?.value ?? null);
-    return [line, { label: drawn.length === 1 ? "Period before" : `${nameOf(series, isBrokenDown)}, period before`, values: earlierValues, isBefore: true }];
+    return [line, { label: drawn.length === 1 ? "Period before" : `${nameOf(series, isBrokenDown)}, period before`, values: earlierValues, isBefore: true, ...(drawn.length > 1 && { color: colors[index] }) }];
   });
   const notes = [
     drawn.length < now.data.length && `The ${drawn.length} largest of ${now.data.length} series.`,

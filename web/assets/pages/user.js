@@ -66,7 +66,7 @@ function User({ id }) {
 /** @param {{ user: UserSummary }} props */
 function Stats({ user }) {
   const [first, last] = [dayOf(user.first_seen, zone()), dayOf(user.last_seen, zone())];
-  return html`<div class="stats">
+  return html`<div class="stats five">
     <${Stat} label="Events" value=${html`<${Num} value=${user.events} unit="events" />`} />
     <${Stat} label="Days active" value=${html`<${Num} value=${user.days_active} unit="days" />`} note=${first === last ? longDay(first) : daysText({ from: first, to: last })} />
     <${Stat} label="Sessions" value=${html`<${Num} value=${user.sessions} unit="sessions" />`} />

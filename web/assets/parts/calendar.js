@@ -3,7 +3,7 @@
 
 import { count, longDay, month } from "../format.js";
 import { addDays, length } from "../period.js";
-import { html, useRef, useState } from "../view.js";
+import { html, useLayoutEffect, useRef, useState } from "../view.js";
 
 const WEEKDAYS = /** @type {const} */ (["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]);
 /** Shades of active days. */
@@ -26,6 +26,10 @@ export function Calendar({ caption, days, today, chosen, hrefOf }) {
   const entry = counts.has(reached) ? reached : counts.has(chosen) ? chosen : active.at(-1);
   const most = Math.max(1, ...counts.values());
   const weeks = Array.from({ length: Math.ceil(length({ from, to }) / 7) }, (_, week) => addDays(from, 7 * week));
+  useLayoutEffect(() => {
+    // Where there is little room, the latest weeks are in view.
+    if (room.current) room.current.scrollLeft = room.current.scrollWidth;
+  }, [from]);
   /** @param {KeyboardEvent} event */
   const press = (event) => {
     const day = event.target instanceof HTMLElement ? event.target.dataset.day : undefined;

@@ -48,7 +48,7 @@ function Properties({ event }) {
       <tbody>${all.map(({ path, value, isNamed }) => html`<tr key=${path}>
         <th scope="row"><bdi>${path}</bdi></th>
         <td>${scalar(value) === null ? html`<pre>${pretty(value)}</pre>` : html`<bdi class=${typeof value === "string" ? "" : "mono"}>${scalar(value)}</bdi>`}</td>
-        <td>${isNamed && isFilter(value) && html`<a class="note" href=${href("events", { event_type: event.event_type, where: [`${path}:eq:${scalar(value)}`] })} aria-label=${`Events with the same ${path}`} title="Events with the same value">same</a>`}</td>
+        <td>${isNamed && isFilter(value) && html`<a class="note" href=${href("events", { event_type: event.event_type, where: [`${path}:eq:${scalar(value)}`] })} aria-label=${`Find events with the same ${path}`} title="Events with the same value">Find</a>`}</td>
       </tr>`)}</tbody>
     </table></div>
     <details class="json"><summary>As JSON</summary><pre dir="ltr">${json}</pre></details>

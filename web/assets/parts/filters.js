@@ -57,7 +57,7 @@ function NewFilter({ eventTypes, onAdd, onClose }) {
   const add = (value) => value !== "" && property !== "" && onAdd(`${property}:${operator}:${value}`);
   return html`<div class="new-filter" onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && !event.defaultPrevented && onClose()}>
     <${TypeAhead} label="Property" keeps=${true} value=${property} suggest=${propertiesOf(eventTypes)} onPick=${setProperty} />
-    <${Select} label="" value=${operator} options=${OPERATORS} onChange=${setOperator} />
+    <${Select} label="" name="Operator" value=${operator} options=${OPERATORS} onChange=${setOperator} />
     ${operator === "exists"
       ? html`<button type="button" class="small" disabled=${!property} onClick=${() => add("true")}>yes</button><button type="button" class="small" disabled=${!property} onClick=${() => add("false")}>no</button>`
       : html`<${TypeAhead} key=${property} label="Value" suggest=${valuesOf(eventTypes, property)} onPick=${add} />`}

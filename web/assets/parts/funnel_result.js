@@ -27,9 +27,9 @@ export function FunnelResult({ funnel, asked, of, onChoose, question, fixedLink 
   const chosen = values?.find((one) => JSON.stringify(one.value) === of);
   const steps = values === null ? /** @type {FunnelStep[]} */ (funnel.data) : (chosen?.steps ?? together(values));
   const last = steps.at(-1);
-  const note = html`${last && html`<b>${percent(last.percent_of_first)}</b> of ${full(steps[0]?.users ?? 0)} people took all steps, each within ${duration(funnel.within_seconds)}.`}
+  const note = html`${last && html`<b>${percent(last.percent_of_first)}</b> of ${full(steps[0]?.users ?? 0)} people took all steps within ${duration(funnel.within_seconds)}.`}
     ${!funnel.complete && html` <span class="so-far">So far: who entered lately still has time, and is not counted as lost.</span>`}
-    ${values !== null && !chosen && html` Median times are those of single values.`}`;
+    ${values !== null && !chosen && html` Each value has its own median times.`}`;
   const title = chosen ? html`Funnel of <bdi>${nameOf(chosen.value)}</bdi>` : "Funnel";
   const actions = html`${chosen && html`<button type="button" class="small ghost" onClick=${() => onChoose("")}>Show all values</button>`}
     <${Export} name="funnel" columns=${csvOf(asked.breakdown)} rows=${csvRows(funnel)} onPng=${() => savePng(funnelPicture(steps), "funnel.png", chosen ? `Funnel of ${nameOf(chosen.value)}` : "Funnel")} question=${question} fixedLink=${fixedLink} />`;

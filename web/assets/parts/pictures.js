@@ -6,9 +6,8 @@ import { full, percent } from "../format.js";
 const CELL = { width: 96, height: 32 };
 const ROW_HEAD = 190;
 const BAR = { width: 640, height: 20, step: 64 };
-/** Steps of the colours in style.css, by their opacity, and from which on the text is light. */
-const SHADES = [0.04, 0.12, 0.2, 0.28, 0.36, 0.84, 0.88, 0.92, 0.96, 1];
-const LIGHT_FROM = 5;
+/** The shades of style.css have the colour of their text in these tokens; the others have that of all text. */
+const TEXTS = /** @type {Record<number, string>} */ ({ 6: "--heat-text-6", 7: "--heat-text-6", 8: "--on-accent", 9: "--on-accent" });
 
 /** @typedef {{ text: string, value: number | null, isOpen?: boolean }} Cell */
 
@@ -52,10 +51,10 @@ export function heatPicture(heads, rows, max) {
       const x = ROW_HEAD + CELL.width * column;
       const shade = cell.value === null ? null : Math.min(9, Math.floor((max > 0 ? Math.min(1, cell.value / max) : 0) * 10));
       if (shade !== null) {
-        context.fillStyle = `rgb(${token("--heat")} / ${SHADES[shade]})`;
+        context.fillStyle = `rgb(${token("--heat")} / ${token(`--heat-${shade}`)})`;
         context.fillRect(x + 1, y + 1, CELL.width - 2, CELL.height - 2);
       }
-      write(cell.isOpen ? `${cell.text} so far` : cell.text, x + CELL.width - 8, y + CELL.height / 2, token(shade !== null && shade >= LIGHT_FROM ? "--on-accent" : "--text"), "right", CELL.width - 12);
+      write(cell.isOpen ? `${cell.text} so far` : cell.text, x + CELL.width - 8, y + CELL.height / 2, token((shade !== null && TEXTS[shade]) || "--text"), "right", CELL.width - 12);
     });
   });
   return canvas;

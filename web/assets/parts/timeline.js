@@ -35,7 +35,7 @@ export function Timeline({ caption, events, isDescending, hasSessions, height = 
     { key: "properties", label: "Properties", isWide: true, show: (/** @type {Row} */ row) => html`<span class="quiet"><bdi>${inOneLine(row.event.properties)}</bdi></span>` },
   ];
   return html`<div class="timeline"><${DataTable} caption=${caption} columns=${columns} rows=${rows} rowKey=${(/** @type {Row} */ row) => keyOf(row.event)} height=${height}
-    rowClass=${(/** @type {Row} */ row) => `${row.isNewDay ? "new-day" : ""} ${row.seconds !== null && row.seconds >= PAUSE_SECONDS ? (isDescending ? "pause-below" : "pause-above") : ""}`} /></div>`;
+    rowClass=${(/** @type {Row} */ row) => (row.isNewDay ? "new-day" : "")} /></div>`;
 }
 
 /**
