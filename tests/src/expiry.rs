@@ -64,8 +64,9 @@ impl History {
     /// The event of one user on one day.
     #[must_use]
     pub fn event(project: &str, days: i64, user: usize) -> Value {
+        let event_type = if user == 1 { "buy" } else { "visit" };
         json!({
-            "event_id": format!("{project}-{days}-{user}"), "user_id": format!("u{user}"), "event_type": ["visit", "buy"][user % 2],
+            "event_id": format!("{project}-{days}-{user}"), "user_id": format!("u{user}"), "event_type": event_type,
             "session_id": format!("s{days}-{user}"), "account_id": "acme", "timestamp": at(days, "10:00:00"),
             "properties": {"plan": "pro"},
         })
@@ -119,9 +120,10 @@ impl App {
     /// # Panics
     /// If the database does not answer.
     pub async fn rows_by_project(&self, table: &str) -> [i64; 3] {
-        let statement = format!("select array(select (select count(*) from {table} t where t.project_id = p.id) from projects p order by id)");
-        let rows: Vec<i64> =
-            sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(&self.pool).await.expect("counts");
+        let statement = format!(
+            "select array(select (select count(*) from {table} t where t.project_id = p.id) from projects p order by id)"
+        );
+        let rows: Vec<i64> = sqlx::query_scalar(sqlx::AssertSqlSafe(statement)).fetch_one(&self.pool).await.expect("counts");
         rows.try_into().expect("three projects")
     }
 }

@@ -70,13 +70,7 @@ impl Project {
     ///
     /// # Errors
     /// Only if the zone is unknown on this machine.
-    pub(super) fn new(
-        id: ProjectId,
-        name: String,
-        zone: String,
-        rates: Rates,
-        retention: Retention,
-    ) -> Result<Self, ApiError> {
+    pub(super) fn new(id: ProjectId, name: String, zone: String, rates: Rates, retention: Retention) -> Result<Self, ApiError> {
         Ok(Self { id, name, rates, retention, zone: Some(Zone::named(zone)?) })
     }
 

@@ -34,7 +34,8 @@ impl Retention {
     /// The horizon at an instant in microseconds; `None` if every event is kept.
     pub(crate) fn horizon(self, now_us: i64) -> Option<Horizon> {
         let today = Day::utc_of(now_us).date();
-        let of_days = self.days.map(|days| Horizon { day: today.saturating_sub(i64::from(days).days()).into(), days: Some(days) });
+        let of_days =
+            self.days.map(|days| Horizon { day: today.saturating_sub(i64::from(days).days()).into(), days: Some(days) });
         let of_deletion = self.kept_from.map(|day| Horizon { day: day.into(), days: None });
         // Of two equal ones, the number of days explains more.
         of_deletion.into_iter().chain(of_days).max_by_key(|horizon| horizon.day)

@@ -68,7 +68,8 @@ pub fn decompress(encoding: u8, body: &[u8]) -> usize {
 }
 
 fn judge_as(body: &[u8], format: Format) -> Option<(Vec<u8>, usize)> {
-    let rules = Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT), idempotency_key: Some("k"), horizon: None };
+    let rules =
+        Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT), idempotency_key: Some("k"), horizon: None };
     let prepared = match prepare(body, format, LIMITS, rules, &CancellationToken::new()) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -278,7 +279,8 @@ mod tests {
     fn a_body_that_nobody_waits_for_is_not_read_to_its_end() {
         let cancel = CancellationToken::new();
         cancel.cancel();
-        let rules = Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT), idempotency_key: None, horizon: None };
+        let rules =
+            Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT), idempotency_key: None, horizon: None };
         let prepared = prepare(b"[{},{}]", Format::Json, LIMITS, rules, &cancel);
         assert!(matches!(prepared, Err(ApiError::Stopping)), "{prepared:?}");
     }

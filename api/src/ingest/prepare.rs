@@ -129,8 +129,7 @@ pub(crate) async fn prepare_body(
     let work = move || {
         let BatchIdentity { received_at_us, batch, chosen_key, .. } = &identity;
         let BatchRules { limits, horizon } = rules;
-        let rules =
-            Rules { received_at_us: *received_at_us, batch: *batch, idempotency_key: chosen_key.as_deref(), horizon };
+        let rules = Rules { received_at_us: *received_at_us, batch: *batch, idempotency_key: chosen_key.as_deref(), horizon };
         // The thread holds the share as long as it holds the bytes, even after the request has ended.
         prepare(&body, format, limits, rules, &cancel).map(|prepared| (prepared, share))
     };

@@ -97,8 +97,7 @@ impl Store {
                 Err(error) => {
                     if let Some(project) = error.project() {
                         let is_before = |row: &Row<'_>| error.horizon().is_none_or(|horizon| row.day() < horizon);
-                        let (bad, rest) =
-                            part.into_iter().partition(|row| row.identity.project == project && is_before(row));
+                        let (bad, rest) = part.into_iter().partition(|row| row.identity.project == project && is_before(row));
                         outcome.refuse(bad, &error);
                         parts.push(rest);
                     } else if part.len() == 1 {

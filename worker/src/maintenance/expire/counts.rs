@@ -71,9 +71,8 @@ async fn move_bitmaps(connection: &mut PgConnection, project: i32, before: SqlDa
         transaction.rollback().await?;
         return Ok(false);
     }
-    let known = sqlx::query_file!("sql/maintenance/expire/select_earlier_users.sql", project)
-        .fetch_optional(&mut *transaction)
-        .await?;
+    let known =
+        sqlx::query_file!("sql/maintenance/expire/select_earlier_users.sql", project).fetch_optional(&mut *transaction).await?;
     let mut everybody = RoaringBitmap::new();
     for bytes in taken.into_iter().map(|row| row.bitmap).chain(known.map(|row| row.bitmap)) {
         everybody |= bitmap::deserialize(&bytes)?;
@@ -114,13 +113,7 @@ async fn delete_sessions(
     from: SqlTimestamp,
 ) -> Result<Option<SqlTimestamp>, ExpireError> {
     let mut transaction = begin(connection, AdvisoryLock::Sessions).await?;
-    let step = sqlx::query_file!(
-        "sql/maintenance/expire/delete_earlier_sessions.sql",
-        project,
-        before as _,
-        from as _,
-        ROWS
-    );
+    let step = sqlx::query_file!("sql/maintenance/expire/delete_earlier_sessions.sql", project, before as _, from as _, ROWS);
     let gone = step.fetch_optional(&mut *transaction).await?;
     transaction.commit().await?;
     // Those that have had an event since are met again, so the end is where nothing was deleted.
@@ -135,8 +128,7 @@ async fn delete_users(
     after: i32,
 ) -> Result<Option<i32>, ExpireError> {
     let mut transaction = begin(connection, AdvisoryLock::UserActivity).await?;
-    let step =
-        sqlx::query_file!("sql/maintenance/expire/delete_earlier_users.sql", project, before as _, after, ROWS);
+    let step = sqlx::query_file!("sql/maintenance/expire/delete_earlier_users.sql", project, before as _, after, ROWS);
     let gone = step.fetch_optional(&mut *transaction).await?;
     transaction.commit().await?;
     Ok(gone.map(|gone| gone.last))

@@ -46,10 +46,8 @@ impl Mark {
     async fn try_to_set(self, connection: &mut PgConnection, project: &Project, author: Author) -> Result<(), sqlx::Error> {
         let mut transaction = connection.begin().await?;
         set_timeouts(&mut transaction).await?;
-        let row =
-            sqlx::query_file!("sql/maintenance/expire/lock_project.sql", project.id).fetch_one(&mut *transaction).await?;
-        let before =
-            Self { kept_from: row.kept_from.map(Date::from), counts_kept_from: row.counts_kept_from.map(Date::from) };
+        let row = sqlx::query_file!("sql/maintenance/expire/lock_project.sql", project.id).fetch_one(&mut *transaction).await?;
+        let before = Self { kept_from: row.kept_from.map(Date::from), counts_kept_from: row.counts_kept_from.map(Date::from) };
         let after = Self {
             kept_from: before.kept_from.max(self.kept_from),
             counts_kept_from: before.counts_kept_from.max(self.counts_kept_from),
@@ -72,13 +70,8 @@ impl Mark {
 
     async fn record_change(self, after: Self, project: &Project, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         let request_id = Uuid::now_v7().to_string();
-        let insert = sqlx::query_file!(
-            "sql/maintenance/expire/insert_audit_log.sql",
-            request_id,
-            project.id,
-            self.shown(),
-            after.shown()
-        );
+        let insert =
+            sqlx::query_file!("sql/maintenance/expire/insert_audit_log.sql", request_id, project.id, self.shown(), after.shown());
         insert.execute(connection).await.map(drop)
     }
 
