@@ -74,13 +74,8 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         turns: Turns::new(settings.read_timeout),
     };
     let live = Live::new(&settings.live, settings.nats.access.clone(), settings.connections.max_connections);
-    let administration = Administration::new(
-        pool,
-        presence.clone(),
-        keys.clone(),
-        Notices::new(nats.clone()),
-        answering.cursors.clone(),
-    );
+    let administration =
+        Administration::new(pool, presence.clone(), keys.clone(), Notices::new(nats.clone()), answering.cursors.clone());
     let app = AppState::new(Parts {
         keys,
         administration,

@@ -94,7 +94,8 @@ fn every_alert_has_a_name_of_its_own_a_summary_and_something_to_do() {
 #[test]
 fn selectors_are_found_in_expressions() {
     let found = selectors(r#"sum(rate(rollcall_a_total{x="1",y=~"5.."}[5m])) / max(rollcall_b) > 3"#);
-    let expected = [("rollcall_a_total".to_owned(), vec![("x", "=", "1"), ("y", "=~", "5..")]), ("rollcall_b".to_owned(), vec![])];
+    let expected =
+        [("rollcall_a_total".to_owned(), vec![("x", "=", "1"), ("y", "=~", "5..")]), ("rollcall_b".to_owned(), vec![])];
     assert_eq!(found, expected);
     assert!(is_selected(r#"rollcall_a_total{x="1",y="503"} 0"#, &found[0].0, &found[0].1));
     assert!(!is_selected(r#"rollcall_a_total{x="2",y="503"} 0"#, &found[0].0, &found[0].1));

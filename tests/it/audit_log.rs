@@ -64,9 +64,7 @@ async fn what_is_done_with_dead_letters_is_in_the_audit_log() {
     // Letters of one message come in no particular order.
     let mut redriven = [1, 2];
     redriven.sort_by_key(|n| id(*n).parse::<u64>().unwrap());
-    let by = |action: &str, before: Value| {
-        json!({"action": action, "project": "default", "by_key_id": admin.id, "key_id": null, "before": before, "after": null})
-    };
+    let by = |action: &str, before: Value| json!({"action": action, "project": "default", "by_key_id": admin.id, "key_id": null, "before": before, "after": null});
     let both = json!({"matched": 2, "events_count": 2, "last_id": id(redriven[1]), "letters": redriven.map(named)});
     let one = json!({"matched": 1, "events_count": 1, "last_id": id(0), "letters": [named(0)]});
     assert_eq!(logged(&app).await, [by("redrive_dead_letters", both), by("purge_dead_letters", one)]);

@@ -197,8 +197,7 @@ async fn what_was_accepted_before_a_backup_under_load_is_in_it_once() {
 
     let restored = restore(&backup, options(1)).await;
     restored.wait_until_stored().await;
-    let stored: Vec<String> =
-        sqlx::query_scalar("select client_event_id from events").fetch_all(&restored.pool).await.unwrap();
+    let stored: Vec<String> = sqlx::query_scalar("select client_event_id from events").fetch_all(&restored.pool).await.unwrap();
     let ids: HashSet<String> = stored.iter().cloned().collect();
     assert_eq!(ids.len(), stored.len(), "doubled");
     assert!(before.is_subset(&ids), "lost: {:?}", before.difference(&ids).collect::<Vec<_>>());
@@ -207,8 +206,7 @@ async fn what_was_accepted_before_a_backup_under_load_is_in_it_once() {
     assert_eq!(counted, json!({"data": [{"event_type": "t", "count": ids.len()}]}));
     assert_eq!(dead_letters(&restored).await, [Value::Null; 0]);
     // What came after the backup is sent again, and so is everything else, because that is easier.
-    let again: Vec<_> =
-        sent.accepted.lock().unwrap().iter().map(|id| event(id, "u", "t", "2026-03-01T10:00:00Z")).collect();
+    let again: Vec<_> = sent.accepted.lock().unwrap().iter().map(|id| event(id, "u", "t", "2026-03-01T10:00:00Z")).collect();
     restored.send(&json!(again)).await;
     restored.wait_until_stored().await;
     let stored: i64 = restored.stored().await;
@@ -238,7 +236,10 @@ fn the_scripts_reach_the_servers_of_the_compose_file() {
     let file = |name: &str| std::fs::read_to_string(format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let (compose, scripts) = (file("docker-compose.yml"), file("stack/servers.sh"));
     for (in_script, in_compose) in [
-        ("exec -T postgres \"$program\" --username=rollcall --dbname=rollcall", "POSTGRES_USER: rollcall\n      POSTGRES_DB: rollcall"),
+        (
+            "exec -T postgres \"$program\" --username=rollcall --dbname=rollcall",
+            "POSTGRES_USER: rollcall\n      POSTGRES_DB: rollcall",
+        ),
         ("--workdir /data --entrypoint sh nats", "  nats:\n    image: nats:"),
         ("--workdir /data", "      - nats:/data\n"),
         ("--workdir /data", "      NATS_STORE_DIR: /data\n"),

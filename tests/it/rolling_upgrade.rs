@@ -83,10 +83,7 @@ impl Client {
     /// Waits until some more events are accepted.
     async fn go_on(&self) {
         let before = self.accepted.load(Ordering::Relaxed);
-        wait_until("events come in", async || {
-            (self.accepted.load(Ordering::Relaxed) > before + 10 * BATCH).then_some(())
-        })
-        .await;
+        wait_until("events come in", async || (self.accepted.load(Ordering::Relaxed) > before + 10 * BATCH).then_some(())).await;
     }
 }
 

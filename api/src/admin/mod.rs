@@ -38,13 +38,7 @@ pub(crate) struct Administration {
 }
 
 impl Administration {
-    pub(crate) fn new(
-        pool: PgPool,
-        presence: Arc<Presence>,
-        keys: Arc<KeyRing>,
-        notices: Notices,
-        cursors: Cursors,
-    ) -> Self {
+    pub(crate) fn new(pool: PgPool, presence: Arc<Presence>, keys: Arc<KeyRing>, notices: Notices, cursors: Cursors) -> Self {
         Self { pool, presence, keys, notices, cursors }
     }
 

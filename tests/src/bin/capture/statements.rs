@@ -35,7 +35,8 @@ fn checked(text: &str) -> (String, Value) {
     let array = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let described = &file["describe"];
     let parameters: Vec<_> = array(&described["parameters"]["Left"]).iter().map(name).collect();
-    let columns: Vec<_> = array(&described["columns"]).iter().map(|column| json!([column["name"], name(&column["type_info"])])).collect();
+    let columns: Vec<_> =
+        array(&described["columns"]).iter().map(|column| json!([column["name"], name(&column["type_info"])])).collect();
     let text = file["query"].as_str().expect("a text").to_owned();
     (text, json!({ "parameters": parameters, "columns": columns }))
 }
