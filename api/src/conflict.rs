@@ -28,7 +28,9 @@ pub(crate) enum Conflict {
         limit: i64,
     },
     /// The schemas of the project are too large together.
-    #[error("the schemas of the project may take {limit_bytes} bytes when compiled, of which patterns take most; remove some first")]
+    #[error(
+        "the schemas of the project may take {limit_bytes} bytes when compiled, of which patterns take most; remove some first"
+    )]
     SchemasTooLarge {
         /// How much memory they may take.
         limit_bytes: i64,

@@ -43,7 +43,11 @@ async fn types_beyond_the_limit_become_dead_letters_and_come_back_when_it_is_rai
     let events: Vec<_> = ["a", "b", "c", "d", "e", "a", "d"].iter().enumerate().collect();
     let events: Vec<_> = events.into_iter().map(|(n, name)| event(&format!("{n}-{name}"), "u", name, AT)).collect();
     let answer = settle(&app, KEY, &json!(events)).await;
-    assert_eq!((&answer["inserted"], &answer["dead_lettered"], &answer["duplicates"]), (&json!(4), &json!(3), &json!(0)), "{answer}");
+    assert_eq!(
+        (&answer["inserted"], &answer["dead_lettered"], &answer["duplicates"]),
+        (&json!(4), &json!(3), &json!(0)),
+        "{answer}"
+    );
     assert_eq!(types(&app).await, ["a", "b", "c"]);
     let found = wait_until_letters_come(&app, 3, 0).await;
     let mut ids: Vec<_> = found.iter().map(|letter| letter["event_id"].as_str().unwrap()).collect();
@@ -103,7 +107,10 @@ async fn an_api_that_knows_of_it_refuses_new_types_and_takes_known_ones() {
         let mixed = json!([event("3", "u", "a", AT), event("4", "u", "c", AT), event("5", "u", "b", AT)]);
         let (status, answer) = send(url, key, mixed).await;
         assert_eq!((status, &answer["events_count"], &answer["rejected"][0]["index"]), (202, &json!(2), &json!(1)), "{answer}");
-        assert_eq!(send(url, &other, json!([event("1", "u", "c", AT), event("2", "u", "d", AT), event("3", "u", "e", AT)])).await.0, 202);
+        assert_eq!(
+            send(url, &other, json!([event("1", "u", "c", AT), event("2", "u", "d", AT), event("3", "u", "e", AT)])).await.0,
+            202
+        );
     }
     // What the API accepted before it knew is kept.
     let (_, kept) = app.get("/admin/dead-letters").await;
@@ -139,9 +146,8 @@ async fn workers_together_keep_exactly_to_the_limit() {
     limit(&app, "default", json!(50)).await;
     // Some types come from several requests at the same time, and each request is a message of its own.
     let request = |number: usize| {
-        let events: Vec<_> = (0..10)
-            .map(|n| event(&format!("{number}-{n}"), "u", &format!("t{}", (number * 7 + n) % 150), AT))
-            .collect();
+        let events: Vec<_> =
+            (0..10).map(|n| event(&format!("{number}-{n}"), "u", &format!("t{}", (number * 7 + n) % 150), AT)).collect();
         json!(events)
     };
     let sent: Vec<_> = (0..40).map(request).collect();

@@ -109,7 +109,10 @@ async fn a_role_does_what_its_service_needs_and_nothing_else() {
         ("update projects set event_type_count = 7", [true, true, false]),
         ("update projects set max_event_types = 7", [true, false, false]),
         ("select from event_schemas", [true, false, false]),
-        ("insert into event_schemas (project_id, event_type, mode, schema, memory_bytes) values (1, 't', 'warn', '{}', 1)", [true, false, false]),
+        (
+            "insert into event_schemas (project_id, event_type, mode, schema, memory_bytes) values (1, 't', 'warn', '{}', 1)",
+            [true, false, false],
+        ),
         ("update event_schemas set violations = 1", [true, false, false]),
         ("delete from event_schemas", [true, false, false]),
         ("create table of_mine ()", [false, true, false]),

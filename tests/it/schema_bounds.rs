@@ -92,7 +92,8 @@ async fn what_is_wrong_with_a_schema_is_named_and_nothing_is_stored() {
 async fn every_draft_and_usual_schemas_are_taken() {
     let app = App::start_without_workers(Vec::new()).await;
     let draft = |name: &str| json!({"$schema": name, "type": "object", "properties": {"a": {"type": "string"}}});
-    let choice = |number: u32| json!({"properties": {"kind": {"const": number}, "value": {"type": "integer"}}, "required": ["kind"]});
+    let choice =
+        |number: u32| json!({"properties": {"kind": {"const": number}, "value": {"type": "integer"}}, "required": ["kind"]});
     for schema in [
         draft("http://json-schema.org/draft-04/schema#"),
         draft("http://json-schema.org/draft-06/schema#"),
@@ -155,7 +156,8 @@ async fn patterns_that_would_never_end_elsewhere_are_matched() {
 async fn a_schema_that_refers_to_itself_is_followed_to_the_last_level() {
     let app = App::start_without_workers(Vec::new()).await;
     let node = json!({"type": "object", "additionalProperties": {"$ref": "#"}});
-    app.set_schema("list", "reject", &json!({"type": "object", "properties": {"next": {"$ref": "#"}, "n": {"type": "number"}}})).await;
+    app.set_schema("list", "reject", &json!({"type": "object", "properties": {"next": {"$ref": "#"}, "n": {"type": "number"}}}))
+        .await;
     app.set_schema("any", "reject", &node).await;
     let chain = |levels: usize, end: Value| (1..levels).fold(json!({"n": end}), |inner, _| json!({"next": inner}));
     let send = async |event_type: &str, properties: Value| {
@@ -203,7 +205,10 @@ async fn a_project_has_a_limited_number_of_schemas_of_a_limited_size() {
     assert_eq!(set("filled-7").await.0, 200);
     assert_eq!(app.call(Method::DELETE, "/admin/schemas/filled-8").await.0, 200);
     assert_eq!(set("one-more").await.0, 200);
-    sqlx::query("update event_schemas set memory_bytes = 64 << 20 where event_type = 'filled-9'").execute(&app.pool).await.unwrap();
+    sqlx::query("update event_schemas set memory_bytes = 64 << 20 where event_type = 'filled-9'")
+        .execute(&app.pool)
+        .await
+        .unwrap();
     assert_eq!(set("one-more-again").await, (409, json!("too_many_schemas")));
     assert_eq!(app.call(Method::DELETE, "/admin/schemas/filled-10").await.0, 200);
     assert_eq!(set("one-more-again").await, (409, json!("schemas_too_large")));

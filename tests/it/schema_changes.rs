@@ -71,7 +71,8 @@ async fn a_change_without_a_notice_is_seen_too() {
     let app = App::start_without_workers(Vec::new()).await;
     app.set_schema("t", "warn", &empty()).await;
     assert_eq!(status(&app, &app.url, KEY).await, 202);
-    let change = "update event_schemas set id = default, mode = 'reject'; update projects set schemas_revision = schemas_revision + 1";
+    let change =
+        "update event_schemas set id = default, mode = 'reject'; update projects set schemas_revision = schemas_revision + 1";
     sqlx::raw_sql(change).execute(&app.pool).await.unwrap();
     wait_until_status_is(&app, &app.url, KEY, 422).await;
 }
@@ -110,7 +111,10 @@ async fn counting_begins_anew_with_every_change_and_only_then() {
     let again = app.set_schema("t", "reject", &empty()).await;
     assert_eq!((&again["violations"], &again["changed_at"]), (&json!(1), &counted["changed_at"]), "{again}");
     let changed = app.set_schema("t", "warn", &empty()).await;
-    assert_eq!((&changed["violations"], &changed["samples"], &changed["last_violation_at"]), (&json!(0), &json!([]), &Value::Null));
+    assert_eq!(
+        (&changed["violations"], &changed["samples"], &changed["last_violation_at"]),
+        (&json!(0), &json!([]), &Value::Null)
+    );
     assert_eq!(status(&app, &app.url, KEY).await, 202);
     app.wait_until_violations_are("t", 1).await;
 }
@@ -128,28 +132,31 @@ async fn every_change_is_in_the_audit_log_once() {
         assert_eq!(app.call(Method::DELETE, "/admin/schemas/t").await.0, status);
     }
     let (_, log) = app.get("/admin/audit-log").await;
-    let shown: Vec<_> = log["data"].as_array().unwrap().iter().map(|entry| {
-        assert_eq!((&entry["project"], &entry["key_id"], &entry["by_key_id"]), (&json!("default"), &Value::Null, &Value::Null));
-        let of = |side: &str| json!([entry[side]["event_type"], entry[side]["mode"], entry[side]["schema_bytes"], entry[side]["schema"]]);
-        json!([entry["action"], of("before"), of("after")])
-    }).collect();
+    let shown: Vec<_> = log["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| {
+            assert_eq!(
+                (&entry["project"], &entry["key_id"], &entry["by_key_id"]),
+                (&json!("default"), &Value::Null, &Value::Null)
+            );
+            let of = |side: &str| {
+                json!([entry[side]["event_type"], entry[side]["mode"], entry[side]["schema_bytes"], entry[side]["schema"]])
+            };
+            json!([entry["action"], of("before"), of("after")])
+        })
+        .collect();
     let (none, first) = (json!([null, null, null, null]), json!(["t", "warn", 19, empty()]));
     // A large one is known by its hash.
     let second = json!(["t", "reject", large.to_string().len(), null]);
     assert_eq!(
         shown,
-        [
-            json!(["remove_schema", second, none]),
-            json!(["set_schema", first, second]),
-            json!(["set_schema", none, first]),
-        ]
+        [json!(["remove_schema", second, none]), json!(["set_schema", first, second]), json!(["set_schema", none, first]),]
     );
     let hash = log["data"][0]["before"]["schema_sha256"].as_str().unwrap();
-    let expected: String = sqlx::query_scalar("select encode(sha256($1::bytea), 'hex')")
-        .bind(large.to_string())
-        .fetch_one(&app.pool)
-        .await
-        .unwrap();
+    let expected: String =
+        sqlx::query_scalar("select encode(sha256($1::bytea), 'hex')").bind(large.to_string()).fetch_one(&app.pool).await.unwrap();
     assert_eq!(hash, expected);
 }
 
@@ -161,7 +168,8 @@ async fn the_key_of_the_installation_governs_the_schemas_of_every_project() {
     let body = json!({"mode": "reject", "schema": empty()});
     assert_eq!(app.admin(Method::PUT, "/admin/schemas/t?project=shop", &body).await.0, 200);
     assert_eq!(app.admin_as(&shop, Method::PUT, "/admin/schemas/u", &body).await.0, 200);
-    let types = |listed: Value| listed["data"].as_array().unwrap().iter().map(|schema| schema["event_type"].clone()).collect::<Vec<_>>();
+    let types =
+        |listed: Value| listed["data"].as_array().unwrap().iter().map(|schema| schema["event_type"].clone()).collect::<Vec<_>>();
     assert_eq!(types(app.get("/admin/schemas?project=shop").await.1), ["t", "u"]);
     assert_eq!(types(app.get_as(&shop, "/admin/schemas", &[]).await.1), ["t", "u"]);
     assert_eq!(types(app.get("/admin/schemas").await.1), [""; 0]);
@@ -174,5 +182,8 @@ async fn the_key_of_the_installation_governs_the_schemas_of_every_project() {
     let (_, first) = app.get("/admin/schemas?project=shop&limit=1").await;
     let cursor = first["next_cursor"].as_str().unwrap();
     let (_, second) = app.get(&format!("/admin/schemas?project=shop&limit=1&cursor={cursor}")).await;
-    assert_eq!((types(first.clone()), types(second.clone()), &second["next_cursor"]), (vec![json!("t")], vec![json!("u")], &Value::Null));
+    assert_eq!(
+        (types(first.clone()), types(second.clone()), &second["next_cursor"]),
+        (vec![json!("t")], vec![json!("u")], &Value::Null)
+    );
 }

@@ -95,10 +95,15 @@ async fn a_warning_is_counted_and_the_event_is_stored() {
     assert_eq!(app.stored().await, 9);
     let shown = app.wait_until_violations_are("purchase", 5).await;
     assert!(shown["last_violation_at"].is_string(), "{shown}");
-    let samples: Vec<_> = shown["samples"].as_array().unwrap().iter().map(|sample| {
-        assert!(sample["at"].is_string(), "{sample}");
-        json!([sample["event_id"], sample["path"], sample["message"]])
-    }).collect();
+    let samples: Vec<_> = shown["samples"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sample| {
+            assert!(sample["at"].is_string(), "{sample}");
+            json!([sample["event_id"], sample["path"], sample["message"]])
+        })
+        .collect();
     // The latest comes first, and none contains a value.
     let sample = |id: &str| json!([id, "properties.items[1].sku", "value is longer than 4 characters"]);
     let ids = ["compressed-bad", "lines-bad", "envelope-bad", "list-bad", "single-bad"];

@@ -159,8 +159,7 @@ async fn write_part(part: &[(i64, Unwritten)], pool: &PgPool) -> Result<(), sqlx
     let last: Vec<SqlTimestamp> = part.iter().map(|(_, counted)| SqlTimestamp::from(counted.last)).collect();
     let samples: Vec<_> = part.iter().map(|(_, counted)| json!(counted.samples.iter().rev().collect::<Vec<_>>())).collect();
     let limit = MAX_SAMPLES as i64;
-    let write =
-        sqlx::query_file!("sql/event_rules/add_violations.sql", &ids, &counts, &last as _, &samples as _, limit);
+    let write = sqlx::query_file!("sql/event_rules/add_violations.sql", &ids, &counts, &last as _, &samples as _, limit);
     write.execute(pool).await.map(drop)
 }
 

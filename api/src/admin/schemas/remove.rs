@@ -53,12 +53,7 @@ pub(crate) async fn remove(
     Ok(Json(schema))
 }
 
-async fn apply(
-    event_type: &str,
-    project: ProjectId,
-    caller: &Caller,
-    connection: &mut PgConnection,
-) -> Result<InFull, ApiError> {
+async fn apply(event_type: &str, project: ProjectId, caller: &Caller, connection: &mut PgConnection) -> Result<InFull, ApiError> {
     lock_project(project, connection).await?;
     let schema = find(project, event_type, connection).await?.ok_or(ApiError::NoSchema)?;
     sqlx::query_file!("sql/admin/delete_schema.sql", project.0, event_type).execute(&mut *connection).await?;

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use rollcall_shared::database::Lease;
 use rollcall_shared::project::ProjectId;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
@@ -52,8 +52,7 @@ impl NewSchema {
     }
 
     fn compile(mode: Mode, schema: &Value) -> Result<Self, ApiError> {
-        let refused =
-            |flaw: Flaw| ApiError::InvalidFields(vec![Problem::of_parameter(&flaw.field, flaw.code, flaw.message)]);
+        let refused = |flaw: Flaw| ApiError::InvalidFields(vec![Problem::of_parameter(&flaw.field, flaw.code, flaw.message)]);
         let memory_bytes = CompiledSchema::compile(schema).map_err(refused)?.memory_bytes;
         let memory_bytes = i32::try_from(memory_bytes).unwrap_or(i32::MAX);
         Ok(Self { mode: mode.into(), text: schema.to_string(), memory_bytes })

@@ -175,7 +175,10 @@ mod tests {
         let schema = json!({"properties": {"cart": {"items": {"properties": {"price": {"type": "number"}}}}}});
         assert_eq!(fault(&schema, &json!({"cart": [{"price": 1}]})), None);
         let found = fault(&schema, &json!({"cart": [{"price": 1}, {"price": "hush"}]})).unwrap();
-        assert_eq!(found, Fault { path: "properties.cart[1].price".to_owned(), message: "value is not of type \"number\"".to_owned() });
+        assert_eq!(
+            found,
+            Fault { path: "properties.cart[1].price".to_owned(), message: "value is not of type \"number\"".to_owned() }
+        );
         let long = json!({"pattern": "^[a-z]+$", "enum": ["x".repeat(3_000), "a\nb"]});
         let found = fault(&json!({ "additionalProperties": long }), &json!({"a": "hush"})).unwrap();
         assert!(found.message.chars().count() <= 201 && !found.message.contains("hush"), "{found:?}");
@@ -201,9 +204,8 @@ mod tests {
 
     #[test]
     fn a_long_line_of_references_is_compiled_without_recursion() {
-        let mut definitions: Map<String, Value> = (0..450)
-            .map(|n| (format!("d{n}"), json!({"properties": {"a": {"$ref": format!("#/$defs/d{}", n + 1)}}})))
-            .collect();
+        let mut definitions: Map<String, Value> =
+            (0..450).map(|n| (format!("d{n}"), json!({"properties": {"a": {"$ref": format!("#/$defs/d{}", n + 1)}}}))).collect();
         definitions.insert("d450".to_owned(), json!({"type": "string"}));
         let schema = json!({"$ref": "#/$defs/d0", "$defs": definitions});
         let compile = move || CompiledSchema::compile(&schema).map(drop);
