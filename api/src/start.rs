@@ -80,7 +80,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         Administration::new(pool, presence.clone(), keys.clone(), Notices::new(nats.clone()), answering.cursors.clone());
     let app = AppState::new(Parts {
         keys,
-        rule_book,
+        rule_book: rule_book.clone(),
         administration,
         limits: Arc::new(Limits::new(&settings.rates)),
         graphql: GraphQl::new(settings.graphql, answering.clone(), live.clone(), settings.connections.max_connections)?,
@@ -88,7 +88,7 @@ pub(crate) async fn begin(settings: ApiSettings, stop: CancellationToken) -> any
         reads,
         presence,
         schema,
-        ingestion: Ingestion::new(&settings, nats.clone(), publisher.clone(), rule_book.clone(), stop.clone()),
+        ingestion: Ingestion::new(&settings, nats.clone(), publisher.clone(), rule_book, stop.clone()),
         live,
         queue: Queue::new(nats.clone(), confirmations),
         settings,

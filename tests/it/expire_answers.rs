@@ -13,11 +13,13 @@ async fn send_two_months(app: &App, key: &str, project: &str) {
     let events: Vec<_> = (0_i64..2_000)
         .map(|number| {
             let (days, user) = (number * 7 % 61, number * 13 % 37);
+            let event_type = ["visit", "cart", "buy"][(number % 3) as usize];
+            let plan = ["free", "pro"][(number % 2) as usize];
             json!({
                 "event_id": format!("{project}-{number}"), "user_id": format!("u{}", user + days / 20 * 10),
-                "event_type": ["visit", "cart", "buy"][(number % 3) as usize], "session_id": format!("s{}-{}", user, days / 2),
+                "event_type": event_type, "session_id": format!("s{}-{}", user, days / 2),
                 "account_id": format!("a{}", user % 3), "occurred_at": at(days, &format!("{:02}:30:00", number % 24)),
-                "properties": {"plan": ["free", "pro"][(number % 2) as usize]},
+                "properties": {"plan": plan},
             })
         })
         .collect();

@@ -40,7 +40,7 @@ async fn wait_until_marked(app: &App) {
 }
 
 async fn wait_until_ended(process: &mut Process) {
-    let status = wait_until("the run ends", async || process.ended()).await;
+    let status = wait_until("the run ends", || std::future::ready(process.ended())).await;
     assert!(status.success(), "{}", process.log());
 }
 

@@ -165,7 +165,8 @@ async fn expiry_waits_for_a_batch_that_is_about_to_commit_and_then_deletes_what_
         sqlx::query_scalar("select kept_from is not null from projects where id = 1").fetch_one(&app.pool).await.unwrap();
     assert!(!moved, "{}", expiry.log());
     batch.commit().await.unwrap();
-    wait_until("expiry ends", async || expiry.ended().map(|status| assert!(status.success(), "{}", expiry.log()))).await;
+    let status = wait_until("expiry ends", || std::future::ready(expiry.ended())).await;
+    assert!(status.success(), "{}", expiry.log());
     let identities: i64 = sqlx::query_scalar("select count(*) from event_ids").fetch_one(&app.pool).await.unwrap();
     assert_eq!((app.stored().await, identities), (0, 0));
 }

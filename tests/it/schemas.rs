@@ -229,7 +229,7 @@ fn schema() -> impl Strategy<Value = Value> {
     ];
     leaf.prop_recursive(3, 16, 3, |inner| {
         let several = prop::collection::vec(inner.clone(), 1..3);
-        let named = prop::collection::btree_map(name(), inner.clone(), 0..3);
+        let named = prop::collection::btree_map(name(), inner.clone(), 0..3).boxed();
         prop_oneof![
             (named.clone(), inner.clone()).prop_map(|(named, other)| json!({"properties": named, "additionalProperties": other})),
             named.clone().prop_map(|named| json!({"patternProperties": named, "propertyNames": {"maxLength": 1}})),

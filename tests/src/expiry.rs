@@ -64,8 +64,9 @@ impl History {
     /// The event of one user on one day.
     #[must_use]
     pub fn event(project: &str, days: i64, user: usize) -> Value {
+        let event_type = if user == 1 { "buy" } else { "visit" };
         json!({
-            "event_id": format!("{project}-{days}-{user}"), "user_id": format!("u{user}"), "event_type": ["visit", "buy"][user % 2],
+            "event_id": format!("{project}-{days}-{user}"), "user_id": format!("u{user}"), "event_type": event_type,
             "session_id": format!("s{days}-{user}"), "account_id": "acme", "timestamp": at(days, "10:00:00"),
             "properties": {"plan": "pro"},
         })

@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use super::credentials::Credential;
 use super::grant::{Grant, KeyId, Project};
 use super::last_use::LastUses;
-use super::look_ups::LookUps;
+use super::look_ups::{LookUp, LookUps};
 use super::rows::{KeyRow, ProjectRow};
 use super::session::Sessions;
 use crate::client_address::ClientAddress;
@@ -225,7 +225,7 @@ impl KeyRing {
         }
         let asked = Instant::now();
         let no = || Arc::new(AtomicBool::new(false));
-        let entry = match self.look_ups.run(async |database| query(database, hash, self.event_type_limit).await).await {
+        let entry = match self.look_up(hash).await {
             Ok(grant) => Remembered { grant, looked_up: asked, asked, is_stale: no(), is_forgotten: no() },
             Err(ApiError::DatabaseUnavailable(error)) => remembered
                 .filter(Remembered::is_known)
@@ -241,6 +241,11 @@ impl KeyRing {
             self.unknown.insert(*hash, entry.clone()).await;
         }
         Ok(entry.grant)
+    }
+
+    async fn look_up(&self, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
+        let row = self.look_ups.find(hash).await?;
+        row.map(|row| row.into_grant(self.event_type_limit).map(Arc::new)).transpose()
     }
 
     async fn remembered(&self, hash: &KeyHash) -> Option<Remembered> {
@@ -266,7 +271,10 @@ impl KeyRing {
     }
 }
 
-async fn query(database: &PgPool, hash: &KeyHash, event_type_limit: EventTypeLimit) -> Result<Option<Arc<Grant>>, ApiError> {
-    let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.0.as_slice()).fetch_optional(database).await?;
-    row.map(|row| row.into_grant(event_type_limit).map(Arc::new)).transpose()
+impl LookUp for KeyHash {
+    type Found = Option<KeyRow>;
+
+    async fn query(&self, database: &PgPool) -> Result<Option<KeyRow>, ApiError> {
+        Ok(sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", self.0.as_slice()).fetch_optional(database).await?)
+    }
 }

@@ -24,7 +24,7 @@ use crate::ingest::ingestion::{Batch, Ingestion};
 use crate::ingest::options::Options;
 use crate::ingest::parse::batch_id::BatchId;
 use crate::ingest::parse::payload::Format;
-use crate::ingest::prepare::{Lines, MAX_LISTED_IDS, Preparation, Prepared, prepare_body};
+use crate::ingest::prepare::{BatchIdentity, Lines, MAX_LISTED_IDS, Preparation, Prepared, prepare_body};
 use crate::openapi::{example, refusal};
 use crate::parameters::Parameters;
 use crate::problem::Problem;

@@ -14,6 +14,7 @@ pub(crate) mod retry;
 mod trace;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_nats::jetstream::AckKind;
 use rollcall_shared::queue::chunk::Settled;

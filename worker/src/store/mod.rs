@@ -92,7 +92,7 @@ impl Store {
         let repeats = sort_and_deduplicate(&mut rows);
         let mut outcome = Outcome::default();
         let mut parts = vec![rows];
-        while let Some(mut part) = parts.pop() {
+        while let Some(part) = parts.pop() {
             if part.is_empty() {
                 continue;
             }

@@ -57,24 +57,24 @@ pub(crate) struct InFull {
 /// A row of the table `event_schemas`, without the schema.
 pub(super) struct Row {
     pub(super) event_type: String,
-    mode: String,
-    schema_bytes: i32,
-    changed_at: SqlTimestamp,
-    violations: i64,
-    last_violation_at: Option<SqlTimestamp>,
-    samples: Json<Vec<Sample>>,
+    pub(super) mode: String,
+    pub(super) schema_bytes: i32,
+    pub(super) changed_at: SqlTimestamp,
+    pub(super) violations: i64,
+    pub(super) last_violation_at: Option<SqlTimestamp>,
+    pub(super) samples: Json<Vec<Sample>>,
 }
 
 /// A row of the table `event_schemas`.
 pub(super) struct FullRow {
-    event_type: String,
-    mode: String,
-    schema: String,
-    schema_bytes: i32,
-    changed_at: SqlTimestamp,
-    violations: i64,
-    last_violation_at: Option<SqlTimestamp>,
-    samples: Json<Vec<Sample>>,
+    pub(super) event_type: String,
+    pub(super) mode: String,
+    pub(super) schema: String,
+    pub(super) schema_bytes: i32,
+    pub(super) changed_at: SqlTimestamp,
+    pub(super) violations: i64,
+    pub(super) last_violation_at: Option<SqlTimestamp>,
+    pub(super) samples: Json<Vec<Sample>>,
 }
 
 impl FullRow {

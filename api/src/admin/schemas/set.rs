@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Request, State};
 use rollcall_shared::project::ProjectId;
-use serde_json::{Value, json};
+use serde_json::Value;
 use sqlx::{Connection, PgConnection};
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
