@@ -109,7 +109,7 @@ fn filled(page: &File, hash: &str, files: &[File]) -> io::Result<String> {
     let text = str::from_utf8(&page.content).map_err(io::Error::other)?;
     let mut links = Vec::new();
     for path in PRELOADED {
-        if !files.iter().any(|file| file.path == path) {
+        if !files.iter().any(|file| file.path == *path) {
             return Err(io::Error::other(format!("build.rs preloads {path}, which does not exist")));
         }
         links.push(format!("<link rel=\"modulepreload\" href=\"a/{HASH_MARK}/{path}\" />"));

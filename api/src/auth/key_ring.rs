@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 use super::credentials::Credential;
 use super::grant::{Grant, KeyId, Project};
 use super::last_use::LastUses;
-use super::look_ups::LookUps;
+use super::look_ups::{LookUp, LookUps};
 use super::rates::Rates;
 use super::session::Sessions;
 use crate::client_address::ClientAddress;
@@ -244,7 +244,7 @@ impl KeyRing {
         }
         let asked = Instant::now();
         let no = || Arc::new(AtomicBool::new(false));
-        let entry = match self.look_ups.run(async |database| query(database, hash).await).await {
+        let entry = match self.look_ups.find(hash).await {
             Ok(grant) => Remembered { grant, looked_up: asked, asked, is_stale: no(), is_forgotten: no() },
             Err(ApiError::DatabaseUnavailable(error)) => remembered
                 .filter(Remembered::is_known)
@@ -285,19 +285,23 @@ impl KeyRing {
     }
 }
 
-async fn query(database: &PgPool, hash: &KeyHash) -> Result<Option<Arc<Grant>>, ApiError> {
-    let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", hash.0.as_slice()).fetch_optional(database).await?;
-    row.map(|row| {
-        let rates = Rates::of_row(row.project_requests_per_second, row.project_events_per_second);
-        let project = Project::new(ProjectId(row.project_id), row.project_name, row.time_zone, rates)?;
-        Ok(Arc::new(Grant {
-            project: Arc::new(project),
-            key: KeyId::Numbered(row.id),
-            rates: Rates::of_row(row.requests_per_second, row.events_per_second),
-            expires_at: row.expires_at.map(SqlTimestamp::to_jiff),
-            scopes: row.scopes.iter().filter_map(|name| name.parse().ok()).collect(),
-            is_use_noted: AtomicBool::new(false),
-        }))
-    })
-    .transpose()
+impl LookUp for KeyHash {
+    type Found = Option<Arc<Grant>>;
+
+    async fn query(&self, database: &PgPool) -> Result<Option<Arc<Grant>>, ApiError> {
+        let row = sqlx::query_file_as!(KeyRow, "sql/keys/api_key.sql", self.0.as_slice()).fetch_optional(database).await?;
+        row.map(|row| {
+            let rates = Rates::of_row(row.project_requests_per_second, row.project_events_per_second);
+            let project = Project::new(ProjectId(row.project_id), row.project_name, row.time_zone, rates)?;
+            Ok(Arc::new(Grant {
+                project: Arc::new(project),
+                key: KeyId::Numbered(row.id),
+                rates: Rates::of_row(row.requests_per_second, row.events_per_second),
+                expires_at: row.expires_at.map(SqlTimestamp::to_jiff),
+                scopes: row.scopes.iter().filter_map(|name| name.parse().ok()).collect(),
+                is_use_noted: AtomicBool::new(false),
+            }))
+        })
+        .transpose()
+    }
 }

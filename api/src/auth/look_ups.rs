@@ -15,6 +15,14 @@ use super::strangers::Strangers;
 use crate::client_address::ClientAddress;
 use crate::error::ApiError;
 
+/// What can be looked up.
+pub(super) trait LookUp {
+    type Found;
+
+    /// Queries the database.
+    fn query(&self, database: &PgPool) -> impl Future<Output = Result<Self::Found, ApiError>> + Send;
+}
+
 /// Looks things up for authentication. Clones share the connections.
 #[derive(Clone)]
 pub(crate) struct LookUps {
@@ -54,12 +62,12 @@ impl LookUps {
     ///
     /// # Errors
     /// [`ApiError::DatabaseUnavailable`] if the server is away, [`ApiError::DatabaseBusy`] if it is merely slow, and those
-    /// of `query`.
-    pub(super) async fn run<T>(&self, query: impl AsyncFn(&PgPool) -> Result<T, ApiError>) -> Result<T, ApiError> {
+    /// of the query.
+    pub(super) async fn find<L: LookUp>(&self, wanted: &L) -> Result<L::Found, ApiError> {
         let mut attempts = 0..2;
         loop {
             attempts.next();
-            let error = match tokio::time::timeout(self.timeout, query(&self.database)).await {
+            let error = match tokio::time::timeout(self.timeout, wanted.query(&self.database)).await {
                 Ok(Ok(found)) => return Ok(found),
                 // A look-up is fast. A slow one means a lock of another session or an overloaded server.
                 Ok(Err(ApiError::TooSlow(error))) => return Err(ApiError::DatabaseBusy(error)),

@@ -12,7 +12,7 @@ use sqlx::PgPool;
 
 use super::token::{Token, TokenHash};
 use crate::auth::key_ring::KeyHash;
-use crate::auth::look_ups::LookUps;
+use crate::auth::look_ups::{LookUp, LookUps};
 use crate::client_address::ClientAddress;
 use crate::error::ApiError;
 
@@ -125,7 +125,7 @@ impl Sessions {
         }
         let _turn = if known.is_none() { Some(self.look_ups.turn(address).await?) } else { None };
         let asked = Instant::now();
-        match self.look_ups.run(async |database| query(database, token).await).await {
+        match self.look_ups.find(token).await {
             Ok(Some(session)) => {
                 self.remembered.insert(*token, Remembered { session, looked_up: asked, asked }).await;
                 Ok(Some(session))
@@ -146,7 +146,11 @@ impl Sessions {
     }
 }
 
-async fn query(database: &PgPool, token: &TokenHash) -> Result<Option<Session>, ApiError> {
-    let row = sqlx::query_file_as!(SessionRow, "sql/sessions/session.sql", token.bytes()).fetch_optional(database).await?;
-    Ok(row.and_then(|row| Some(Session { key: KeyHash::of_row(&row.key_hash)?, expires_at: row.expires_at.to_jiff() })))
+impl LookUp for TokenHash {
+    type Found = Option<Session>;
+
+    async fn query(&self, database: &PgPool) -> Result<Option<Session>, ApiError> {
+        let row = sqlx::query_file_as!(SessionRow, "sql/sessions/session.sql", self.bytes()).fetch_optional(database).await?;
+        Ok(row.and_then(|row| Some(Session { key: KeyHash::of_row(&row.key_hash)?, expires_at: row.expires_at.to_jiff() })))
+    }
 }
