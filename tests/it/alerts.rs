@@ -12,8 +12,11 @@ fn values<'a>(rules: &'a str, key: &'a str) -> impl Iterator<Item = &'a str> {
     lines.filter_map(move |line| line.strip_prefix(key)?.strip_prefix(": "))
 }
 
-/// The selectors in an expression: each a metric, and its conditions as label, operator and value.
-fn selectors(expression: &str) -> Vec<(String, Vec<(&str, &str, &str)>)> {
+/// A label, an operator and a value.
+type Condition<'a> = (&'a str, &'a str, &'a str);
+
+/// The selectors in an expression: each a metric, and its conditions.
+fn selectors(expression: &str) -> Vec<(String, Vec<Condition<'_>>)> {
     let mut found = Vec::new();
     for (start, _) in expression.match_indices("rollcall_") {
         let rest = &expression[start..];
@@ -31,7 +34,7 @@ fn selectors(expression: &str) -> Vec<(String, Vec<(&str, &str, &str)>)> {
 }
 
 /// Whether a line of the exposition is of this metric and has these labels.
-fn is_selected(line: &str, metric: &str, conditions: &[(&str, &str, &str)]) -> bool {
+fn is_selected(line: &str, metric: &str, conditions: &[Condition<'_>]) -> bool {
     let Some(labels) = line.strip_prefix(metric).filter(|rest| rest.starts_with([' ', '{'])) else { return false };
     conditions.iter().all(|(label, operator, value)| match *operator {
         "=" => labels.contains(&format!("{label}=\"{value}\"")),

@@ -39,7 +39,7 @@ fn past(n: usize) -> Value {
     let at = format!("2026-{month:02}-{day:02}T{:02}:{:02}:00Z", n % 24, n % 60);
     let mut event = event(&format!("e{n}"), &format!("user_{}", n * 7919 % 199), &format!("type_{}", n % 13), &at);
     event["session_id"] = json!(format!("session_{}", n % 331));
-    event["properties"] = json!({"n": n, "plan": if n % 3 == 0 { "pro" } else { "free" }});
+    event["properties"] = json!({"n": n, "plan": if n.is_multiple_of(3) { "pro" } else { "free" }});
     event
 }
 

@@ -48,7 +48,7 @@ fn event(fields: &str) -> String {
 }
 
 fn nested(levels: usize, inner: &str) -> String {
-    "[".repeat(levels) + inner + &"]".repeat(levels)
+    format!("{}{inner}{}", "[".repeat(levels), "]".repeat(levels))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,7 @@ fn purchase() -> Value {
     })
 }
 
-fn event(id: &str, event_type: &str, properties: Value) -> Value {
+fn event(id: &str, event_type: &str, properties: &Value) -> Value {
     json!({"event_id": id, "user_id": "u", "event_type": event_type, "properties": properties})
 }
 
@@ -30,7 +30,7 @@ fn event(id: &str, event_type: &str, properties: Value) -> Value {
 fn good_and_bad(id: &str) -> [Value; 2] {
     let good = json!({"amount": 5, "items": [{"sku": "a"}]});
     let bad = json!({"amount": 5, "items": [{"sku": "a"}, {"sku": "hush-hush"}]});
-    [event(&format!("{id}-good"), "purchase", good), event(&format!("{id}-bad"), "purchase", bad)]
+    [event(&format!("{id}-good"), "purchase", &good), event(&format!("{id}-bad"), "purchase", &bad)]
 }
 
 fn gzip(body: &str) -> Vec<u8> {
@@ -39,8 +39,11 @@ fn gzip(body: &str) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Requests with a bad event in every shape: headers, the body, and the place and the id of the bad event.
-fn requests() -> Vec<(Vec<(&'static str, &'static str)>, Vec<u8>, u64, String)> {
+/// Headers, the body, and the place and the id of the bad event.
+type BadRequest = (Vec<(&'static str, &'static str)>, Vec<u8>, u64, String);
+
+/// Requests with a bad event in every shape.
+fn requests() -> Vec<BadRequest> {
     let [_, single] = good_and_bad("single");
     let [list, envelope, lines, compressed] = ["list", "envelope", "lines", "compressed"].map(good_and_bad);
     let lines: String = lines.iter().map(|event| format!("{event}\n")).collect();
@@ -119,7 +122,7 @@ async fn only_ten_of_many_violations_are_samples_and_only_a_hundred_are_listed()
     let app = App::start_without_workers(Vec::new()).await;
     for mode in ["warn", "reject"] {
         app.set_schema(mode, mode, &json!({"maxProperties": 0})).await;
-        let events: Vec<_> = (0..1_000).map(|n| event(&format!("{mode}-{n}"), mode, json!({"n": n}))).collect();
+        let events: Vec<_> = (0..1_000).map(|n| event(&format!("{mode}-{n}"), mode, &json!({"n": n}))).collect();
         let (status, answer) = app.post("/events?partial=true", &[], json!(events).to_string()).await;
         assert_eq!(status, if mode == "warn" { 202 } else { 422 }, "{answer}");
         if mode == "reject" {
@@ -155,7 +158,7 @@ async fn other_types_and_other_projects_are_not_checked() {
     app.make_project("other", "UTC").await;
     let key = app.make_key("other", &["ingest"]).await.key;
     app.set_schema("purchase", "reject", &json!({"maxProperties": 0})).await;
-    let event = |event_type: &str| event("e", event_type, json!({"n": 1}));
+    let event = |event_type: &str| event("e", event_type, &json!({"n": 1}));
     assert_eq!(app.post("/events", &[], event("purchase").to_string()).await.0, 422);
     for other in ["Purchase", "purchase ", "purchases"] {
         app.send(&event(other)).await;
@@ -179,7 +182,7 @@ async fn an_event_type_may_have_any_name() {
     for name in names {
         let path = format!("/admin/schemas/{}", path_part(name));
         assert_eq!(app.get(&path).await.1["event_type"], name);
-        let send = async || app.post("/events", &[], event("e", name, json!({})).to_string()).await.0;
+        let send = async || app.post("/events", &[], event("e", name, &json!({})).to_string()).await.0;
         assert_eq!(send().await, 422, "{name}");
         assert_eq!(app.call(Method::DELETE, &path).await.1["event_type"], name);
         assert_eq!(app.get(&path).await.0, 404, "{name}");
@@ -265,7 +268,7 @@ async fn those_events_are_accepted_that_the_crate_finds_valid() {
         assert_eq!(status, 200, "{schema}: {answer}");
         let oracle = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
         let expected: Vec<_> = (0..properties.len()).filter(|place| !oracle.is_valid(&properties[*place])).collect();
-        let events: Vec<_> = properties.iter().map(|properties| event("e", &event_type, properties.clone())).collect();
+        let events: Vec<_> = properties.iter().map(|properties| event("e", &event_type, properties)).collect();
         let (_, answer) = app.post("/events?partial=true", &[], json!(events).to_string()).await;
         let problems = answer["errors"].as_array().or(answer["rejected"].as_array()).unwrap_or_else(|| panic!("{answer}"));
         let found: Vec<_> = problems.iter().map(|problem| problem["index"].as_u64().unwrap() as usize).collect();

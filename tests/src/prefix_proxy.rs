@@ -5,7 +5,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
 /// The prefix.
-pub const PREFIX: &str = "/metrics/rollcall";
+const PREFIX: &str = "/metrics/rollcall";
 /// Longest head of a request.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 

@@ -17,7 +17,8 @@ async fn letters(app: &App) -> Vec<Value> {
 /// Sends events that PostgreSQL refuses, and waits for their dead letters.
 async fn bury(app: &App, events: &[(&str, &str)]) -> Vec<Value> {
     Poison::lay(&app.pool).await;
-    let poison: Vec<_> = events.iter().map(|(id, event_type)| Poison::in_event(event(id, "u", event_type, "2026-03-01T10:00:00Z"))).collect();
+    let poison: Vec<_> =
+        events.iter().map(|(id, event_type)| Poison::in_event(event(id, "u", event_type, "2026-03-01T10:00:00Z"))).collect();
     app.send(&json!(poison)).await;
     wait_until("the dead letters come", async || Some(letters(app).await).filter(|letters| letters.len() == events.len())).await
 }
@@ -37,7 +38,10 @@ async fn the_list_and_each_letter_are_those_of_the_api() {
     let all = bury(&app, &[("مستخدم-1", "buy"), ("🦊", "buy"), ("=1+1", "login")]).await;
     let dashboard = Dashboard::open(&app).await;
     dashboard.show("dead-letters").await;
-    let expected: Vec<_> = all.iter().map(|letter| ["id", "event_id", "event_type", "reason"].map(|name| letter[name].as_str().unwrap().to_owned())).collect();
+    let expected: Vec<_> = all
+        .iter()
+        .map(|letter| ["id", "event_id", "event_type", "reason"].map(|name| letter[name].as_str().unwrap().to_owned()))
+        .collect();
     let shown = rows(&dashboard, TABLE).await;
     assert_eq!(shown.iter().map(|row| [1, 2, 3, 5].map(|at| row[at].clone())).collect::<Vec<_>>(), expected);
     assert!(shown.iter().all(|row| row[4] == "Refused by PostgreSQL" && row[7] == "6" && row[8] == "0"), "{shown:?}");
@@ -69,9 +73,18 @@ async fn filters_are_those_of_the_api_and_no_match_is_told_apart_from_no_letters
     dashboard.show("dead-letters").await;
     wait_for_text(&dashboard, "No dead letters").await;
     bury(&app, &[("a", "buy"), ("b", "buy"), ("c", "login")]).await;
-    for query in ["event_type=buy", "event_id=c", "code=refused", "code=undecodable", "from=2020-01-01", "to=2020-01-01", "event_type=buy&event_id=a"] {
+    for query in [
+        "event_type=buy",
+        "event_id=c",
+        "code=refused",
+        "code=undecodable",
+        "from=2020-01-01",
+        "to=2020-01-01",
+        "event_type=buy&event_id=a",
+    ] {
         let (_, answer) = app.get(&format!("{LIST}?{query}")).await;
-        let expected: Vec<_> = answer["data"].as_array().unwrap().iter().map(|letter| letter["event_id"].as_str().unwrap().to_owned()).collect();
+        let expected: Vec<_> =
+            answer["data"].as_array().unwrap().iter().map(|letter| letter["event_id"].as_str().unwrap().to_owned()).collect();
         dashboard.show(&format!("dead-letters?{query}")).await;
         assert_eq!(rows(&dashboard, TABLE).await.into_iter().map(|row| row[2].clone()).collect::<Vec<_>>(), expected, "{query}");
         let said = dashboard.browser.text("main").await;
@@ -92,7 +105,10 @@ async fn redriving_counts_first_then_asks_and_really_happens() {
     dashboard.show("dead-letters?event_type=buy").await;
     dashboard.browser.click("button", "Send matching again …").await;
     let asked = dashboard.browser.text("dialog").await;
-    assert!(asked.contains("Send 2 dead letters again?") && asked.contains("A dry run counted 2 dead letters with 2 events."), "{asked}");
+    assert!(
+        asked.contains("Send 2 dead letters again?") && asked.contains("A dry run counted 2 dead letters with 2 events."),
+        "{asked}"
+    );
     assert_no_barriers(&dashboard, Look::DESK).await;
     assert_eq!((letters(&app).await.len(), app.stored().await), (3, 0), "counting changes nothing");
     dashboard.browser.click("dialog button", "Cancel").await;
@@ -190,7 +206,8 @@ async fn digits_that_no_number_of_javascript_holds_are_shown_as_they_were_sent()
     let properties = r#"{"poison":true,"exact":12345678901234567890123}"#;
     let body = format!(r#"{{"event_id":"odd","event_type":"t","user_id":"u","properties":{properties}}}"#);
     assert_eq!(app.post("/events", &[], body).await.0, 202);
-    let letters = wait_until("the dead letter comes", async || Some(letters(&app).await).filter(|letters| letters.len() == 1)).await;
+    let letters =
+        wait_until("the dead letter comes", async || Some(letters(&app).await).filter(|letters| letters.len() == 1)).await;
     let dashboard = Dashboard::open_as(&app.url, KEY, Look::PHONE).await;
     dashboard.show(&format!("dead-letters?id={}", letters[0]["id"].as_str().unwrap())).await;
     wait_for_text(&dashboard, "12345678901234567890123").await;

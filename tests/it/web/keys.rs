@@ -47,16 +47,27 @@ async fn a_key_is_made_with_what_was_chosen_shown_once_and_nowhere_after() {
     let end = (last + 1.day()).to_zoned(TimeZone::get("Pacific/Kiritimati").unwrap()).unwrap().timestamp();
     assert_eq!(
         [&made["name"], &made["scopes"], &made["expires_at"], &made["limits"]],
-        [&json!("nightly 🦊"), &json!(["ingest", "read"]), &json!(end.to_string()), &json!({"requests_per_second": null, "events_per_second": 5000})]
+        [
+            &json!("nightly 🦊"),
+            &json!(["ingest", "read"]),
+            &json!(end.to_string()),
+            &json!({"requests_per_second": null, "events_per_second": 5000})
+        ]
     );
     let focus = dashboard.browser.run("return document.activeElement.className", &[]).await;
     assert_eq!(focus, "new-key", "whoever uses a screen reader is led to it");
     assert_no_barriers(&dashboard, Look::DESK).await;
 
-    dashboard.browser.devtools("Browser.grantPermissions", json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]})).await;
+    dashboard
+        .browser
+        .devtools("Browser.grantPermissions", json!({"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}))
+        .await;
     dashboard.browser.click("button", "Copy the key").await;
     wait_for_text(&dashboard, "Copied").await;
-    let copied = dashboard.browser.run_async("navigator.clipboard.readText().then(arguments[0], (error) => arguments[0](String(error)))", &[]).await;
+    let copied = dashboard
+        .browser
+        .run_async("navigator.clipboard.readText().then(arguments[0], (error) => arguments[0](String(error)))", &[])
+        .await;
     assert_eq!(copied, key);
     dashboard.browser.click("button", "I have copied it").await;
     let all = "return JSON.stringify([location.href, history.state, { ...localStorage }, { ...sessionStorage }, document.documentElement.outerHTML])";
@@ -144,7 +155,11 @@ async fn the_list_and_the_audit_log_are_those_of_the_api() {
     app.make_key("shop", &["admin"]).await;
     let dashboard = Dashboard::open(&app).await;
     dashboard.show("keys?project=shop").await;
-    let expected: Vec<_> = keys(&app, "shop").await.iter().map(|key| (key["name"].as_str().unwrap().to_owned(), key["key_id"].to_string())).collect();
+    let expected: Vec<_> = keys(&app, "shop")
+        .await
+        .iter()
+        .map(|key| (key["name"].as_str().unwrap().to_owned(), key["key_id"].to_string()))
+        .collect();
     let shown = rows(&dashboard, TABLE).await;
     assert_eq!(shown.iter().map(|row| (row[0].clone(), row[1].clone())).collect::<Vec<_>>(), expected);
     assert_eq!([&shown[0][2], &shown[0][3], &shown[0][6], &shown[1][6]], ["ingest, read", "valid", "50 requests", "default"]);
@@ -155,10 +170,14 @@ async fn the_list_and_the_audit_log_are_those_of_the_api() {
     dashboard.settled().await;
     assert_eq!(dashboard.browser.address().await, format!("{}/ui/keys?project=shop&show=log", app.url));
     let (_, log) = app.get("/admin/audit-log?project=shop").await;
-    let requests: Vec<_> = log["data"].as_array().unwrap().iter().map(|entry| entry["request_id"].as_str().unwrap().to_owned()).collect();
+    let requests: Vec<_> =
+        log["data"].as_array().unwrap().iter().map(|entry| entry["request_id"].as_str().unwrap().to_owned()).collect();
     let shown = rows(&dashboard, LOG).await;
     assert_eq!(shown.iter().map(|row| row[6].clone()).collect::<Vec<_>>(), requests);
-    assert_eq!(shown.iter().map(|row| row[1].as_str()).collect::<Vec<_>>(), ["Made a key", "Made a key", "Changed a project", "Made a project"]);
+    assert_eq!(
+        shown.iter().map(|row| row[1].as_str()).collect::<Vec<_>>(),
+        ["Made a key", "Made a key", "Changed a project", "Made a project"]
+    );
     assert_eq!((shown[2][4].as_str(), shown[2][5].as_str()), ("key of the installation", "retention_days: – → 90"));
     assert_no_barriers(&dashboard, Look::DESK).await;
     dashboard.check().await;

@@ -30,14 +30,22 @@ async fn events_come_as_they_are_accepted_with_what_the_api_says_of_them() {
     wait_for_rows(&dashboard, LIST, 3).await;
     app.wait_until_stored().await;
     let (_, stored) = app.get("/events").await;
-    let expected: Vec<_> = stored["data"].as_array().unwrap().iter().map(|one| [&one["event_type"], &one["user_id"], &one["event_id"]].map(|text| text.as_str().unwrap().to_owned())).collect();
+    let expected: Vec<_> = stored["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| [&one["event_type"], &one["user_id"], &one["event_id"]].map(|text| text.as_str().unwrap().to_owned()))
+        .collect();
     let shown = rows(&dashboard, LIST).await;
     assert_eq!(shown.iter().map(|row| [1, 2, 3].map(|at| row[at].clone())).collect::<Vec<_>>(), expected);
     assert!(shown[0][4].contains("exact: 12345678901234567890"), "{shown:?}");
     assert_eq!((stat(&dashboard, "Seen").await, stat(&dashboard, "Missed").await), (json!(3), json!(0)));
 
     let lines = csv(&dashboard, "live-events").await;
-    assert!(lines.len() == 4 && lines[0].starts_with("event_id,event_type,user_id,") && lines[1].contains(",'=1+1,"), "{lines:?}");
+    assert!(
+        lines.len() == 4 && lines[0].starts_with("event_id,event_type,user_id,") && lines[1].contains(",'=1+1,"),
+        "{lines:?}"
+    );
     assert!(lines[1].contains("12345678901234567890"), "{lines:?}");
 
     dashboard.browser.run("document.querySelector('table.data tbody button').click()", &[]).await;
@@ -48,7 +56,8 @@ async fn events_come_as_they_are_accepted_with_what_the_api_says_of_them() {
 
 /// Where the row of an event is on the screen; null if it is not there.
 async fn place(dashboard: &Dashboard, id: &str) -> Value {
-    let script = "const cell = [...document.querySelectorAll('table.data tbody .id')].find((one) => one.textContent === arguments[0]);
+    let script =
+        "const cell = [...document.querySelectorAll('table.data tbody .id')].find((one) => one.textContent === arguments[0]);
         return cell ? cell.getBoundingClientRect().top : null";
     dashboard.browser.run(script, &[json!(id)]).await
 }
@@ -74,7 +83,9 @@ async fn new_events_never_move_what_is_being_read() {
                 let at = browser.run("const box = document.querySelectorAll('table.data tbody tr')[3].getBoundingClientRect(); return [box.x + 30, box.y + 9]", &[]).await;
                 move_pointer(at[0].as_f64().unwrap(), at[1].as_f64().unwrap()).await;
             }
-            "has the focus" => drop(browser.run("document.querySelectorAll('table.data tbody button')[2].focus({ preventScroll: true })", &[]).await),
+            "has the focus" => drop(
+                browser.run("document.querySelectorAll('table.data tbody button')[2].focus({ preventScroll: true })", &[]).await,
+            ),
             _ => browser.click("button", "Pause").await,
         }
         let read = browser.run(&format!("return {cell}.textContent"), &[]).await;
@@ -116,7 +127,10 @@ async fn filters_are_in_the_address_and_pass_what_matches() {
     assert_eq!(rows(&dashboard, LIST).await[0][3], "e3");
     assert_eq!(stat(&dashboard, "Seen").await, 1);
     dashboard.browser.click("button", "Remove the filter User ada").await;
-    dashboard.browser.wait_until("it is another stream", &format!("{STATE} === 'Live' && document.querySelector('.empty')")).await;
+    dashboard
+        .browser
+        .wait_until("it is another stream", &format!("{STATE} === 'Live' && document.querySelector('.empty')"))
+        .await;
     assert_eq!(dashboard.browser.address().await, format!("{}/ui/live?event_type=buy+now", app.url));
     app.send(&json!([event("e4", "bob", "buy now", "2026-03-01T10:00:00Z")])).await;
     wait_for_rows(&dashboard, LIST, 1).await;
@@ -140,7 +154,13 @@ async fn what_a_slow_page_missed_is_counted_and_shown_in_its_place() {
     }
     dashboard.browser.accept_alert().await;
     let numbers = "const number = (label) => Number([...document.querySelectorAll('.stat')].find((one) => one.querySelector('.stat-label').textContent === label).querySelector('data').value)";
-    dashboard.browser.wait_until("everything is accounted for", &format!("(() => {{ {numbers}; return number('Seen') + number('Missed') === {} }})()", BATCHES * BATCH)).await;
+    dashboard
+        .browser
+        .wait_until(
+            "everything is accounted for",
+            &format!("(() => {{ {numbers}; return number('Seen') + number('Missed') === {} }})()", BATCHES * BATCH),
+        )
+        .await;
     let missed = stat(&dashboard, "Missed").await.as_i64().unwrap();
     assert!(missed > 0, "it missed nothing");
     let seen = stat(&dashboard, "Seen").await.as_i64().unwrap();
@@ -189,7 +209,11 @@ async fn a_lost_connection_comes_back_and_the_gap_is_shown() {
     wait_for_rows(&dashboard, LIST, 2).await;
     app.send(&events("after", 1)).await;
     wait_for_rows(&dashboard, LIST, 3).await;
-    let shown: Vec<_> = rows(&dashboard, LIST).await.into_iter().map(|row| format!("{}{}", row[3], if row[3].is_empty() { &row[1] } else { "" })).collect();
+    let shown: Vec<_> = rows(&dashboard, LIST)
+        .await
+        .into_iter()
+        .map(|row| format!("{}{}", row[3], if row[3].is_empty() { &row[1] } else { "" }))
+        .collect();
     assert_eq!(shown, ["after-0", "Some events were missed here", "before-0"]);
     wait_for_text(&dashboard, "and more, nobody knows how many").await;
 }

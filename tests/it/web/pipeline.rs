@@ -11,7 +11,10 @@ async fn findings(dashboard: &Dashboard) -> Vec<String> {
 }
 
 async fn wait_for_finding(dashboard: &Dashboard, beginning: &str) {
-    let expression = format!("[...document.querySelectorAll('.findings li, .notice.success')].some((one) => one.innerText.startsWith({}))", json!(beginning));
+    let expression = format!(
+        "[...document.querySelectorAll('.findings li, .notice.success')].some((one) => one.innerText.startsWith({}))",
+        json!(beginning)
+    );
     dashboard.browser.wait_until(beginning, &expression).await;
 }
 
@@ -30,9 +33,17 @@ async fn figures_are_those_of_the_api_and_refresh_by_themselves() {
     wait_for_stat(&dashboard, "Messages that wait", 5).await;
     let (_, answer) = app.get("/pipeline").await;
     assert_eq!(answer["stream"]["messages"], 5);
-    let consumers: Vec<Vec<String>> = answer["consumers"].as_array().unwrap().iter().map(|one| {
-        [one["name"].as_str().unwrap().to_owned()].into_iter().chain(["pending", "in_flight", "redelivered"].map(|name| one[name].to_string())).collect()
-    }).collect();
+    let consumers: Vec<Vec<String>> = answer["consumers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            [one["name"].as_str().unwrap().to_owned()]
+                .into_iter()
+                .chain(["pending", "in_flight", "redelivered"].map(|name| one[name].to_string()))
+                .collect()
+        })
+        .collect();
     assert_eq!(rows(&dashboard, "Consumers").await, consumers);
     assert_eq!((stat(&dashboard, "Workers").await, stat(&dashboard, "Dead letters").await), (json!(0), json!(0)));
     let said = findings(&dashboard).await;
@@ -69,7 +80,13 @@ async fn what_is_wrong_comes_first_the_worst_at_the_top() {
     assert!(said[0].starts_with("Problem: The queue is away.") && said[0].contains("503"), "{said:?}");
     assert!(said[1..].iter().all(|one| !one.starts_with("Problem")), "{said:?}");
     app.nats.restart().unwrap();
-    dashboard.browser.wait_until("it is back", "![...document.querySelectorAll('.findings li')].some((one) => one.innerText.startsWith('Problem'))").await;
+    dashboard
+        .browser
+        .wait_until(
+            "it is back",
+            "![...document.querySelectorAll('.findings li')].some((one) => one.innerText.startsWith('Problem'))",
+        )
+        .await;
     wait_for_finding(&dashboard, "Look at this: 1 dead letter.").await;
     dashboard.browser.click(".findings a", "Show them").await;
     dashboard.settled().await;
@@ -89,7 +106,13 @@ async fn without_its_database_the_page_says_that_events_are_safe() {
     assert!(said[0].contains("nothing is lost"), "{said:?}");
     let postgres = app.postgres.as_mut().unwrap();
     tokio::task::block_in_place(|| postgres.restart()).unwrap();
-    dashboard.browser.wait_until("it is back", "![...document.querySelectorAll('.findings li')].some((one) => one.innerText.startsWith('Problem'))").await;
+    dashboard
+        .browser
+        .wait_until(
+            "it is back",
+            "![...document.querySelectorAll('.findings li')].some((one) => one.innerText.startsWith('Problem'))",
+        )
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +156,11 @@ async fn the_key_of_a_project_sees_its_share_and_is_told_so() {
     let said = dashboard.browser.text("main").await;
     assert!(said.contains("All is well.") && said.contains("Europe/Berlin") && !said.contains("No worker"), "{said}");
     assert_eq!(rows(&dashboard, "Consumers").await.len(), 0);
-    assert_eq!(dashboard.browser.texts("main a").await.iter().filter(|link| *link == "Show").count(), 0, "dead letters need another key");
+    assert_eq!(
+        dashboard.browser.texts("main a").await.iter().filter(|link| *link == "Show").count(),
+        0,
+        "dead letters need another key"
+    );
     dashboard.check().await;
 }
 

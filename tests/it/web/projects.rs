@@ -42,7 +42,13 @@ async fn a_project_is_made_with_its_zone_and_limits_and_can_get_a_key() {
     );
     wait_for_rows(&dashboard, TABLE, 2).await;
     let shown: Vec<_> = rows(&dashboard, TABLE).await.into_iter().map(|row| row[..6].to_vec()).collect();
-    assert_eq!(shown, [["default", "UTC", "for ever", "default", "default", "default"], ["shop", "Pacific/Kiritimati", "90 days", "default", "5,000", "default"]]);
+    assert_eq!(
+        shown,
+        [
+            ["default", "UTC", "for ever", "default", "default", "default"],
+            ["shop", "Pacific/Kiritimati", "90 days", "default", "5,000", "default"]
+        ]
+    );
     let saved = csv(&dashboard, "projects").await;
     assert!(saved[2].starts_with("shop,Pacific/Kiritimati,90,,5000,,"), "{saved:?}");
     dashboard.browser.click("table.data a", "shop").await;
@@ -163,10 +169,19 @@ async fn ten_thousand_projects_are_listed_with_few_rows_in_the_document() {
     wait_for_text(&dashboard, "All 10,000 projects").await;
     assert!(rows(&dashboard, TABLE).await.len() < 150);
     dashboard.browser.run("const room = document.querySelector('.table-room'); room.scrollTop = room.scrollHeight", &[]).await;
-    dashboard.browser.wait_until("the last one is in view", "[...document.querySelectorAll('table.data tbody tr')].at(-1).textContent.startsWith('p09999')").await;
+    dashboard
+        .browser
+        .wait_until(
+            "the last one is in view",
+            "[...document.querySelectorAll('table.data tbody tr')].at(-1).textContent.startsWith('p09999')",
+        )
+        .await;
     dashboard.browser.click("button.sort", "Name").await;
     dashboard.browser.run("document.querySelector('.table-room').scrollTop = 0", &[]).await;
-    dashboard.browser.wait_until("it is in another order", "document.querySelector('table.data tbody tr').textContent.startsWith('p09999')").await;
+    dashboard
+        .browser
+        .wait_until("it is in another order", "document.querySelector('table.data tbody tr').textContent.startsWith('p09999')")
+        .await;
     dashboard.show("projects?project=p09999").await;
     dashboard.browser.named("button", "Save").await;
     dashboard.check().await;

@@ -73,7 +73,10 @@ pub(super) async fn assert_no_barriers(dashboard: &Dashboard, look: rollcall_tes
     for look in [look, look.dark()] {
         dashboard.browser.set_look(look).await;
         let scheme = if look.is_dark { "dark" } else { "light" };
-        dashboard.browser.wait_until("the theme has changed", &format!("document.documentElement.dataset.theme === '{scheme}'")).await;
+        dashboard
+            .browser
+            .wait_until("the theme has changed", &format!("document.documentElement.dataset.theme === '{scheme}'"))
+            .await;
         assert_eq!(dashboard.barriers().await, Vec::<String>::new(), "{scheme}");
     }
 }

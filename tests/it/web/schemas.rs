@@ -13,7 +13,8 @@ fn login(properties: Value) -> Value {
 }
 
 async fn set(app: &App, event_type: &str, mode: &str, schema: Value) {
-    let (status, answer) = app.admin(reqwest::Method::PUT, &format!("/admin/schemas/{event_type}"), &json!({"mode": mode, "schema": schema})).await;
+    let (status, answer) =
+        app.admin(reqwest::Method::PUT, &format!("/admin/schemas/{event_type}"), &json!({"mode": mode, "schema": schema})).await;
     assert_eq!(status, 200, "{answer}");
 }
 
@@ -32,7 +33,8 @@ async fn a_schema_is_drafted_from_events_and_refuses_those_that_do_not_match() {
     dashboard.browser.find("[role=option]").await.click().await.unwrap();
     wait_for_text(&dashboard, "This draft is made from the latest 2 events of the type.").await;
     let draft = dashboard.browser.run("return document.querySelector('textarea').value", &[]).await;
-    let expected = json!({"type": "object", "properties": {"plan": {"type": "string"}, "seats": {"type": "number"}}, "required": ["plan"]});
+    let expected =
+        json!({"type": "object", "properties": {"plan": {"type": "string"}, "seats": {"type": "number"}}, "required": ["plan"]});
     assert_eq!(serde_json::from_str::<Value>(draft.as_str().unwrap()).unwrap(), expected);
     dashboard.browser.click("button", "Refuse and count").await;
     assert_no_barriers(&dashboard, Look::DESK).await;
@@ -70,7 +72,12 @@ async fn counts_and_samples_are_those_of_the_api() {
     })
     .await;
     let (answer, shown) = expected;
-    let facts: Vec<_> = answer["data"].as_array().unwrap().iter().map(|one| vec![one["event_type"].as_str().unwrap().to_owned(), one["violations"].to_string()]).collect();
+    let facts: Vec<_> = answer["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| vec![one["event_type"].as_str().unwrap().to_owned(), one["violations"].to_string()])
+        .collect();
     assert_eq!(shown.iter().map(|row| vec![row[0].clone(), row[2].clone()]).collect::<Vec<_>>(), facts);
     assert_eq!([&shown[0][1], &shown[1][1]], ["are refused", "are accepted"]);
     let sample = &answer["data"][1]["samples"][0];
@@ -81,7 +88,8 @@ async fn counts_and_samples_are_those_of_the_api() {
     dashboard.settled().await;
     assert_eq!(dashboard.browser.address().await, format!("{}/ui/schemas?event_type=login", app.url));
     let samples = rows(&dashboard, "Events that did not match, latest first").await;
-    let ids: Vec<_> = answer["data"][1]["samples"].as_array().unwrap().iter().map(|one| one["event_id"].as_str().unwrap().to_owned()).collect();
+    let ids: Vec<_> =
+        answer["data"][1]["samples"].as_array().unwrap().iter().map(|one| one["event_id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(samples.iter().map(|row| row[1].clone()).collect::<Vec<_>>(), ids);
     assert_no_barriers(&dashboard, Look::DESK).await;
     dashboard.check().await;
@@ -101,7 +109,8 @@ async fn what_is_no_json_is_not_sent_and_what_is_no_schema_is_refused_in_words()
     fill(&dashboard, "JSON Schema of the properties", "{\"type\": \"nonsense\"}").await;
     dashboard.browser.click("button", "Save the schema").await;
     let said = dashboard.browser.text(".notice.problem").await;
-    let (_, answer) = app.admin(reqwest::Method::PUT, "/admin/schemas/login", &json!({"mode": "warn", "schema": {"type": "nonsense"}})).await;
+    let (_, answer) =
+        app.admin(reqwest::Method::PUT, "/admin/schemas/login", &json!({"mode": "warn", "schema": {"type": "nonsense"}})).await;
     assert!(said.contains(answer["errors"][0]["message"].as_str().unwrap()), "{said}: {answer}");
     assert_eq!(app.get("/admin/schemas/login").await.1["schema"], json!({"type": "object"}));
     // What was written is still there.
