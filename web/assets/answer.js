@@ -17,11 +17,11 @@ import { useCallback, useEffect, useRef, useState } from "./view.js";
  * @template [T=any]
  * @param {string | null} path
  * @param {import("./api.js").Params} [params]
- * @param {{ everyMs?: number }} [options] `everyMs` asks again after each interval while the page is visible
+ * @param {{ everyMs?: number, parse?: (text: string) => any }} [options] `everyMs` asks again after each interval while the page is visible; `parse` as of `get`
  * @returns {Answer<T>}
  */
 export function useAnswer(path, params = {}, options = {}) {
-  return useAsk(path === null ? null : (signal) => get(path, params, { signal }), [path, JSON.stringify(params)], options);
+  return useAsk(path === null ? null : (signal) => get(path, params, { signal, parse: options.parse }), [path, JSON.stringify(params)], options);
 }
 
 /**

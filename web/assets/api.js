@@ -77,11 +77,11 @@ export function segment(id) {
  * @template [T=any]
  * @param {string} path
  * @param {Params} [params]
- * @param {{ signal?: AbortSignal }} [options]
+ * @param {{ signal?: AbortSignal | undefined, parse?: ((text: string) => any) | undefined }} [options] `parse` reads the answer instead of `JSON.parse`
  * @returns {Promise<T>}
  */
 export function get(path, params, options = {}) {
-  return request("GET", address(path, params), undefined, options.signal);
+  return request("GET", address(path, params), undefined, options.signal, options.parse);
 }
 
 /**
@@ -127,8 +127,9 @@ function shellQuoted(text) {
  * @param {URL} url
  * @param {unknown} body
  * @param {AbortSignal | undefined} signal
+ * @param {(text: string) => any} [parse]
  */
-async function request(method, url, body, signal) {
+async function request(method, url, body, signal, parse = JSON.parse) {
   /** @type {RequestInit} */
   const init = { method, credentials: "same-origin", cache: "no-store", headers: { Accept: "application/json" } };
   if (signal) init.signal = signal;
@@ -140,7 +141,7 @@ async function request(method, url, body, signal) {
   try {
     response = await fetch(url, init);
     noteClock(response);
-    if (response.ok) return response.status === 204 ? null : await response.json();
+    if (response.ok) return response.status === 204 ? null : parse(await response.text());
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem("offline", "Rollcall cannot be reached. Check the connection, or whether the service runs.");

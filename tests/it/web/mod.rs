@@ -1,13 +1,22 @@
 //! The dashboard in a real browser: one file for each page, and for what holds on all of them.
 
+mod accounts;
+mod events;
 mod every_page;
+mod funnel;
 mod links;
+mod one_event;
 mod overview;
 mod prefix;
+mod retention;
 mod send_event;
+mod sessions;
 mod sign_in;
 mod strangers_page;
+mod taken;
 mod time_zone;
+mod trends;
+mod users;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;

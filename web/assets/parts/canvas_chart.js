@@ -6,7 +6,7 @@ import { short } from "../format.js";
  * @typedef {object} Line
  * @property {string} label
  * @property {readonly (number | null)[]} values one for each point
- * @property {boolean} [isBefore] the period before: thin and grey
+ * @property {boolean} [isBefore] the period before: thin, and grey or the colour that is given, but paler
  * @property {string} [color] name of a token, such as "--series-2"; the next free one if absent
  */
 
@@ -108,7 +108,7 @@ function curves(lines, points, colors) {
   const series = [];
   const values = [];
   for (const [index, line] of lines.entries()) {
-    const look = { stroke: colors[index], width: line.isBefore ? 1.5 : 2, points: { show: points.length === 1 || undefined, size: 5 } };
+    const look = { stroke: colors[index], width: line.isBefore ? 1.5 : 2, alpha: line.isBefore && line.color ? 0.5 : 1, points: { show: points.length === 1 || undefined, size: 5 } };
     const isDashed = !line.isBefore && end < points.length;
     series.push(look);
     values.push(line.values.map((value, at) => (isDashed && at >= end ? null : value)));

@@ -14,11 +14,11 @@ export function Choice({ label, value, options, onChange }) {
 
 /**
  * One of several values, as a list that opens.
- * @param {{ label: string, value: string, options: readonly (readonly [value: string, label: string])[], onChange: (value: string) => void }} props
+ * @param {{ label: string, name?: string, value: string, options: readonly (readonly [value: string, label: string])[], onChange: (value: string) => void }} props `name` is for screen readers, where there is no room for a label
  */
-export function Select({ label, value, options, onChange }) {
+export function Select({ label, name, value, options, onChange }) {
   return html`<label class="inline-field"><span>${label}</span>
-    <select value=${value} onChange=${(/** @type {any} */ event) => onChange(event.target.value)}>
+    <select value=${value} aria-label=${name} onChange=${(/** @type {any} */ event) => onChange(event.target.value)}>
       ${options.map(([option, text]) => html`<option key=${option} value=${option} selected=${option === value}>${text}</option>`)}
     </select>
   </label>`;

@@ -57,7 +57,7 @@ function NewFilter({ eventTypes, onAdd, onClose }) {
   const add = (value) => value !== "" && property !== "" && onAdd(`${property}:${operator}:${value}`);
   return html`<div class="new-filter" onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && !event.defaultPrevented && onClose()}>
     <${TypeAhead} label="Property" keeps=${true} value=${property} suggest=${propertiesOf(eventTypes)} onPick=${setProperty} />
-    <${Select} label="" value=${operator} options=${OPERATORS} onChange=${setOperator} />
+    <${Select} label="" name="Operator" value=${operator} options=${OPERATORS} onChange=${setOperator} />
     ${operator === "exists"
       ? html`<button type="button" class="small" disabled=${!property} onClick=${() => add("true")}>yes</button><button type="button" class="small" disabled=${!property} onClick=${() => add("false")}>no</button>`
       : html`<${TypeAhead} key=${property} label="Value" suggest=${valuesOf(eventTypes, property)} onPick=${add} />`}
@@ -75,9 +75,12 @@ export function Breakdown({ value, onChange, eventTypes = [] }) {
     : html`<${TypeAhead} label="Break down by" suggest=${propertiesOf(eventTypes)} onPick=${onChange} />`}</div>`;
 }
 
-/** @param {{ text: string, name: string, onRemove: () => void }} props */
-function Chip({ text, name, onRemove }) {
-  return html`<span class="chip"><bdi title=${text}>${text}</bdi><button type="button" aria-label=${name} onClick=${onRemove}>✕</button></span>`;
+/**
+ * A choice that can be taken back.
+ * @param {{ text: string, name: string, label?: string, onRemove: () => void }} props `label` says what the text is
+ */
+export function Chip({ text, name, label, onRemove }) {
+  return html`<span class="chip">${label && html`<span class="chip-label">${label}</span>`}<bdi title=${text}>${text}</bdi><button type="button" aria-label=${name} onClick=${onRemove}>✕</button></span>`;
 }
 
 /**

@@ -16,8 +16,7 @@ export function FunnelBars({ steps, isComplete, caption }) {
         <span class="funnel-users"><${Num} value=${step.users} unit="people" /> people</span>
       </div>
       <div class="funnel-track" aria-hidden="true"><div class="funnel-bar" style=${{ width: `${step.percent_of_first}%` }}></div></div>
-      <p class="note">${index === 0 ? "entered" : html`<b>${percent(step.percent_of_first)}</b> of the first step, <b>${percent(step.percent_of_previous)}</b> of the step before, median ${duration(step.median_seconds)}
-        ${lost(steps[index - 1], step, isComplete)}`}</p>
+      <p class="note">${index === 0 ? "entered" : html`<b>${percent(step.percent_of_first)}</b> of the first step, <b>${percent(step.percent_of_previous)}</b> of the step before${step.median_seconds !== null && html`, median <b>${duration(step.median_seconds)}</b>`} ${lost(steps[index - 1], step, isComplete)}`}</p>
     </li>`)}
   </ol>`;
 }

@@ -62,7 +62,7 @@ export function ChartCard(props) {
         columns=${columns.map((column) => ({ label: column.label, value: column.value }))}
         onPng=${isTable ? undefined : () => canvas.current && savePng(canvas.current, `${name}.png`, title)} />`}>
     ${isTable
-      ? html`<${DataTable} caption=${title} columns=${columns} rows=${rows} rowKey=${(/** @type {any} */ row) => String(row.index)} height=${height + 40} />`
+      ? html`<${DataTable} caption=${`Table: ${title}`} columns=${columns} rows=${rows} rowKey=${(/** @type {any} */ row) => String(row.index)} height=${height + 40} />`
       : html`<${LineChart} ...${props} height=${height} canvas=${canvas} />`}
   <//>`;
 }
@@ -119,7 +119,7 @@ export function LineChart({ title, points, lines, kind = "lines", format = full,
 function Legend({ lines, kind, hasUnfinished }) {
   const colors = colorsOf(lines);
   return html`<ul class="legend">
-    ${lines.map((line, index) => html`<li key=${index}><span class="swatch" aria-hidden="true" style=${{ background: `var(${colors[index]})` }}></span><bdi>${line.label}</bdi></li>`)}
+    ${lines.map((line, index) => html`<li key=${index}><span class=${line.isBefore ? "swatch before" : "swatch"} aria-hidden="true" style=${{ background: `var(${colors[index]})` }}></span><bdi>${line.label}</bdi></li>`)}
     ${hasUnfinished && html`<li class="quiet">${kind === "lines" ? html`<span class="swatch dashed" aria-hidden="true"></span>so far` : "paler: so far"}</li>`}
   </ul>`;
 }

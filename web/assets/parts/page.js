@@ -7,15 +7,15 @@ import { copy, Menu } from "./controls.js";
 
 /**
  * A page: its title, its controls, and what they change.
- * @param {{ title: string, about?: any, controls?: any, children?: any }} props
+ * @param {{ title: string, subject?: string, about?: any, controls?: any, children?: any }} props `subject` is the id of what the page is about
  */
-export function Page({ title, about, controls, children }) {
+export function Page({ title, subject, about, controls, children }) {
   useEffect(() => {
-    document.title = `${title} · Rollcall`;
-  }, [title]);
+    document.title = `${title}${subject ? ` ${subject}` : ""} · Rollcall`;
+  }, [title, subject]);
   return html`
     <header class="page-head">
-      <div><h1 tabindex="-1">${title}</h1>${about && html`<p class="about">${about}</p>`}</div>
+      <div><h1 tabindex="-1">${title}${subject && html` <bdi class="subject">${subject}</bdi>`}</h1>${about && html`<p class="about">${about}</p>`}</div>
     </header>
     ${controls && html`<div class="controls" role="group" aria-label="What is shown">${controls}</div>`}
     ${children}
