@@ -294,6 +294,14 @@ impl Browser {
         self.driver.back().await.expect("a step back");
     }
 
+    /// Closes the question that stops a page, as soon as there is one.
+    ///
+    /// # Panics
+    /// If there is none in time.
+    pub async fn accept_alert(&self) {
+        wait_until("there is a question", async || self.driver.accept_alert().await.ok()).await;
+    }
+
     /// A picture of the whole page as PNG.
     ///
     /// # Panics

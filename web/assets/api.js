@@ -99,6 +99,17 @@ export function send(method, path, body, params, options = {}) {
 }
 
 /**
+ * Opens a stream. The caller reads its body, and stops it by the signal.
+ * @param {string} path
+ * @param {Params} params
+ * @param {{ signal: AbortSignal, headers?: Record<string, string> }} options
+ * @returns {Promise<Response>}
+ */
+export function open(path, params, { signal, headers }) {
+  return answerTo(address(path, params), { method: "GET", credentials: "same-origin", cache: "no-store", signal, headers: { Accept: "text/event-stream", ...headers } });
+}
+
+/**
  * The same request for a terminal. It never contains the key.
  * @param {string} path
  * @param {Params} [params]
@@ -137,18 +148,38 @@ async function request(method, url, body, signal, parse = JSON.parse) {
     init.headers = { Accept: "application/json", "Content-Type": "application/json" };
     init.body = typeof body === "string" ? body : JSON.stringify(body);
   }
+  const response = await answerTo(url, init);
+  if (response.status === 204) return null;
+  try {
+    return parse(await response.text());
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw unreachable();
+  }
+}
+
+/**
+ * An answer that is no error.
+ * @param {URL} url
+ * @param {RequestInit} init
+ */
+async function answerTo(url, init) {
   let response;
   try {
     response = await fetch(url, init);
-    noteClock(response);
-    if (response.ok) return response.status === 204 ? null : parse(await response.text());
   } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new Problem("offline", "Rollcall cannot be reached. Check the connection, or whether the service runs.");
+    if (init.signal?.aborted) throw error;
+    throw unreachable();
   }
+  noteClock(response);
+  if (response.ok) return response;
   const problem = await read(response);
   if (problem.kind === "signed_out") onSignedOut();
   throw problem;
+}
+
+function unreachable() {
+  return new Problem("offline", "Rollcall cannot be reached. Check the connection, or whether the service runs.");
 }
 
 /** @param {Response} response */

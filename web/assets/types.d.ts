@@ -159,6 +159,7 @@ export interface DeadLetter {
   redrives: number;
   first_seen: string;
   failed_at: string;
+  origin: { stream: string; sequence: number };
   request_ids: string[];
 }
 
@@ -181,4 +182,29 @@ export interface Key {
   last_used_at: string | null;
   replaces: number | null;
   limits: { requests_per_second: number | null; events_per_second: number | null };
+}
+
+export interface AuditLogEntry {
+  id: number;
+  at: string;
+  /** Null for the key of the installation. */
+  by_key_id: number | null;
+  request_id: string;
+  action: string;
+  project: string;
+  key_id: number | null;
+  before: Record<string, unknown> | null;
+  after: Record<string, unknown> | null;
+}
+
+export interface EventSchema {
+  event_type: string;
+  mode: "warn" | "reject";
+  schema_bytes: number;
+  changed_at: string;
+  /** Events that did not match since the schema or the mode were changed. */
+  violations: number;
+  last_violation_at: string | null;
+  /** Some of the latest, newest first. */
+  samples: { at: string; event_id: string; path: string; message: string }[];
 }

@@ -1,14 +1,21 @@
 //! The dashboard in a real browser: one file for each page, and for what holds on all of them.
 
 mod accounts;
+mod dead_letters;
 mod events;
 mod every_page;
 mod funnel;
+mod keys;
 mod links;
+mod live;
 mod one_event;
 mod overview;
+mod pipeline;
 mod prefix;
+mod projects;
+mod reading;
 mod retention;
+mod schemas;
 mod send_event;
 mod sessions;
 mod sign_in;
