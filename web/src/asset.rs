@@ -18,7 +18,7 @@ struct Asset {
     gzip: &'static [u8],
 }
 
-// `HASH`, `PAGE`, and `ASSETS` in the order of their paths, all made by build.rs.
+// `HASH`, `PAGE`, and `ASSETS` in the order of their paths, all made by build/main.rs.
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 
 /// The document of every page; without a body if the browser has it already.

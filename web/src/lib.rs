@@ -1,6 +1,6 @@
 //! The dashboard: a web application whose files are in this program.
 //!
-//! `assets/` holds what browsers load, which `build.rs` embeds. `asset` answers with one of these files, and `headers`
+//! `assets/` holds what browsers load, which `build/main.rs` embeds. `asset` answers with one of these files, and `headers`
 //! says what browsers may do with it. This crate serves bytes and knows nothing of the API, which the application calls
 //! like any other client.
 //!
@@ -9,6 +9,9 @@
 
 mod asset;
 mod headers;
+#[cfg(test)]
+#[path = "../build/strip.rs"]
+mod strip;
 
 use axum::Router;
 use axum::extract::Path;

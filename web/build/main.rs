@@ -1,7 +1,9 @@
-//! Embeds the folder `assets`: every file as it is and compressed, under an address that contains a hash of all of them.
+//! Embeds the folder `assets`: every file plain and compressed, under an address that contains a hash of all of them.
 //!
 //! Browsers may keep such an address for ever, because another content has another address. Modules import each other by
 //! relative addresses, so they all move together and need no rewriting.
+
+mod strip;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -81,10 +83,21 @@ fn read(folder: &Path, prefix: &str, files: &mut Vec<File>) -> io::Result<()> {
         if entry.file_type()?.is_dir() {
             read(&entry.path(), &format!("{path}/"), files)?;
         } else if !name.ends_with(".d.ts") && name != "VERSIONS" && !name.starts_with('.') {
-            files.push(File { path, content: fs::read(entry.path())? });
+            let content = stripped(&path, fs::read(entry.path())?)?;
+            files.push(File { path, content });
         }
     }
     Ok(())
+}
+
+/// Our own scripts and style sheets without what only their readers need. Libraries keep their notices.
+fn stripped(path: &str, content: Vec<u8>) -> io::Result<Vec<u8>> {
+    let strip = match path.rsplit_once('.') {
+        Some((_, "js")) if !path.starts_with("vendor/") => strip::script,
+        Some((_, "css")) => strip::style_sheet,
+        _ => return Ok(content),
+    };
+    Ok(strip(&String::from_utf8(content).map_err(io::Error::other)?).into_bytes())
 }
 
 /// The hash of all paths and contents, with the lengths that keep them apart.
@@ -110,7 +123,7 @@ fn filled(page: &File, hash: &str, files: &[File]) -> io::Result<String> {
     let mut links = Vec::new();
     for path in PRELOADED {
         if !files.iter().any(|file| file.path == *path) {
-            return Err(io::Error::other(format!("build.rs preloads {path}, which does not exist")));
+            return Err(io::Error::other(format!("build/main.rs preloads {path}, which does not exist")));
         }
         links.push(format!("<link rel=\"modulepreload\" href=\"a/{HASH_MARK}/{path}\" />"));
     }
@@ -138,7 +151,7 @@ fn media_type(path: &str) -> io::Result<&'static str> {
         "svg" => Ok("image/svg+xml"),
         // The licences.
         "" => Ok("text/plain; charset=utf-8"),
-        _ => Err(io::Error::other(format!("build.rs knows no media type for {path}"))),
+        _ => Err(io::Error::other(format!("build/main.rs knows no media type for {path}"))),
     }
 }
 
