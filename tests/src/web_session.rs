@@ -43,7 +43,6 @@ impl WebSession {
     }
 
     /// A request with the cookie and nothing else.
-    #[must_use]
     pub fn request(&self, app: &App, method: Method, url: &str) -> RequestBuilder {
         app.http.request(method, url).header(header::COOKIE, &self.cookie)
     }

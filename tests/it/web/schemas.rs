@@ -8,7 +8,7 @@ use super::taken::csv;
 
 const TABLE: &str = "Schemas, by event type";
 
-fn login(properties: Value) -> Value {
+fn login(properties: &Value) -> Value {
     json!([{"event_type": "login", "user_id": "ada", "properties": properties}])
 }
 
@@ -21,8 +21,8 @@ async fn set(app: &App, event_type: &str, mode: &str, schema: Value) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_is_drafted_from_events_and_refuses_those_that_do_not_match() {
     let app = App::start().await;
-    app.send(&login(json!({"plan": "pro", "seats": 3}))).await;
-    app.send(&login(json!({"plan": "free"}))).await;
+    app.send(&login(&json!({"plan": "pro", "seats": 3}))).await;
+    app.send(&login(&json!({"plan": "free"}))).await;
     app.wait_until_stored().await;
     let dashboard = Dashboard::open(&app).await;
     dashboard.show("schemas").await;
@@ -43,10 +43,10 @@ async fn a_schema_is_drafted_from_events_and_refuses_those_that_do_not_match() {
     let (_, schema) = app.get("/admin/schemas/login").await;
     assert_eq!((&schema["mode"], &schema["schema"]), (&json!("reject"), &expected));
     wait_until("the schema is kept to", async || {
-        (app.post("/events", &[], login(json!({"plan": 7})).to_string()).await.0 == 422).then_some(())
+        (app.post("/events", &[], login(&json!({"plan": 7})).to_string()).await.0 == 422).then_some(())
     })
     .await;
-    assert_eq!(app.post("/events", &[], login(json!({"plan": "pro"})).to_string()).await.0, 202);
+    assert_eq!(app.post("/events", &[], login(&json!({"plan": "pro"})).to_string()).await.0, 202);
     dashboard.check().await;
 }
 
@@ -56,7 +56,7 @@ async fn counts_and_samples_are_those_of_the_api() {
     set(&app, "login", "warn", json!({"type": "object", "properties": {"plan": {"type": "string"}}})).await;
     set(&app, "buy", "reject", json!({"type": "object", "required": ["amount"]})).await;
     let (_, listed) = wait_until("violations are counted", async || {
-        app.send(&login(json!({"plan": 7}))).await;
+        app.send(&login(&json!({"plan": 7}))).await;
         Some(app.get("/admin/schemas").await).filter(|(_, listed)| listed["data"][1]["violations"].as_i64() > Some(0))
     })
     .await;
