@@ -2,8 +2,7 @@
 //!
 //! `dev` runs the whole service on private servers; `api` and `worker` run one of the two services; `migrate`,
 //! `expire`, `config`, `health`, `projects`, `keys`, `schemas` and `dead-letters` are for operators; `openapi` prints the
-//! description of
-//! the API; `generate` and `import` send events.
+//! description of the API; `generate` and `import` send events.
 
 mod client;
 mod config;

@@ -1,4 +1,5 @@
-// The log of changes: who changed which project or key, when, and what it was before.
+// The log of changes: who changed which project, key or schema, when, and what it was before, and who sent dead letters
+// again or purged them.
 
 import { count, Time } from "../format.js";
 import { useList } from "../list.js";
@@ -17,13 +18,14 @@ const HEIGHT = 560;
 const ACTIONS = /** @type {Record<string, string>} */ ({
   create_project: "Made a project", change_project: "Changed a project", create_key: "Made a key", rotate_key: "Rotated a key", revoke_key: "Revoked a key",
   set_schema: "Set a schema", remove_schema: "Removed a schema",
+  redrive_dead_letters: "Sent dead letters again", purge_dead_letters: "Purged dead letters", expire: "Deleted old events",
 });
 
 /** @param {{ project: string, turn: number }} props without a project, all that the key governs */
 export function AuditLog({ project, turn }) {
   const list = useList("/admin/audit-log", { project }, { on: turn });
   const rows = /** @type {readonly Entry[]} */ (list.data ?? []);
-  return html`<${Card} title="Audit log, latest first" note="Changes of projects, keys and schemas. It contains no secrets, and nothing deletes it."
+  return html`<${Card} title="Audit log, latest first" note="Changes of projects, keys and schemas, and what was done with dead letters. It contains no secrets, and nothing deletes it."
       actions=${html`<${Export} name="audit-log" columns=${asCsv(COLUMNS)} rows=${rows} question=${{ path: "/admin/audit-log", params: { project } }} />`}>
     <${Answered} answer=${list} height=${HEIGHT} isEmpty=${() => rows.length === 0 && !list.hasMore} empty=${html`<${Empty} title="Nothing was changed yet" />`}>
       ${() => html`<${DataTable} caption="Changes, latest first" columns=${COLUMNS} rows=${rows} rowKey=${(/** @type {Entry} */ row) => String(row.id)} height=${HEIGHT} />
@@ -44,15 +46,19 @@ const COLUMNS = [
 ];
 
 /** @param {Entry} entry */
-function by({ by_key_id: id }) {
+function by({ action, by_key_id: id }) {
+  if (action === "expire") return "rollcall expire";
   return id === null ? "key of the installation" : `key ${id}`;
 }
 
 /**
- * What differs, in one line: "retention_days: – → 90".
+ * What differs, in one line: "retention_days: – → 90"; of dead letters, how many they were.
  * @param {Entry} entry
  */
-function differences({ before, after }) {
+function differences({ action, before, after }) {
+  if (action.endsWith("_dead_letters")) {
+    return `${count(Number(before?.matched), "dead letter")} with ${count(Number(before?.events_count), "event")}`;
+  }
   const [old, fresh] = [flat(before), flat(after)];
   const names = [...new Set([...old.keys(), ...fresh.keys()])].filter((name) => old.get(name) !== fresh.get(name));
   const parts = names.map((name) => {

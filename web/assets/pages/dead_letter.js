@@ -25,6 +25,7 @@ export const CODES = /** @type {Record<string, { name: string, advice: string }>
   unknown_project: { name: "Project does not exist", advice: "The project of the event is not in the database, for example after an old backup was restored." },
   unknown_time_zone: { name: "Time zone is unknown", advice: "The workers do not know the time zone of the project. Bring their time zone data up to date, and send the event again." },
   event_type_limit: { name: "Too many event types", advice: "The project has as many event types as it may. Raise its limit on the page of projects, and send the event again." },
+  expired: { name: "Older than the project keeps events", advice: "The project keeps events for a number of days, and this one is older. Sending it again does not help." },
   undecodable: { name: "Cannot be read", advice: "The message is damaged, or no client of Rollcall sent it. Sending it again does not help." },
   kills_worker: { name: "Ended every worker", advice: "Every worker that took the message ended. Report it as a defect, with the payload, before you send it again." },
 });
