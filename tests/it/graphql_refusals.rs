@@ -70,7 +70,7 @@ async fn a_query_that_asks_for_too_much_is_refused_before_it_is_run() {
         format!("{{ {} {} {} }}", page("a"), page("b"), page("c")),
         format!("{{ {aliases} }}"),
         format!("{{ {} }}", "a ".repeat(2_000)),
-        format!("{{ a {} }}", "{ a ".repeat(11) + &"}".repeat(11)),
+        format!("{{ a {} }}", "{ a ".repeat(11) + "}".repeat(11).as_str()),
         format!("{{ __schema {{ types {{ {types} name {} }} }} }}", "} } ".repeat(5)),
         format!("{{ latestEvents(limit: {}", "[".repeat(60_000)),
         format!("{{ latestEvents(limit: {}1{}) {{ eventId }} }}", "{a:".repeat(15_000), "}".repeat(15_000)),

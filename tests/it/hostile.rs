@@ -48,7 +48,7 @@ fn event(fields: &str) -> String {
 }
 
 fn nested(levels: usize, inner: &str) -> String {
-    "[".repeat(levels) + inner + &"]".repeat(levels)
+    "[".repeat(levels) + inner + "]".repeat(levels).as_str()
 }
 
 #[tokio::test(flavor = "multi_thread")]

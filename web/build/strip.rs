@@ -15,7 +15,7 @@ enum Context {
 const BEFORE_EXPRESSIONS: &[u8] = b"(,=:[!&|?{;+-*%~^<>";
 
 /// A script without comments, indentation and empty lines.
-pub fn script(source: &str) -> String {
+pub(crate) fn script(source: &str) -> String {
     let bytes = source.as_bytes();
     let mut kept = Vec::with_capacity(bytes.len());
     let mut contexts = vec![Context::Code(0)];
@@ -80,7 +80,7 @@ pub fn script(source: &str) -> String {
 }
 
 /// A style sheet without comments, indentation and empty lines.
-pub fn style_sheet(source: &str) -> String {
+pub(crate) fn style_sheet(source: &str) -> String {
     let mut kept = String::with_capacity(source.len());
     let mut rest = source;
     while let Some((before, after)) = rest.split_once("/*") {
