@@ -10,7 +10,6 @@ import { Notice } from "../parts/notice.js";
 import { ChartCard, pointsOf } from "../parts/line_chart.js";
 import { Card, Export, Page, Stat } from "../parts/page.js";
 import { daysOf, PeriodPicker } from "../parts/period_picker.js";
-import { Sparkline } from "../parts/sparkline.js";
 import { Answered, Empty } from "../parts/states.js";
 import { addDays, before, firstOfMonth, fixed, intervalFor, length, monday, shift } from "../period.js";
 import { href, useParams } from "../route.js";
@@ -83,18 +82,15 @@ function Stats({ days }) {
   const until = (many) => ({ from: addDays(last, 1 - many), to: last });
   const answer = useAsk(async (signal) => {
     const [day, week, month] = [until(1), until(7), until(30)];
-    const [dau, dauBefore, wau, wauBefore, mau, mauBefore, all, allBefore, daily] = await Promise.all([
+    const [dau, dauBefore, wau, wauBefore, mau, mauBefore, all, allBefore] = await Promise.all([
       people(day, signal), people(shift(day, -7), signal), people(week, signal), people(shift(week, -1), signal),
       people(month, signal), people(shift(month, -1), signal), events(days, signal), events(before(days), signal),
-      get("/stats/dau", until(30), { signal }),
     ]);
-    return { dau, dauBefore, wau, wauBefore, mau, mauBefore, all, allBefore, daily };
+    return { dau, dauBefore, wau, wauBefore, mau, mauBefore, all, allBefore };
   }, [last, days.from, days.to]);
-  return html`<div class="stats-room"><${Answered} answer=${answer} height=${142}>${(/** @type {any} */ data) => html`<div class="stats">
+  return html`<div class="stats-room"><${Answered} answer=${answer} height=${118}>${(/** @type {any} */ data) => html`<div class="stats">
     <${Stat} label="Active in a day" value=${html`<${Num} value=${data.dau} unit="people" />`} title="Different people with an event on that day"
-      compared=${html`<${Change} now=${data.dau} before=${data.dauBefore} than="a week before" />`} note=${html`${longDay(last)}${last === today() && html` <span class="so-far">so far</span>`}`}>
-      <${Sparkline} values=${data.daily.data.map((/** @type {any} */ one) => one.unique_users)} unfinished=${last === today() ? 1 : 0} />
-    <//>
+      compared=${html`<${Change} now=${data.dau} before=${data.dauBefore} than="a week before" />`} note=${html`${longDay(last)}${last === today() && html` <span class="so-far">so far</span>`}`} />
     <${Stat} label="Active in 7 days" value=${html`<${Num} value=${data.wau} unit="people" />`} title="Different people with an event in these days"
       compared=${html`<${Change} now=${data.wau} before=${data.wauBefore} than="7 days before" />`} note=${daysText(until(7))} />
     <${Stat} label="Active in 30 days" value=${html`<${Num} value=${data.mau} unit="people" />`} title="Different people with an event in these days"
@@ -178,7 +174,7 @@ function TopEvents({ days, isCompared }) {
       ${(/** @type {any} */ data) => html`<${BarList} caption=${`Top events, ${daysText(days)}, ${zone()}`} unit="events" total=${data.all}
         rows=${data.rows.map((/** @type {any} */ row) => ({
           name: row.event_type, value: row.count, href: href("trends", { event_type: row.event_type, period: fixed(days) }),
-          ...(row.before !== null && { compared: html`<${Change} now=${row.count} before=${row.before} than="" />` }),
+          ...(row.before !== null && { compared: html`<${Change} now=${row.count} before=${row.before} than="the period before" isShort=${true} />` }),
         }))} />`}
     <//>
   <//>`;

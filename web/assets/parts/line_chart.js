@@ -118,8 +118,10 @@ export function LineChart({ title, points, lines, kind = "lines", format = full,
 /** @param {{ lines: readonly Line[], kind: "lines" | "columns", hasUnfinished: boolean }} props */
 function Legend({ lines, kind, hasUnfinished }) {
   const colors = colorsOf(lines);
+  // Painted first, so that it is behind the others, but named last.
+  const order = [...lines.keys()].sort((a, b) => Number(lines[a]?.isBefore ?? false) - Number(lines[b]?.isBefore ?? false));
   return html`<ul class="legend">
-    ${lines.map((line, index) => html`<li key=${index}><span class=${line.isBefore ? "swatch before" : "swatch"} aria-hidden="true" style=${{ background: `var(${colors[index]})` }}></span><bdi>${line.label}</bdi></li>`)}
+    ${order.map((index) => html`<li key=${index}><span class=${lines[index]?.isBefore ? "swatch before" : "swatch"} aria-hidden="true" style=${{ background: `var(${colors[index]})` }}></span><bdi>${lines[index]?.label}</bdi></li>`)}
     ${hasUnfinished && html`<li class="quiet">${kind === "lines" ? html`<span class="swatch dashed" aria-hidden="true"></span>so far` : "paler: so far"}</li>`}
   </ul>`;
 }
