@@ -90,7 +90,7 @@ fn camel(value: &Value) -> Value {
             let name = |name: &String| {
                 let mut parts = name.split('_');
                 let first = parts.next().unwrap_or_default().to_owned();
-                parts.fold(first, |name, part| name + part[..1].to_uppercase().as_str() + &part[1..])
+                parts.fold(first, |name, part| format!("{name}{}{}", part[..1].to_uppercase(), &part[1..]))
             };
             let inside =
                 |name: &str, value: &Value| if matches!(name, "properties" | "totals") { value.clone() } else { camel(value) };

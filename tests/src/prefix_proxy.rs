@@ -4,8 +4,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::AbortOnDropHandle;
 
-/// The prefix.
-const PREFIX: &str = "/metrics/rollcall";
+/// Neither a path of the service nor a single segment.
+const PREFIX: &str = "/tools/rollcall";
 /// Longest head of a request.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
