@@ -50,7 +50,6 @@ fn questions_about_kept_days() -> Vec<String> {
         format!("/sessions?{period}&limit=1000"),
         format!("/accounts/a1/summary?{period}"),
         format!("/stats/retention?start_date={from}&windows=2&cohorts=2&cohort=new"),
-        "/event-types/buy/properties".to_owned(),
     ];
     of_both.iter().cloned().chain(of_rows).chain(others).collect()
 }

@@ -61,7 +61,7 @@ async fn a_user_with_a_million_events_has_a_whole_timeline() {
     for first in (0..EVENTS).step_by(EVENTS_PER_REQUEST as usize) {
         let headers = [("Content-Type", "application/x-ndjson")];
         let (status, answer) = app.post("/events", &headers, lines(first..first + EVENTS_PER_REQUEST)).await;
-        assert_eq!((status, &answer["accepted"]), (202, &json!(EVENTS_PER_REQUEST)), "{answer}");
+        assert_eq!((status, &answer["events_count"]), (202, &json!(EVENTS_PER_REQUEST)), "{answer}");
         app.wait_until_stored().await;
     }
     app.wait_until_compacted().await;

@@ -3,6 +3,7 @@
 mod accounts;
 mod dead_letters;
 mod events;
+mod developer_pages;
 mod every_page;
 mod funnel;
 mod keys;
