@@ -156,7 +156,16 @@ fn number_of(row: &Row, catalog: &Catalog) -> Option<u64> {
 
 /// Makes PostgreSQL refuse every event of the type poison.
 pub(crate) async fn refuse_poison(pool: &PgPool) {
-    let name = "insert into event_types (project_id, name) values (1, $1) on conflict (project_id, name) do update set name = excluded.name returning id";
+    // As a worker does it, so that none of them gives the same number to another type.
+    let name = "with reserved as (
+            update projects set next_event_type_id = next_event_type_id + 1, event_type_count = event_type_count + 1
+            where id = 1
+            returning next_event_type_id - 1 as id
+        )
+        insert into event_types (project_id, id, name)
+        select 1, id, $1 from reserved
+        on conflict (project_id, name) do update set name = excluded.name
+        returning id";
     let id: i32 = sqlx::query_scalar(name).bind(POISON).fetch_one(pool).await.expect("a number");
     let constraint = format!("alter table events add constraint chaos_poison check (event_type_id <> {id})");
     sqlx::query(sqlx::AssertSqlSafe(constraint)).execute(pool).await.expect("a constraint");
