@@ -117,8 +117,9 @@ async fn publish(app: &App, message: &Value, without: Option<&str>) {
     }
     let payload = BASE64_STANDARD.decode(message["payload"].as_str().unwrap()).unwrap();
     let subject = message["subject"].as_str().unwrap().to_owned();
-    let published = app.jetstream().await.publish_with_headers(subject, headers, payload.into()).await.unwrap();
-    published.await.unwrap();
+    // Its connection must live until the confirmation.
+    let jetstream = app.jetstream().await;
+    jetstream.publish_with_headers(subject, headers, payload.into()).await.unwrap().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
