@@ -65,8 +65,8 @@ async fn a_user_with_a_million_events_has_a_whole_timeline() {
         app.wait_until_stored().await;
     }
     app.wait_until_compacted().await;
-    let user = app.ask("/users/whale").await;
-    assert_eq!((&user["events"], &user["days_active"]), (&json!(EVENTS), &json!(12)), "{user}");
+    let (status, user) = app.get("/users/whale").await;
+    assert_eq!((status, &user["events"], &user["days_active"]), (200, &json!(EVENTS), &json!(12)), "{user}");
     assert_eq!((&user["first_seen"], &user["last_seen"]), (&json!(time(0)), &json!(time(EVENTS - 1))));
     assert_eq!(read_pages(&app, "desc", EVENTS / EVENTS_PER_PAGE).await, None, "nothing follows the last page");
     assert!(read_pages(&app, "asc", 20).await.is_some());

@@ -30,9 +30,12 @@ async fn the_reference_lists_every_operation_and_sends_requests_with_a_key() {
     let description: Value = app.http.get(format!("{}/openapi.json", app.url)).send().await.unwrap().json().await.unwrap();
     let paths = description["paths"].as_object().unwrap().values();
     let methods = ["get", "put", "post", "patch", "delete"];
-    let operations = paths.flat_map(|path| path.as_object().unwrap().keys()).filter(|key| methods.contains(&key.as_str())).count();
+    let operations =
+        paths.flat_map(|path| path.as_object().unwrap().keys()).filter(|key| methods.contains(&key.as_str())).count();
     let browser = &page.browser;
-    browser.wait_until("all operations are there", &format!("document.querySelectorAll('.opblock').length === {operations}")).await;
+    browser
+        .wait_until("all operations are there", &format!("document.querySelectorAll('.opblock').length === {operations}"))
+        .await;
 
     press(browser, ".btn.authorize").await;
     fill(browser, ".auth-container input", KEY).await;
@@ -48,7 +51,9 @@ async fn the_reference_lists_every_operation_and_sends_requests_with_a_key() {
         )
         .await;
     press(browser, "#tried .execute").await;
-    browser.wait_until("the answer is shown", "document.querySelector('#tried .live-responses-table').innerText.includes('sign-up')").await;
+    browser
+        .wait_until("the answer is shown", "document.querySelector('#tried .live-responses-table').innerText.includes('sign-up')")
+        .await;
     page.check().await;
 }
 

@@ -2,8 +2,8 @@
 
 mod accounts;
 mod dead_letters;
-mod events;
 mod developer_pages;
+mod events;
 mod every_page;
 mod funnel;
 mod keys;
