@@ -107,7 +107,8 @@ impl Dashboard {
     }
 }
 
-/// Whether an address is about something in the browser itself: files that a page saves, and the empty page at the start.
+/// Whether an address is about something in the browser itself: files that a page saves, and the page with
+/// which it starts.
 fn is_local(url: &str) -> bool {
-    ["blob:", "data:", "about:"].iter().any(|scheme| url.starts_with(scheme))
+    ["blob:", "data:", "about:", "chrome:"].iter().any(|scheme| url.starts_with(scheme))
 }
