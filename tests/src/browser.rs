@@ -24,7 +24,7 @@ const DRIVERS: [&str; 2] = ["chromedriver", "/usr/lib/chromium-browser/chromedri
 static PLACES: Semaphore = Semaphore::const_new(4);
 /// Without a user's own things, and without what a browser does besides showing pages. Root, which containers often are,
 /// can only run it without its sandbox; it loads nothing but our own pages.
-const ARGUMENTS: [&str; 9] = [
+const ARGUMENTS: [&str; 10] = [
     "--headless=new",
     "--no-sandbox",
     "--disable-dev-shm-usage",
@@ -34,6 +34,8 @@ const ARGUMENTS: [&str; 9] = [
     "--disable-sync",
     "--no-first-run",
     "--hide-scrollbars",
+    // What it shows first.
+    "about:blank",
 ];
 
 /// How a page is looked at.

@@ -107,8 +107,7 @@ impl Dashboard {
     }
 }
 
-/// Whether an address is about something in the browser itself: files that a page saves, and the page with
-/// which it starts.
+/// Whether an address is about something in the browser itself: files that a page saves, and what it shows at the start.
 fn is_local(url: &str) -> bool {
     ["blob:", "data:", "about:", "chrome:"].iter().any(|scheme| url.starts_with(scheme))
 }

@@ -4,6 +4,9 @@
 import { html } from "../view.js";
 import { Notice } from "./notice.js";
 
+/** Nothing needs less room than something: it has one line to say. */
+const EMPTY_PX = 280;
+
 /**
  * Shows an answer, or why there is none. It keeps its height while it loads, so that nothing below jumps.
  * @template T
@@ -22,7 +25,7 @@ export function Answered({ answer, isEmpty, empty, height = 240, children }) {
   return html`
     ${notice}
     <div class=${isLoading ? "answered stale" : "answered"} aria-busy=${isLoading}>
-      ${isNothing ? html`<div class="empty-room" style=${{ minHeight: `${height}px` }}>${empty ?? html`<${Empty} title="Nothing here" />`}</div>` : children(data)}
+      ${isNothing ? html`<div class="empty-room" style=${{ minHeight: `${Math.min(height, EMPTY_PX)}px` }}>${empty ?? html`<${Empty} title="Nothing here" />`}</div>` : children(data)}
     </div>
   `;
 }
