@@ -89,7 +89,7 @@ impl<'r> Checking<'r> {
             return is_refused.then(|| refused(subject.properties_field, ""));
         }
         let fault = schema.compiled.fault(&properties, subject.properties.get().len(), subject.properties_field);
-        let problem = is_refused.then(|| refused(&fault.path, &fault.message));
+        let problem = is_refused.then(|| refused(&fault.path, &format!(": {}", fault.message)));
         if has_room {
             let (event_id, at) = (subject.id.to_owned(), self.at);
             self.violations.show(schema, Sample { at, event_id, path: fault.path, message: fault.message });
@@ -98,8 +98,8 @@ impl<'r> Checking<'r> {
     }
 }
 
-fn refused(path: &str, message: &str) -> Problem {
-    Problem::of_parameter(path, "schema_violation", format!("does not match the schema of this event type: {message}"))
+fn refused(path: &str, why: &str) -> Problem {
+    Problem::of_parameter(path, "schema_violation", format!("does not match the schema of this event type{why}"))
 }
 
 impl Check for Checking<'_> {
@@ -120,5 +120,49 @@ impl Check for Checking<'_> {
             self.stop.cancel();
         }
         problem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::event_rules::project_schemas::ProjectSchemas;
+
+    /// The rules of a project whose events of the type `t` must have no properties.
+    fn rules() -> EventRules {
+        let schemas = ProjectSchemas::of_one("t", Mode::Reject, &json!({"maxProperties": 0}));
+        EventRules { schemas: Some(Arc::new(schemas)), full: None }
+    }
+
+    fn check(checking: &mut Checking<'_>, event_type: &str) -> Option<Problem> {
+        let properties = RawValue::from_string(r#"{"a":"hush"}"#.to_owned()).unwrap();
+        let (type_field, properties_field) = ("type", "payload");
+        checking.check(&Subject { id: "e", event_type, type_field, properties: &properties, properties_field })
+    }
+
+    #[test]
+    fn nothing_more_is_checked_once_it_has_taken_too_long() {
+        let (rules, stop) = (rules(), CancellationToken::new());
+        let mut checking = Checking::new(&rules, &stop);
+        assert!(check(&mut checking, "t").is_some() && check(&mut checking, "other").is_none());
+        assert!(!checking.took_too_long() && !stop.is_cancelled());
+        checking.spent = CHECK_TIMEOUT;
+        // The event that exceeds the time is the last one.
+        assert!(check(&mut checking, "t").is_some());
+        assert!(checking.took_too_long() && stop.is_cancelled());
+        assert!(check(&mut checking, "t").is_none());
+    }
+
+    #[test]
+    fn faults_are_explained_as_long_as_answers_list_them() {
+        let (rules, stop) = (rules(), CancellationToken::new());
+        let mut checking = Checking::new(&rules, &stop);
+        let problems: Vec<_> = (0..=MAX_LOCATED).map(|_| check(&mut checking, "t").unwrap()).collect();
+        let (last, listed) = problems.split_last().unwrap();
+        let explained = "does not match the schema of this event type: value has more than 0 properties";
+        assert!(listed.iter().all(|problem| problem.field == "payload" && problem.message == explained), "{listed:?}");
+        assert_eq!((last.code, last.message.as_str()), ("schema_violation", "does not match the schema of this event type"));
     }
 }

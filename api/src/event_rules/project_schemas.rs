@@ -131,3 +131,19 @@ impl Versioned for ProjectSchemas {
         self.by_type.iter().map(|(name, schema)| name.len() + schema.compiled.memory_bytes).sum()
     }
 }
+
+#[cfg(test)]
+impl ProjectSchemas {
+    /// The schemas of a project that has one.
+    pub(super) fn of_one(event_type: &str, mode: Mode, schema: &serde_json::Value) -> Self {
+        let name: &str = mode.into();
+        let row = SchemaRow {
+            schemas_revision: 1,
+            id: Some(7),
+            event_type: Some(event_type.to_owned()),
+            mode: Some(name.to_owned()),
+            schema: Some(schema.to_string()),
+        };
+        Self::of_rows(vec![row], None)
+    }
+}
