@@ -19,7 +19,7 @@ export function Sidebar() {
   useEffect(() => setOpen(false), [route.value]);
   const shown = PAGES.filter((entry) => entry.group !== undefined && may(entry.scope));
   const groups = [...new Set(shown.map((entry) => entry.group))];
-  return html`<div class=${isOpen ? "sidebar open" : "sidebar"} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && setOpen(false)}>
+  return html`<header class=${isOpen ? "sidebar open" : "sidebar"} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Escape" && setOpen(false)}>
     <div class="sidebar-head">
       <a class="brand" href=${href("overview")}><span class="logo" aria-hidden="true"><i></i><i></i><i></i></span>Rollcall</a>
       <button type="button" class="small ghost menu-button" aria-expanded=${isOpen} aria-controls="menu" onClick=${() => setOpen(!isOpen)}>Menu</button>
@@ -39,5 +39,5 @@ export function Sidebar() {
         <p class="foot-links"><a href=${new URL("docs", SERVICE).pathname}>API</a><button type="button" class="link" onClick=${signOut}>Sign out</button></p>
       </div>
     </div>
-  </div>`;
+  </header>`;
 }
