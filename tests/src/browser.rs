@@ -263,12 +263,13 @@ impl Browser {
         self.find(css).await.text().await.unwrap_or_else(|error| panic!("{css}: {error}"))
     }
 
-    /// The texts of all elements that a CSS selector finds now, in their order.
+    /// The texts of all elements that a CSS selector finds now, in their order; empty where an element is not shown.
     ///
     /// # Panics
     /// If the browser does not answer.
     pub async fn texts(&self, css: &str) -> Vec<String> {
-        let script = "return [...document.querySelectorAll(arguments[0])].map((element) => element.innerText.trim())";
+        // Of an element that is not shown, `innerText` is all its text.
+        let script = "return [...document.querySelectorAll(arguments[0])].map((element) => (element.getClientRects().length > 0 ? element.innerText.trim() : ''))";
         let texts = self.run(script, &[json!(css)]).await;
         texts.as_array().expect("a list").iter().map(|text| text.as_str().unwrap_or_default().to_owned()).collect()
     }

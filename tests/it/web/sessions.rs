@@ -66,7 +66,8 @@ async fn a_session_is_a_timeline_with_the_time_between_its_events() {
             ["Thu 2 Oct 2025", "02:00:32", "+ 2 h", "return"],
         ]
     );
-    let stats = dashboard.browser.texts(".stat").await.join(" | ");
+    // Paragraphs are told apart by an empty line.
+    let stats = dashboard.browser.texts(".stat").await.join(" | ").replace("\n\n", "\n");
     for part in ["ada", "Events\n4", "2 h 1 min", "Wed 1 Oct 2025 23:59:00", "Thu 2 Oct 2025 02:00:32"] {
         assert!(stats.contains(part), "{part}: {stats}");
     }
