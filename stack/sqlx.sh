@@ -32,6 +32,6 @@ done
 
 rm -rf .sqlx
 mkdir .sqlx
-touch api/src/lib.rs worker/src/lib.rs
-SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$PWD/.sqlx" cargo check --quiet -p rollcall-api -p rollcall-worker
+touch api/src/lib.rs worker/src/lib.rs archive/src/lib.rs
+SQLX_OFFLINE=false SQLX_OFFLINE_DIR="$PWD/.sqlx" cargo check --quiet -p rollcall-api -p rollcall-worker -p rollcall-archive
 echo "$(find .sqlx -name '*.json' | wc -l) statements checked"

@@ -28,7 +28,7 @@ begin
                     'select',
                     'projects api_keys cursor_keys event_types users event_ids events event_counts event_counts_delta event_hours '
                     'active_users active_users_delta earlier_users sessions sessions_delta user_activity user_activity_delta '
-                    'worker_reports event_log'
+                    'worker_reports event_log archived_days'
                 ),
                 -- Whether the schema is up to date.
                 ('rollcall_api', 'select', '_sqlx_migrations'),
@@ -46,7 +46,7 @@ begin
                     'rollcall_worker',
                     'select insert update delete',
                     'event_counts event_counts_delta event_hours active_users active_users_delta sessions sessions_delta '
-                    'user_activity user_activity_delta troubled_messages worker_reports'
+                    'user_activity user_activity_delta troubled_messages worker_reports archived_days'
                 ),
                 ('rollcall_reader', 'select', 'event_log')
         ),

@@ -1,0 +1,23 @@
+//! Progress, for whoever watches.
+
+/// Is told how far the work is. Commands show a bar.
+pub trait Progress: Send + Sync {
+    /// The rows that the work is about, as far as is known now.
+    fn expect(&self, rows: u64);
+    /// So many more of them are done.
+    fn advance(&self, rows: u64);
+    /// A day or a partition is done.
+    fn say(&self, message: &str);
+}
+
+/// Shows nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn expect(&self, _: u64) {}
+
+    fn advance(&self, _: u64) {}
+
+    fn say(&self, _: &str) {}
+}
