@@ -14,6 +14,7 @@
 //! It never writes events: that is the worker's work.
 
 mod admin;
+mod archived;
 mod auth;
 mod client_address;
 mod conflict;

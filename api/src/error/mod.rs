@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
+use crate::archived::Archived;
 use crate::auth::RateLimited;
 use crate::conflict::Conflict;
 use crate::problem::Problem;
@@ -63,6 +64,11 @@ pub(crate) enum ApiError {
     /// 409: the state of something does not allow the change.
     #[error(transparent)]
     Conflict(#[from] Conflict),
+    /// 409: the answer needs rows that are archived and no longer in the database.
+    #[error(
+        "the events of {0} are archived and not in the database; ask for days without them, or restore them with rollcall restore"
+    )]
+    Archived(Archived),
     /// 413: more bytes than a request may hold, counted after decompression.
     #[error("the body is larger than {limit} bytes after decompression; send it in parts")]
     BodyTooLarge {

@@ -63,7 +63,10 @@ impl Refusal {
             Self::Forbidden => "The key lacks the scope, or governs another project.",
             Self::NotFound => "Nothing has this id.",
             Self::BodyTimeout => "The body did not arrive in time.",
-            Self::Conflict => "The state of the project or the key does not allow this; `code` says why.",
+            Self::Conflict => {
+                "The state of the project or the key does not allow this, or rows that the answer needs are archived and not in the \
+                 database; `code` says why."
+            }
             Self::TooLarge => {
                 "The body has too many bytes or events, with the limit in `limit_bytes` or `limit_events`, or its events take too \
                  long to check against their schemas."
@@ -130,7 +133,7 @@ sets! {
     WithQuery: [BodyTimeout, TooLarge, UnsupportedMediaType];
     /// For requests with fields in the body.
     WithFields: [BodyTimeout, TooLarge, UnsupportedMediaType, InvalidFields];
-    /// For changes that the state of something may not allow.
+    /// For changes that the state of something may not allow, and answers that need rows.
     Conflicting: [Conflict];
     /// For questions about a period.
     OfPeriod: [Expired];

@@ -125,6 +125,7 @@ impl Question for AccountSummary {
     const SUMMARY: &'static str = "Summary of an account";
     const ABOUT: &'static str = "Counts the events of an account by type, and lists its ten most active users. Users with equally many \
                                  events are sorted by id.";
+    const READS_ROWS: bool = true;
     const NEEDS_WHOLE_PERIOD: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
@@ -148,6 +149,7 @@ impl Question for AccountSummary {
         let rows = sqlx::query_file!("sql/accounts/summary.sql", asker.project.id.0, self.account, from as _, to as _)
             .fetch_all(&mut *connection)
             .await?;
+        span.refuse_archived(asker.project.id, &mut connection).await?;
         let parameter = if window.is_some() { WINDOW.name() } else { span::FROM.name() };
         kept::check_instant(asker, connection, span.from_us, parameter).await?;
         let (types, users): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.is_type);

@@ -14,6 +14,7 @@ use super::format::{Cell, Table};
 use super::kept;
 use super::period::{self, Period};
 use super::question::{Answer, Asker, Question};
+use super::rows::span::TimeSpan;
 use super::source::Source;
 use crate::auth::Zone;
 use crate::error::ApiError;
@@ -95,6 +96,7 @@ impl Question for Dau {
     const SUMMARY: &'static str = "Active users by day, week or month";
     const ABOUT: &'static str = "Counts the different people of each day, ISO week or month of a period. A week that begins before \
                                  `from` counts only its days from `from` on.";
+    const READS_ROWS: bool = true;
     const NEEDS_WHOLE_PERIOD: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
@@ -188,6 +190,7 @@ async fn from_events(asker: &Asker, query: &Dau) -> Result<BTreeMap<Date, u64>, 
     )
     .fetch_all(&mut *connection)
     .await?;
+    TimeSpan::of_days(&asker.project.zone()?.calendar, from, to).refuse_archived(asker.project.id, &mut connection).await?;
     kept::check(asker, connection, Source::Events, from, period::FROM.name()).await?;
     Ok(rows.into_iter().map(|row| (row.bucket.into(), u64::try_from(row.users).unwrap_or(0))).collect())
 }

@@ -52,6 +52,7 @@ fn described<Q: Question>(path: &str, index: usize) -> Paths {
     let is_about_one = path.contains('{');
     let responses =
         ResponsesBuilder::new().response("200", answer::<Q>(is_paged)).responses_from_into_responses::<refusal::WithKey>();
+    let responses = if Q::READS_ROWS { responses.responses_from_into_responses::<refusal::Conflicting>() } else { responses };
     let responses = if is_about_one { responses.responses_from_into_responses::<refusal::NoSuch>() } else { responses };
     let responses =
         if Q::NEEDS_WHOLE_PERIOD { responses.responses_from_into_responses::<refusal::OfPeriod>() } else { responses };

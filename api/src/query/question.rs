@@ -36,6 +36,8 @@ pub(crate) trait Question: Sized + Send + 'static {
     const SUMMARY: &'static str;
     /// What a client must know to understand the answer.
     const ABOUT: &'static str;
+    /// Whether the answer may need rows, which are not in the database any more if their day is archived.
+    const READS_ROWS: bool = false;
     /// Whether it is refused if something of its period was deleted.
     const NEEDS_WHOLE_PERIOD: bool = false;
 

@@ -18,6 +18,7 @@ use super::format::{Cell, Table};
 use super::kept;
 use super::percent::percent;
 use super::question::{Answer, Asker, Question};
+use super::rows::span::TimeSpan;
 use super::source::Source;
 use super::window::{WindowType, Windows};
 use crate::auth::Zone;
@@ -92,6 +93,7 @@ impl Question for Retention {
     const SUMMARY: &'static str = "Retention of cohorts";
     const ABOUT: &'static str = "Of the people who were active in one window of time, how many were active in the next ones. Window k \
                                  begins k windows after the cohort's. An empty cohort is listed with 0 people and without windows.";
+    const READS_ROWS: bool = true;
     const NEEDS_WHOLE_PERIOD: bool = true;
 
     fn take(parameters: &mut Parameters, _: &Zone) -> Self {
@@ -280,6 +282,11 @@ async fn from_events(asker: &Asker, query: &Retention) -> Result<Counts, ApiErro
     )
     .fetch_all(&mut *connection)
     .await?;
+    let last = query.windows.last(query.windows.len() - 1);
+    let read = TimeSpan::of_days(&asker.project.zone()?.calendar, query.windows.first(0), last);
+    // Who is new depends on all earlier events.
+    let read = if query.cohort == Cohort::New { TimeSpan { to_us: read.to_us, ..TimeSpan::ALL } } else { read };
+    read.refuse_archived(asker.project.id, &mut connection).await?;
     // Whether somebody is new depends on all events before.
     let (first, parameter) = if query.cohort == Cohort::New { (FIRST_DAY, COHORT) } else { (query.windows.first(0), START_DATE) };
     kept::check(asker, connection, Source::Events, first, parameter.name()).await?;

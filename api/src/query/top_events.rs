@@ -8,6 +8,7 @@ use super::format::{Cell, Table};
 use super::kept;
 use super::period::{self, Period};
 use super::question::{Answer, Asker, Question};
+use super::rows::span::TimeSpan;
 use super::source::Source;
 use crate::auth::Zone;
 use crate::error::ApiError;
@@ -42,6 +43,7 @@ impl Question for TopEvents {
     const SUMMARY: &'static str = "Most frequent event types";
     const ABOUT: &'static str = "Counts the events of each type in a period and lists the most frequent types. Types with equal \
                                  counts are sorted by name.";
+    const READS_ROWS: bool = true;
     const NEEDS_WHOLE_PERIOD: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
@@ -64,9 +66,13 @@ impl Question for TopEvents {
                     .await?
             }
             Source::Events => {
-                sqlx::query_file_as!(EventCount, "sql/rows/top_events.sql", project, from as _, to as _, self.limit, zone)
-                    .fetch_all(&mut *connection)
-                    .await?
+                let data =
+                    sqlx::query_file_as!(EventCount, "sql/rows/top_events.sql", project, from as _, to as _, self.limit, zone)
+                        .fetch_all(&mut *connection)
+                        .await?;
+                let span = TimeSpan::of_days(&asker.project.zone()?.calendar, self.period.from(), self.period.to());
+                span.refuse_archived(asker.project.id, &mut connection).await?;
+                data
             }
         };
         kept::check(asker, connection, self.source, self.period.from(), period::FROM.name()).await?;

@@ -70,6 +70,7 @@ impl Question for EventTypeProperties {
     const SUMMARY: &'static str = "Properties of an event type";
     const ABOUT: &'static str = "Looks at the newest 1,000 events of a type and lists the properties they have, with their JSON types and \
                                  most frequent values.";
+    const READS_ROWS: bool = true;
 
     fn take(parameters: &mut Parameters, _: &Zone) -> Self {
         Self { event_type: parameters.required_text(NAME) }

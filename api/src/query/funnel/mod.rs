@@ -26,6 +26,7 @@ use super::filter::{Filters, Property, take_breakdown};
 use super::kept;
 use super::period::{self, Period};
 use super::question::{Asker, Question};
+use super::rows::span::TimeSpan;
 use super::source::Source;
 use super::turn::Turn;
 use super::type_number;
@@ -70,6 +71,7 @@ impl Question for Funnel {
                                  the period. A person counts for every step that their deepest chain reaches; of equally deep chains the \
                                  one with the earliest entry gives the times. A filter applies to the events of all steps. `complete` is \
                                  false as long as somebody who entered in the period has time left.";
+    const READS_ROWS: bool = true;
     const NEEDS_WHOLE_PERIOD: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
@@ -180,6 +182,9 @@ impl Funnel {
             });
             tallies = added.await.map_err(ApiError::internal)?;
         }
+        let last = wanted.end.saturating_add(wanted.within).unwrap_or(Timestamp::MAX);
+        let read = TimeSpan { from_us: wanted.start.as_microsecond(), to_us: last.as_microsecond() };
+        read.refuse_archived(wanted.project, &mut connection).await?;
         Ok((tallies, connection))
     }
 

@@ -27,6 +27,7 @@ impl Question for Events {
     const PATH: &'static str = "/events";
     const SUMMARY: &'static str = "Events";
     const ABOUT: &'static str = ABOUT;
+    const READS_ROWS: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
         Self(Selection::take(parameters, zone, Order::Desc), Paging::take(parameters))
@@ -44,6 +45,7 @@ impl Question for UserEvents {
     const OTHER_PATHS: &'static [&'static str] = &["/events/{user_id}"];
     const SUMMARY: &'static str = "Timeline of a user";
     const ABOUT: &'static str = ABOUT;
+    const READS_ROWS: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
         Self(Selection::take_of_user(parameters, zone), Paging::take(parameters))
@@ -60,6 +62,7 @@ impl Question for SessionEvents {
     const PATH: &'static str = "/sessions/{session_id}/events";
     const SUMMARY: &'static str = "Events of a session";
     const ABOUT: &'static str = ABOUT;
+    const READS_ROWS: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
         Self(Selection::take_of_session(parameters, zone), Paging::take(parameters))

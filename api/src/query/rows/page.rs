@@ -12,6 +12,7 @@ use super::event::{COLUMNS, Event, EventRow};
 use super::selection::{Keys, Selection};
 use super::span::{Order, TimeSpan, instant};
 use super::walk::{Walk, Window};
+use crate::archived;
 use crate::error::ApiError;
 use crate::paging::Paging;
 use crate::query::format::Table;
@@ -124,8 +125,11 @@ impl Page {
         connection: &mut PgConnection,
     ) -> Result<(), ApiError> {
         let (started, order) = (Instant::now(), selection.order);
+        let calendar = &asker.project.zone()?.calendar;
         let span = position.map_or(selection.span, |position| selection.span.intersection(position.rest(order)));
-        let mut walk = Walk::new(keys, &asker.project.zone()?.calendar, order, span, connection).await?;
+        let archived = archived::between(connection, keys.project, span.from_us, span.to_us).await?;
+        let (span, beyond) = archived.map_or((span, TimeSpan::NONE), |archived| span.cut_before(order, archived));
+        let mut walk = Walk::new(keys, calendar, order, span, connection).await?;
         // One event more than the page holds shows whether there is a next page.
         while let Some(window) = walk.next(self.limit + 1 - self.rows.len(), connection).await? {
             self.read_window(keys, &window, order, position, connection).await?;
@@ -143,6 +147,15 @@ impl Page {
                 return Ok(());
             }
         }
+        // Further events may be on archived days. This page ends before them, and a page of nothing else is refused.
+        let Some(archived) = archived else { return Ok(()) };
+        if Walk::new(keys, calendar, order, beyond, connection).await?.next(1, connection).await?.is_none() {
+            return Ok(());
+        }
+        if self.rows.is_empty() {
+            return Err(ApiError::Archived(archived));
+        }
+        self.end = Some(Position::end_of(span, order));
         Ok(())
     }
 

@@ -1,9 +1,15 @@
 //! A span of time, and the order of the events in it.
 
+use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 use jiff_sqlx::ToSqlx;
+use rollcall_shared::day::{Calendar, DAY_US, Day};
+use rollcall_shared::project::ProjectId;
+use sqlx::PgConnection;
 
+use crate::archived::{self, Archived};
 use crate::auth::Zone;
+use crate::error::ApiError;
 use crate::parameters::{Param, Parameters};
 
 /// The parameter with the beginning.
@@ -52,6 +58,8 @@ impl Order {
 impl TimeSpan {
     /// The span of all events.
     pub(crate) const ALL: Self = Self { from_us: FIRST_US, to_us: LAST_US };
+    /// No instant.
+    pub(crate) const NONE: Self = Self { from_us: FIRST_US, to_us: FIRST_US };
 
     /// Takes `from` and `to`, which may be days or instants. What is absent is no limit.
     pub(crate) fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
@@ -75,14 +83,50 @@ impl TimeSpan {
         Some(Self { from_us, to_us: to_us.max(from_us) })
     }
 
+    /// The span of days of a calendar, both inclusive.
+    pub(crate) fn of_days(calendar: &Calendar, first: Date, last: Date) -> Self {
+        Self { from_us: calendar.start_us(first), to_us: calendar.start_us(last.saturating_add(1.day())) }
+    }
+
     /// The intersection of two spans.
     pub(crate) fn intersection(self, other: Self) -> Self {
         let from_us = self.from_us.max(other.from_us);
         Self { from_us, to_us: self.to_us.min(other.to_us).max(from_us) }
     }
 
+    /// Checks that all rows of the span are in the database. After the rows were read, this shows whether some were
+    /// missing, also if they were dropped at that moment.
+    ///
+    /// # Errors
+    /// [`ApiError::Archived`] if some are not; or those of the database.
+    pub(crate) async fn refuse_archived(self, project: ProjectId, connection: &mut PgConnection) -> Result<(), ApiError> {
+        match archived::between(connection, project.0, self.from_us, self.to_us).await? {
+            None => Ok(()),
+            Some(archived) => Err(ApiError::Archived(archived)),
+        }
+    }
+
     pub(crate) fn is_empty(self) -> bool {
         self.from_us >= self.to_us
+    }
+
+    /// The part that is listed before the first of the archived days, and the rest.
+    pub(crate) fn cut_before(self, order: Order, archived: Archived) -> (Self, Self) {
+        match order {
+            Order::Desc => {
+                let cut_us = Self::of_utc_day(archived.last).to_us.clamp(self.from_us, self.to_us);
+                (Self { from_us: cut_us, ..self }, Self { to_us: cut_us, ..self })
+            }
+            Order::Asc => {
+                let cut_us = Self::of_utc_day(archived.first).from_us.clamp(self.from_us, self.to_us);
+                (Self { to_us: cut_us, ..self }, Self { from_us: cut_us, ..self })
+            }
+        }
+    }
+
+    fn of_utc_day(date: Date) -> Self {
+        let from_us = i64::from(Day::from(date).0) * DAY_US;
+        Self { from_us, to_us: from_us + DAY_US }
     }
 
     /// Splits off the part that is listed first, which is at most `length_us` long. Also returns the rest.
@@ -103,6 +147,20 @@ impl TimeSpan {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_ends_before_archived_days() {
+        let day = |n: i64| n * DAY_US;
+        let date = |n: i32| Day(n).date();
+        let archived = Archived { first: date(3), last: date(4), days: 2 };
+        let span = TimeSpan { from_us: day(1), to_us: day(7) };
+        let (listed, beyond) = span.cut_before(Order::Desc, archived);
+        assert_eq!((listed, beyond), (TimeSpan { from_us: day(5), to_us: day(7) }, TimeSpan { from_us: day(1), to_us: day(5) }));
+        let (listed, beyond) = span.cut_before(Order::Asc, archived);
+        assert_eq!((listed, beyond), (TimeSpan { from_us: day(1), to_us: day(3) }, TimeSpan { from_us: day(3), to_us: day(7) }));
+        let (listed, _) = TimeSpan { from_us: day(4) + 5, to_us: day(4) + 9 }.cut_before(Order::Desc, archived);
+        assert!(listed.is_empty());
+    }
 
     #[test]
     fn the_first_part_and_the_rest_make_the_whole() {

@@ -23,6 +23,7 @@ use super::kept;
 use super::period::{self, Period};
 use super::question::{Answer, Asker, Question};
 use super::recent::Weighed;
+use super::rows::span::TimeSpan;
 use super::source::Source;
 use super::type_number;
 use crate::auth::Zone;
@@ -108,6 +109,7 @@ impl Question for Trends {
                                  the whole period. Hours are for periods of up to 31 days. A breakdown gives a series to each of the \
                                  20 largest values of a property; the last series, named `other`, holds the remaining values, if \
                                  there are more. The value is null for events without the property.";
+    const READS_ROWS: bool = true;
     const NEEDS_WHOLE_PERIOD: bool = true;
 
     fn take(parameters: &mut Parameters, zone: &Zone) -> Self {
@@ -157,6 +159,10 @@ impl Trends {
             (false, Metric::Events) => rows::count(&mut connection, counting).await?,
             (false, Metric::Users) => users::count(&mut connection, counting).await?,
         };
+        if !from_rollups {
+            let read = TimeSpan { from_us: buckets.start().as_microsecond(), to_us: buckets.end().as_microsecond() };
+            read.refuse_archived(asker.project.id, &mut connection).await?;
+        }
         let source = if from_rollups { Source::Rollups } else { Source::Events };
         kept::check(asker, connection, source, self.period.from(), period::FROM.name()).await?;
         let data = tally.into_series(&types.names(), &buckets, self.breakdown.is_some());
