@@ -1,6 +1,7 @@
 //! `rollcall config`: every setting, its value and its meaning.
 
 use rollcall_api::ApiSettings;
+use rollcall_archive::ArchiveSettings;
 use rollcall_shared::settings::Environment;
 use rollcall_shared::telemetry::LogSettings;
 use rollcall_worker::WorkerSettings;
@@ -13,6 +14,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     LogSettings::from_env(&mut environment);
     ApiSettings::from_env(&mut environment);
     WorkerSettings::from_env(&mut environment);
+    ArchiveSettings::from_env(&mut environment);
     MonitorSettings::from_env(&mut environment);
     for setting in environment.listed() {
         let origin = match (setting.is_set, setting.default.as_str()) {

@@ -1,9 +1,10 @@
 //! The `rollcall` command: everything that people run.
 //!
 //! `dev` runs the whole service on private servers; `api` and `worker` run one of the two services; `migrate`,
-//! `expire`, `config`, `health`, `projects`, `keys`, `schemas` and `dead-letters` are for operators; `openapi` prints the
-//! description of the API; `generate` and `import` send events.
+//! `expire`, `config`, `health`, `projects`, `keys`, `schemas` and `dead-letters` are for operators; `archive`, `restore` and
+//! `replay` are for days that are over; `openapi` prints the description of the API; `generate` and `import` send events.
 
+mod archive;
 mod client;
 mod config;
 mod dead_letters;
@@ -19,6 +20,8 @@ mod migrate;
 mod output;
 mod progress;
 mod projects;
+mod replay;
+mod restore;
 mod schemas;
 mod send;
 
@@ -70,6 +73,12 @@ enum Command {
     Generate(generate::Arguments),
     /// Import files of events through the API
     Import(import::Arguments),
+    /// Archive days that are over as Parquet files, list and verify them, and drop their rows
+    Archive(archive::Arguments),
+    /// Put rows that were dropped back, from the archive
+    Restore(restore::Arguments),
+    /// Send archived events through the API again, into another project
+    Replay(replay::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -110,6 +119,9 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         Command::DeadLetters(arguments) => dead_letters::run(arguments).await,
         Command::Generate(arguments) => generate::run(arguments).await,
         Command::Import(arguments) => import::run(arguments).await,
+        Command::Archive(arguments) => archive::run(arguments).await,
+        Command::Restore(arguments) => restore::run(arguments).await,
+        Command::Replay(arguments) => replay::run(arguments).await,
     }
 }
 
