@@ -9,11 +9,15 @@ export SQLX_OFFLINE ?= true
 
 .PHONY: help
 help: ## List all targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: prepare
 prepare: ## Install PostgreSQL and nats-server if they are missing
 	@sh stack/prepare.sh
+
+.PHONY: prepare-s3
+prepare-s3: ## Install SeaweedFS, a server that speaks S3, for the tests of the archive, if it is missing
+	@sh stack/prepare_s3.sh
 
 .PHONY: browser
 browser: ## Install Chromium and its driver, for the tests of the dashboard, if they are missing
@@ -35,12 +39,11 @@ build: ## Build the programs for release
 timed = echo "make: $(1)"; begin=$$(date +%s); $(2) && echo "make: $(1): $$(($$(date +%s) - begin)) s"
 
 .PHONY: test
-test: prepare ## Run every test against real servers, except those in a browser
+test: prepare prepare-s3 browser ## Run every test, against real servers
 	@$(call timed,build the programs,$(CARGO) build --locked --workspace --bins)
 	@$(call timed,build the tests,$(CARGO) test --locked --workspace --no-run)
-	@$(call timed,run the tests,$(CARGO) test --locked --workspace -- --skip web::)
+	@$(call timed,run the tests,$(CARGO) test --locked --workspace)
 
-# Some of these still fail, so `make test` leaves them out until all of them pass.
 .PHONY: test-browser
 test-browser: prepare browser ## Open every page of the dashboard in Chromium
 	$(CARGO) build --locked --workspace --bins
@@ -126,7 +129,7 @@ CONFORMANCE_PYTHON := target/conformance/python
 # Number of random requests to each operation.
 EXAMPLES ?= 50
 .PHONY: conformance
-conformance: prepare $(CONFORMANCE_PYTHON)/installed ## Let schemathesis, a generated client and an MCP client call a service: EXAMPLES=50 SEED=1
+conformance: prepare $(CONFORMANCE_PYTHON)/installed ## Let schemathesis, a generated client, an MCP client, polars and pyarrow use a service: EXAMPLES=50 SEED=1
 	$(CARGO) build --locked -p rollcall-cli
 	EXAMPLES=$(EXAMPLES) SEED=$(SEED) tests/conformance/run.sh $(CONFORMANCE_PYTHON) target/debug/rollcall
 

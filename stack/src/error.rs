@@ -26,6 +26,9 @@ pub enum StackError {
     /// No place that was searched has a nats-server.
     #[error("found no nats-server; run `make prepare`, which installs it, or name one in NATS_SERVER")]
     NatsMissing,
+    /// No place that was searched has SeaweedFS.
+    #[error("found no weed, the program of SeaweedFS; run `make prepare-s3`, which installs it")]
+    S3Missing,
     /// The nats-server that was found would lose acknowledged events.
     #[error(
         "{} is nats-server {version}, and Rollcall needs 2.10 or newer, because older versions have \

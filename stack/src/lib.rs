@@ -1,4 +1,4 @@
-//! Private PostgreSQL and nats-server processes in a data folder, for `rollcall dev`, tests and
+//! Private PostgreSQL, nats-server and SeaweedFS processes in a data folder, for `rollcall dev`, tests and
 //! benchmarks. The servers listen on free ports of 127.0.0.1, have random passwords, and end with
 //! the process that started them.
 //!
@@ -6,7 +6,8 @@
 //! operator provides the servers. All functions block; async code must call them on a blocking
 //! thread.
 //!
-//! - [`Stack`] is both servers in one folder; [`Postgres`] and [`NatsServer`] are each alone.
+//! - [`Stack`] is PostgreSQL and nats-server in one folder; [`Postgres`], [`NatsServer`] and [`S3Server`] are each
+//!   alone.
 //! - [`Search`] says where their programs are looked for.
 //! - [`Scratch`] is a temporary folder, such as that of an ephemeral stack.
 //! - `folder` locks a data folder and makes it reachable, `account` drops root, `orphan` ends what
@@ -29,6 +30,7 @@ mod port;
 mod postgres;
 mod postgres_program;
 mod process;
+mod s3;
 mod scratch;
 mod search;
 mod secret;
@@ -38,6 +40,7 @@ mod wait;
 pub use error::StackError;
 pub use nats::{NatsServer, NatsUser};
 pub use postgres::Postgres;
+pub use s3::S3Server;
 pub use scratch::Scratch;
 pub use search::Search;
 pub use stack::Stack;

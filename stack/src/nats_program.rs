@@ -39,7 +39,7 @@ pub(crate) fn reachable(program: PathBuf, folder: &Folder) -> Result<PathBuf, St
     if account.can_reach(&program) {
         return Ok(program);
     }
-    let copy = folder.path().join("nats-server");
+    let copy = folder.path().join(program.file_name().unwrap_or_default());
     // This does not use fs::copy: a child process that another thread forks at this moment would
     // inherit the file while it is open for writing, and Linux does not run a program that somebody
     // has open for writing.
@@ -49,7 +49,7 @@ pub(crate) fn reachable(program: PathBuf, folder: &Folder) -> Result<PathBuf, St
         .arg(&copy)
         .status()
         .and_then(|status| if status.success() { Ok(()) } else { Err(io::Error::other(format!("cp: {status}"))) });
-    copied.map_err(StackError::file("copy nats-server to", &copy))?;
+    copied.map_err(StackError::file("copy the server to", &copy))?;
     Ok(copy)
 }
 

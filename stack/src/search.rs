@@ -37,14 +37,24 @@ impl Search {
         }
     }
 
+    /// Programs that may be SeaweedFS, in order of preference.
+    pub(crate) fn s3_servers(&self) -> Vec<PathBuf> {
+        self.programs("weed")
+    }
+
     /// Programs that may be nats-server, in order of preference.
     pub(crate) fn nats_servers(&self) -> Vec<PathBuf> {
         if let Some(named) = &self.nats_server {
             return vec![named.clone()];
         }
+        self.programs("nats-server")
+    }
+
+    /// Programs of this name, those that were installed for this checkout first.
+    fn programs(&self, name: &str) -> Vec<PathBuf> {
         let tools = self.tools_from.ancestors().map(|folder| folder.join(TOOLS));
         let folders = tools.chain(self.path.iter().cloned());
-        folders.map(|folder| folder.join("nats-server")).filter(|program| program.is_file()).collect()
+        folders.map(|folder| folder.join(name)).filter(|program| program.is_file()).collect()
     }
 
     /// Folders that hold both `postgres` and `initdb`, in order of preference.
