@@ -6,6 +6,7 @@
 mod administration;
 mod analysis;
 mod app;
+mod archive;
 mod authority;
 mod backup;
 mod binary;
@@ -38,6 +39,7 @@ mod web_session;
 pub use self::administration::MadeKey;
 pub use self::analysis::BERLIN_KEY;
 pub use self::app::{App, AppOptions, KEY, Servers, event};
+pub use self::archive::{Said, TestArchive, stored_rows};
 pub use self::authority::{Authority, Certificate};
 pub use self::backup::{Backup, restore, restore_onto};
 pub use self::binary::binary;

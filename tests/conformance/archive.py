@@ -1,0 +1,87 @@
+"""Archives days of a running Rollcall, reads the files with polars and pyarrow, and compares them with /stats.
+
+Usage: archive.py URL KEY PROGRAM FOLDER, where PROGRAM is `rollcall` and FOLDER is for the archive. DATABASE_URL says where
+the rows are.
+"""
+
+import datetime
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+
+import polars as pl
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+EVENTS = 20_000
+FIRST, LAST = "2026-03-01", "2026-03-07"
+PERIOD = f"from={FIRST}&to={LAST}"
+COLUMNS = {
+    "event_id": pl.String,
+    "event_type": pl.String,
+    "user_id": pl.String,
+    "anonymous_id": pl.String,
+    "session_id": pl.String,
+    "account_id": pl.String,
+    "occurred_at": pl.Datetime("us", "UTC"),
+    "received_at": pl.Datetime("us", "UTC"),
+    "undated": pl.Boolean,
+    "properties": pl.String,
+}
+
+
+def main(url, key, program, folder):
+    def rollcall(*arguments):
+        subprocess.run([program, *arguments], check=True, env=os.environ | {"ARCHIVE_URL": folder, "ROLLCALL_URL": url})
+
+    def ask(path):
+        request = urllib.request.Request(url + path, headers={"X-API-Key": key})
+        with urllib.request.urlopen(request, timeout=60) as response:
+            return json.load(response)["data"]
+
+    rollcall("generate", "--events", str(EVENTS), "--from", FIRST, "--to", LAST, "--send")
+    deadline = time.monotonic() + 60
+    while sum(row["count"] for row in ask(f"/stats/top-events?{PERIOD}&limit=100")) < EVENTS:
+        assert time.monotonic() < deadline, "the events are not stored in time"
+        time.sleep(0.1)
+    rollcall("archive", "run", "--from", FIRST, "--to", LAST)
+
+    top = {row["event_type"]: row["count"] for row in ask(f"/stats/top-events?{PERIOD}&limit=100")}
+    dau = {row["date"]: row["unique_users"] for row in ask(f"/stats/dau?{PERIOD}")}
+    compare("polars", with_polars(folder), (top, dau))
+    compare("pyarrow", with_pyarrow(folder), (top, dau))
+    print(f"polars and pyarrow count {EVENTS} events as /stats does")
+
+
+def with_polars(folder):
+    events = pl.read_parquet(f"{folder}/project=default/*/*.parquet", hive_partitioning=True)
+    found = {name: kind for name, kind in events.schema.items() if name not in ("project", "date")}
+    assert found == COLUMNS, found
+    assert all(isinstance(json.loads(text), dict) for text in events["properties"])
+    person = pl.coalesce("user_id", "anonymous_id", "session_id")
+    top = events.group_by("event_type").agg(pl.len().alias("n"))
+    dau = events.group_by(pl.col("occurred_at").dt.date().alias("day")).agg(person.n_unique().alias("n"))
+    return dict(top.iter_rows()), {str(day): n for day, n in dau.iter_rows()}
+
+
+def with_pyarrow(folder):
+    # A manifest begins with an underscore, so that readers of such folders skip it.
+    events = ds.dataset(folder, format="parquet", partitioning="hive").to_table()
+    dates = {str(date) for date in events["date"].to_pylist()}
+    assert dates == {str(datetime.date.fromisoformat(FIRST) + datetime.timedelta(days=n)) for n in range(7)}, dates
+    top = {row["values"]: row["counts"] for row in pc.value_counts(events["event_type"]).to_pylist()}
+    person = pc.coalesce(events["user_id"], events["anonymous_id"], events["session_id"])
+    pairs = set(zip((str(at.date()) for at in events["occurred_at"].to_pylist()), person.to_pylist()))
+    dau = {day: sum(1 for other, _ in pairs if other == day) for day in dates}
+    return top, dau
+
+
+def compare(reader, found, expected):
+    for name, one, other in zip(("top events", "active users"), found, expected):
+        assert one == other, f"{reader}: {name}: {one} instead of {other}"
+
+
+main(*sys.argv[1:])
