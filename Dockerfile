@@ -21,7 +21,8 @@ FROM debian:bookworm-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin rollcall
+    && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin rollcall \
+    && install -d -o 10001 /archive
 COPY --from=builder /out/ /usr/local/bin/
 # A number, so that an orchestrator can check that the user is not root.
 USER 10001
