@@ -70,6 +70,8 @@ async fn a_worker_that_has_done_nothing_counts_from_zero() {
         ("rollcall_expired_events_total", ""),
         ("rollcall_expired_identities_total", ""),
         ("rollcall_expire_failures_total", ""),
+        ("rollcall_merged_partitions_total", ""),
+        ("rollcall_merge_failures_total", ""),
         ("rollcall_dead_letters_total", "{code=\"kills_worker\"}"),
         ("rollcall_dead_letters_total", "{code=\"refused\"}"),
         ("rollcall_dead_letters_total", "{code=\"expired\"}"),

@@ -60,6 +60,7 @@ mod live_limits;
 mod live_missed;
 mod locks;
 mod mcp;
+mod merge;
 mod metrics;
 mod migrations;
 mod openapi;

@@ -33,8 +33,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub use self::maintenance::expire::{Expired, ExpiredCounts, Expiry, ExpiryProgress};
+pub use self::maintenance::merge::Merged;
 pub use self::settings::WorkerSettings;
-use crate::maintenance::{backlog, compact, expire, index, lag, partition, report, sweep};
+use crate::maintenance::{backlog, clock, compact, expire, index, lag, merge, partition, report, sweep};
 use crate::queue::consumer;
 use crate::settle::retry;
 
@@ -98,6 +99,7 @@ async fn work(
         backlog::run(&pool, stop),
         partition::run(&pool, stop),
         index::run(&pool, stop),
+        merge::run(&pool, stop),
         expire::run(&pool, settings.expire_interval, stop),
         lag::run(nats.clone(), stop),
         sweep::run(nats.clone(), &pool, stop),
@@ -138,6 +140,15 @@ async fn prepare_tables(pool: &sqlx::PgPool, status: &status::Status) {
 /// Only if PostgreSQL does not answer or the schema is missing.
 pub async fn make_partitions(pool: &sqlx::PgPool) -> anyhow::Result<()> {
     partition::make_as_of_now(pool).await.context("partitions cannot be made ahead")
+}
+
+/// Merges the partitions of months that are over; none if somebody is at work on them. Workers do so themselves every ten
+/// minutes.
+///
+/// # Errors
+/// Only if PostgreSQL does not answer, or if the tables were in use without a pause.
+pub async fn merge_months(pool: &sqlx::PgPool) -> anyhow::Result<Vec<Merged>> {
+    Ok(merge::merge(pool, clock::today(pool).await?).await?)
 }
 
 /// Deletes what projects keep no longer, and tells how far it is. Workers do so themselves once an hour. The user of

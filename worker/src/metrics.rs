@@ -21,6 +21,8 @@ pub(crate) fn describe(compaction_kinds: &[&'static str]) {
         "rollcall_expired_events_total",
         "rollcall_expired_identities_total",
         "rollcall_expire_failures_total",
+        "rollcall_merged_partitions_total",
+        "rollcall_merge_failures_total",
     ] {
         counter!(name).absolute(0);
     }
@@ -74,6 +76,10 @@ fn describe_maintenance() {
     describe_counter!("rollcall_expired_events_total", "Events deleted because their projects keep them no longer");
     describe_counter!("rollcall_expired_identities_total", "Identities of such events deleted");
     describe_counter!("rollcall_expire_failures_total", "Times that expired events could not be deleted, or not all of them");
+    describe_counter!("rollcall_merged_partitions_total", "Partitions that were merged into those of months");
+    describe_counter!("rollcall_merge_failures_total", "Times that partitions could not be merged");
+    describe_gauge!("rollcall_merge_duration_seconds", Unit::Seconds, "Time of the last merge of a month");
+    describe_gauge!("rollcall_merge_locked_seconds", Unit::Seconds, "For how long others could not use the table at its end");
     describe_gauge!("rollcall_expire_duration_seconds", Unit::Seconds, "Time of the last run that deleted expired events");
     describe_gauge!(
         "rollcall_expire_last_success_timestamp_seconds",

@@ -72,10 +72,10 @@ pub(super) struct BTree {
 }
 
 impl BTree {
-    /// Builds it on a table that no other session uses.
-    pub(super) async fn create(&self, connection: &mut PgConnection, partition: &str) -> Result<(), sqlx::Error> {
+    /// Builds it on a table that no other session uses, and that is or becomes the partition.
+    pub(super) async fn create(&self, connection: &mut PgConnection, partition: &str, table: &str) -> Result<(), sqlx::Error> {
         let Self { suffix, on } = self;
-        execute(connection, format!("create index {partition}{suffix} on {partition} {on}")).await.map(drop)
+        execute(connection, format!("create index {partition}{suffix} on {table} {on}")).await.map(drop)
     }
 
     /// Builds it while others write to the table. This must not be part of a transaction.

@@ -51,10 +51,10 @@ fn sealed_until(today: Date) -> Date {
     today.saturating_sub(OPEN_DAYS.days())
 }
 
-/// Builds the B-trees of a new partition that no other session uses yet.
-pub(super) async fn build_on_new(connection: &mut PgConnection, partition: &str) -> Result<(), StoreError> {
+/// Builds the B-trees of a new partition on a table that no other session uses yet.
+pub(super) async fn build_on_new(connection: &mut PgConnection, partition: &str, table: &str) -> Result<(), sqlx::Error> {
     for tree in &BTREES {
-        tree.create(connection, partition).await?;
+        tree.create(connection, partition, table).await?;
     }
     Ok(())
 }

@@ -22,6 +22,8 @@ pub(super) enum AdvisoryLock {
     UserActivity = 7037,
     /// Deleting what projects keep no longer.
     Expiry = 7038,
+    /// Archiving, dropping and restoring days, which `rollcall-archive` does.
+    Archive = 7041,
 }
 
 impl AdvisoryLock {

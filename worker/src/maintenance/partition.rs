@@ -1,7 +1,8 @@
 //! Partitions, which a worker creates before events need them.
 //!
 //! Each recent day has its own partition, so that the indexes being written stay small. Days that were older
-//! when the first partitions were created share monthly partitions, and all earlier days share one. A row
+//! when the first partitions were created share monthly partitions, as do those that `merge` has merged, and all earlier
+//! days share one. A row
 //! without a partition goes to the default partition, and moves when its own is created. The database's
 //! `clock` decides which day it is.
 
@@ -19,14 +20,12 @@ use tokio_util::sync::CancellationToken;
 use crate::error::StoreError;
 use crate::maintenance::ddl::NewPartition;
 use crate::maintenance::lock::AdvisoryLock;
-use crate::maintenance::{clock, index};
+use crate::maintenance::{clock, index, merge};
 
 /// Number of future days that have partitions. If no worker runs for fewer days, no partition is missing.
 const DAYS_AHEAD: i32 = 8;
-/// Number of days before today that get daily partitions when the ledger's first partitions are created, for
-/// late events and first imports.
-const LEDGER_DAYS_BACK: i32 = 60;
-/// The same number for `events`, whose older partitions have B-trees anyway.
+/// Number of days before today that get daily partitions when the first partitions of `events` are created. Older ones
+/// have B-trees anyway.
 const EVENT_DAYS_BACK: i32 = 1;
 /// Years before this one that have monthly partitions.
 const MONTHLY_YEARS_BACK: i16 = 4;
@@ -45,14 +44,15 @@ struct Table {
     name: &'static str,
     /// The column that defines the partitions.
     column: &'static str,
-    days_back: i32,
+    /// The first day that gets a daily partition when the first partitions are created, as of a day.
+    daily_from: fn(Date) -> Date,
     /// Whether new partitions of past days get the indexes of `index` at once.
     has_sealed: bool,
 }
 
 const TABLES: [Table; 2] = [
-    Table { name: "event_ids", column: "day", days_back: LEDGER_DAYS_BACK, has_sealed: false },
-    Table { name: "events", column: "occurred_at", days_back: EVENT_DAYS_BACK, has_sealed: true },
+    Table { name: "event_ids", column: "day", daily_from: merge::first_open_day, has_sealed: false },
+    Table { name: "events", column: "occurred_at", daily_from: first_day_of_events, has_sealed: true },
 ];
 
 /// The days from `from` until the day before `to`.
@@ -138,7 +138,7 @@ async fn make_next(pool: &PgPool, table: &Table, today: Date) -> Result<bool, St
     let mut transaction = lease.begin().await?;
     AdvisoryLock::Partitions.wait_for_transaction(&mut transaction).await?;
     let end = made_until(&mut transaction, table).await?;
-    let missing = ranges(today, table.days_back).into_iter().find(|range| end.is_none_or(|end| range.to > end));
+    let missing = ranges(today, (table.daily_from)(today)).into_iter().find(|range| end.is_none_or(|end| range.to > end));
     if let Some(range) = missing {
         let range = Range { from: end.map_or(range.from, |end| range.from.max(end)), ..range };
         attach(&mut transaction, table, range, table.has_sealed && index::is_sealed(range.to, today)).await?;
@@ -174,7 +174,7 @@ async fn attach(connection: &mut PgConnection, table: &Table, range: Range, is_s
     partition.lock_parent(connection).await?;
     let moved = partition.move_rows(connection).await?;
     if is_sealed {
-        index::build_on_new(connection, &name).await?;
+        index::build_on_new(connection, &name, &name).await?;
     }
     partition.attach(connection).await?;
     if moved > 0 {
@@ -183,10 +183,13 @@ async fn attach(connection: &mut PgConnection, table: &Table, range: Range, is_s
     Ok(())
 }
 
+fn first_day_of_events(today: Date) -> Date {
+    today.saturating_sub(EVENT_DAYS_BACK.days())
+}
+
 /// The partitions of a table, oldest first: one for the distant past, then one for each month, then, from
-/// `days_back` days before today, one for each day.
-fn ranges(today: Date, days_back: i32) -> Vec<Range> {
-    let days_from = today.saturating_sub(days_back.days());
+/// `days_from` on, one for each day.
+fn ranges(today: Date, days_from: Date) -> Vec<Range> {
     let end = today.saturating_add(DAYS_AHEAD.days());
     let mut from = jiff::civil::date(today.year() - MONTHLY_YEARS_BACK, 1, 1);
     let mut ranges = vec![Range { from: FIRST_DAY, to: from }];
@@ -206,7 +209,7 @@ mod tests {
     fn ranges_follow_each_other_from_1970_to_a_week_ahead() {
         for day in 0..800 {
             let today = jiff::civil::date(2026, 1, 1).saturating_add(day.days());
-            for ranges in [LEDGER_DAYS_BACK, EVENT_DAYS_BACK].map(|days_back| ranges(today, days_back)) {
+            for ranges in TABLES.map(|table| ranges(today, (table.daily_from)(today))) {
                 assert_eq!(ranges[0].from, FIRST_DAY);
                 assert!(ranges.windows(2).all(|pair| pair[0].to == pair[1].from && pair[0].from < pair[0].to));
                 assert!(ranges[ranges.len() - 1].to >= today.saturating_add(DAYS_AHEAD.days()));

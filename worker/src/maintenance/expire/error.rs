@@ -2,6 +2,7 @@
 
 use super::turn::Holder;
 use crate::error::StoreError;
+use crate::maintenance::busy::BusyError;
 
 /// Why expired events were not deleted, or not all of them.
 #[derive(Debug, thiserror::Error)]
@@ -12,15 +13,9 @@ pub(crate) enum ExpireError {
     /// The project does not exist, or keeps everything.
     #[error("there is no project {0:?} that keeps its events for a limited time")]
     NothingExpires(String),
-    /// A table or a project was in use without a pause for minutes.
-    #[error("{what} was in use all the time; nothing is lost, and the next run goes on from here")]
-    Busy {
-        /// The table or project.
-        what: String,
-        /// The last refusal.
-        #[source]
-        source: sqlx::Error,
-    },
+    /// What others use could not be locked.
+    #[error(transparent)]
+    Busy(BusyError),
     /// The time zone of a project is not known here.
     #[error("the time zone of project {project} is not known here")]
     TimeZone {
@@ -41,5 +36,14 @@ pub(crate) enum ExpireError {
 impl From<Holder> for ExpireError {
     fn from(holder: Holder) -> Self {
         Self::Running(holder)
+    }
+}
+
+impl From<BusyError> for ExpireError {
+    fn from(error: BusyError) -> Self {
+        match error {
+            BusyError::Other(error) => Self::Database(error),
+            busy @ BusyError::Busy { .. } => Self::Busy(busy),
+        }
     }
 }

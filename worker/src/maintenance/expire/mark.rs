@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
-use super::busy::{Attempts, set_timeouts};
 use super::error::ExpireError;
 use super::project::Project;
+use crate::maintenance::busy::{Attempts, set_timeouts};
 
 /// Who has the events deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,6 @@
 //!
 //! Workers do this by themselves ([`run`]); `rollcall expire` does it at once, or shows what would go ([`preview`]).
 
-mod busy;
 mod counts;
 mod error;
 mod mark;

@@ -6,10 +6,10 @@
 use jiff_sqlx::ToSqlx;
 use sqlx::{Connection, PgConnection};
 
-use super::busy::{Attempts, set_timeouts, took_too_long};
 use super::error::ExpireError;
 use super::partition::Partition;
 use super::statement;
+use crate::maintenance::busy::{Attempts, set_timeouts, took_too_long};
 use crate::maintenance::lock::AdvisoryLock;
 
 /// Drops a partition; false if it has rows that some project keeps, for example because they came just now.

@@ -5,8 +5,6 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use sqlx::PgConnection;
 
-use super::error::ExpireError;
-
 /// Delay before the second attempt. Whoever waits for a lock holds up everybody who comes after, so attempts are short,
 /// and between them the others go on.
 const MIN_DELAY: Duration = Duration::from_millis(100);
@@ -14,6 +12,25 @@ const MIN_DELAY: Duration = Duration::from_millis(100);
 const MAX_DELAY: Duration = Duration::from_secs(3);
 /// Attempts before a run gives up, after about five minutes. The longest statements of readers take seconds.
 const MAX_ATTEMPTS: usize = 100;
+/// The same after work that should not be in vain: after about an hour.
+const MAX_PATIENT_ATTEMPTS: usize = 1_200;
+
+/// Why something that needs such locks was not done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BusyError {
+    /// A table or a project was in use without a pause for minutes.
+    #[error("{what} was in use all the time; nothing is lost, and the next run goes on from here")]
+    Busy {
+        /// The table or project.
+        what: String,
+        /// The last refusal.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The error was not about locks.
+    #[error("PostgreSQL did not do it")]
+    Other(#[source] sqlx::Error),
+}
 
 /// Attempts at something that needs such locks.
 #[derive(Debug)]
@@ -25,21 +42,30 @@ pub(super) struct Attempts {
 impl Attempts {
     /// Attempts at this table or project.
     pub(super) fn at(what: impl Into<String>) -> Self {
+        Self::times(what.into(), MAX_ATTEMPTS)
+    }
+
+    /// Many more attempts.
+    pub(super) fn patient_at(what: impl Into<String>) -> Self {
+        Self::times(what.into(), MAX_PATIENT_ATTEMPTS)
+    }
+
+    fn times(what: String, max_attempts: usize) -> Self {
         let delays = ExponentialBuilder::default().with_min_delay(MIN_DELAY).with_max_delay(MAX_DELAY);
-        Self { what: what.into(), delays: delays.with_max_times(MAX_ATTEMPTS).with_jitter().build() }
+        Self { what, delays: delays.with_max_times(max_attempts).with_jitter().build() }
     }
 
     /// Waits before the next attempt after one has failed.
     ///
     /// # Errors
-    /// The error itself if it was not about locks, and [`ExpireError::Busy`] after the last attempt.
-    pub(super) async fn wait_after(&mut self, error: sqlx::Error) -> Result<(), ExpireError> {
+    /// The error itself if it was not about locks, and [`BusyError::Busy`] after the last attempt.
+    pub(super) async fn wait_after(&mut self, error: sqlx::Error) -> Result<(), BusyError> {
         if !has_code(&error, &LOCKED) {
-            return Err(error.into());
+            return Err(BusyError::Other(error));
         }
         match self.delays.next() {
             Some(delay) => tokio::time::sleep(delay).await,
-            None => return Err(ExpireError::Busy { what: self.what.clone(), source: error }),
+            None => return Err(BusyError::Busy { what: self.what.clone(), source: error }),
         }
         Ok(())
     }
@@ -63,5 +89,5 @@ fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
 
 /// From now on until the transaction ends, no statement waits for a lock, or runs, for longer than a moment.
 pub(super) async fn set_timeouts(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query_file!("sql/maintenance/expire/set_timeouts.sql").fetch_one(connection).await.map(drop)
+    sqlx::query_file!("sql/maintenance/set_moment_timeouts.sql").fetch_one(connection).await.map(drop)
 }

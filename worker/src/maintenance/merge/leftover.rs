@@ -1,0 +1,43 @@
+//! What a merge that was interrupted has left: it is removed, and the merge begins again.
+
+use sqlx::{Connection, PgConnection};
+
+use super::MergeError;
+use super::month::Table;
+use super::statement;
+use crate::maintenance::busy::{Attempts, set_timeouts};
+
+/// Removes it all. Tables called `…_merged` have been replaced already; the others have replaced nothing.
+pub(super) async fn remove(connection: &mut PgConnection) -> Result<(), MergeError> {
+    for table in Table::ALL {
+        let leftovers =
+            sqlx::query_file!("sql/maintenance/merge/select_leftovers.sql", table.name()).fetch_all(&mut *connection).await?;
+        let captured = sqlx::query_file!("sql/maintenance/merge/select_captured.sql", table.name());
+        // Without its table, the trigger would refuse every row.
+        for partition in captured.fetch_all(&mut *connection).await? {
+            drop_trigger(connection, &partition.name).await?;
+        }
+        for leftover in leftovers {
+            tracing::info!(table = leftover.name, "dropping what an interrupted merge has left");
+            sqlx::query(statement::drop_table(&leftover.name)).execute(&mut *connection).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn drop_trigger(connection: &mut PgConnection, partition: &str) -> Result<(), MergeError> {
+    let mut attempts = Attempts::at(format!("the table {partition}"));
+    loop {
+        match try_to_drop_trigger(connection, partition).await {
+            Ok(()) => return Ok(()),
+            Err(error) => attempts.wait_after(error).await?,
+        }
+    }
+}
+
+async fn try_to_drop_trigger(connection: &mut PgConnection, partition: &str) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin().await?;
+    set_timeouts(&mut transaction).await?;
+    sqlx::query(statement::drop_trigger(partition)).execute(&mut *transaction).await?;
+    transaction.commit().await
+}
