@@ -35,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 pub use self::maintenance::expire::{Expired, ExpiredCounts, Expiry, ExpiryProgress};
 pub use self::maintenance::merge::Merged;
 pub use self::settings::WorkerSettings;
-use crate::maintenance::{backlog, clock, compact, expire, index, lag, merge, partition, report, sweep};
+use crate::maintenance::{backlog, compact, expire, index, lag, merge, partition, report, sweep};
 use crate::queue::consumer;
 use crate::settle::retry;
 
@@ -59,7 +59,7 @@ pub async fn run(settings: WorkerSettings, listener: TcpListener, stop: Cancella
     let served = axum::serve(listener, health::router(health)).with_graceful_shutdown(stop.clone().cancelled_owned());
     let work = async {
         let served = async { served.await.context("serving health and metrics ended") };
-        tokio::try_join!(served, work(settings, pool, nats, status, &stop)).map(drop)
+        tokio::try_join!(served, Box::pin(work(settings, pool, nats, status, &stop))).map(drop)
     };
     match shutdown::within(STOP_TIMEOUT, &stop, work).await {
         Some(ended) => ended,
@@ -93,14 +93,15 @@ async fn work(
     let recreate = settings.database.migrate_on_start.then(|| settings.nats.clone());
     let consumer = consumer::Consumer::new(nats.clone(), Arc::new(settler), status.clone(), settings.batch_max_events, recreate);
     tracing::info!("worker is ready");
+    // Each has a place of its own on the heap: together they would fill the stack of a thread.
     tokio::join!(
-        consumer.run(stop),
-        compact::run(&pool, settings.compact_interval, reply_timeout, stop),
+        Box::pin(consumer.run(stop)),
+        Box::pin(compact::run(&pool, settings.compact_interval, reply_timeout, stop)),
         backlog::run(&pool, stop),
-        partition::run(&pool, stop),
-        index::run(&pool, stop),
-        merge::run(&pool, stop),
-        expire::run(&pool, settings.expire_interval, stop),
+        Box::pin(partition::run(&pool, stop)),
+        Box::pin(index::run(&pool, stop)),
+        Box::pin(merge::run(&pool, stop)),
+        Box::pin(expire::run(&pool, settings.expire_interval, stop)),
         lag::run(nats.clone(), stop),
         sweep::run(nats.clone(), &pool, stop),
         report::run(&pool, &status, stop),
@@ -148,7 +149,7 @@ pub async fn make_partitions(pool: &sqlx::PgPool) -> anyhow::Result<()> {
 /// # Errors
 /// Only if PostgreSQL does not answer, or if the tables were in use without a pause.
 pub async fn merge_months(pool: &sqlx::PgPool) -> anyhow::Result<Vec<Merged>> {
-    Ok(merge::merge(pool, clock::today(pool).await?).await?)
+    Ok(merge::merge_as_of_now(pool).await?.unwrap_or_default())
 }
 
 /// Deletes what projects keep no longer, and tells how far it is. Workers do so themselves once an hour. The user of

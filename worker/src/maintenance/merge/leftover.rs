@@ -7,6 +7,12 @@ use super::month::Table;
 use super::statement;
 use crate::maintenance::busy::{Attempts, set_timeouts};
 
+/// Whether there is any of a table.
+pub(super) async fn is_there(connection: &mut PgConnection, table: Table) -> Result<bool, MergeError> {
+    let leftover = sqlx::query_file!("sql/maintenance/merge/select_leftovers.sql", table.name());
+    Ok(leftover.fetch_optional(connection).await?.is_some())
+}
+
 /// Removes it all. Tables called `…_merged` have been replaced already; the others have replaced nothing.
 pub(super) async fn remove(connection: &mut PgConnection) -> Result<(), MergeError> {
     for table in Table::ALL {

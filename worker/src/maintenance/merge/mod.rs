@@ -30,10 +30,12 @@ use self::month::{Month, Table};
 use crate::error::StoreError;
 use crate::maintenance::busy::{Attempts, BusyError, set_timeouts};
 use crate::maintenance::lock::AdvisoryLock;
-use crate::maintenance::{clock, every, index};
+use crate::maintenance::{clock, index};
 
 /// How often a worker looks for months to merge.
 const INTERVAL: Duration = Duration::from_secs(600);
+/// How long it waits for whoever else is at work on the rows, for example to build their indexes.
+const BUSY_DELAY: Duration = Duration::from_secs(5);
 /// Rows that the swap moves itself.
 const FEW_ROWS: u64 = 100;
 /// Whoever deletes or moves rows, or builds indexes, holds one of these locks.
@@ -70,33 +72,60 @@ pub struct Merged {
     pub locked: Duration,
 }
 
-/// Merges months at every interval until told to stop.
+/// Merges months at every interval until told to stop, and sooner if somebody else was at work on their rows.
 pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
+    let merging = async {
+        loop {
+            let delay = match merge_as_of_now(pool).await {
+                Ok(Some(_)) => INTERVAL,
+                Ok(None) => BUSY_DELAY,
+                Err(error) => {
+                    counter!("rollcall_merge_failures_total").increment(1);
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "months were not merged; trying again later");
+                    INTERVAL
+                }
+            };
+            tokio::time::sleep(delay).await;
+        }
+    };
     // A merge may take long. A worker that is to stop abandons it, and the next run begins again.
-    let merging = every("merge", INTERVAL, stop, || async {
-        let merged = merge(pool, clock::today(pool).await?).await;
-        merged.map(drop).inspect_err(|_| counter!("rollcall_merge_failures_total").increment(1))
-    });
     stop.run_until_cancelled(merging).await;
 }
 
-/// Merges all months that are over, as of `today`, unless another worker does so or works on their rows.
+/// Merges all months that are over, as of now; `None` if another session does so or works on their rows.
 ///
 /// # Errors
 /// [`MergeError`].
-pub(crate) async fn merge(pool: &PgPool, today: Date) -> Result<Vec<Merged>, MergeError> {
-    let mut merged = Vec::new();
-    let Some(mut turn) = take_turn(pool).await? else { return Ok(merged) };
+pub(crate) async fn merge_as_of_now(pool: &PgPool) -> Result<Option<Vec<Merged>>, MergeError> {
+    merge(pool, clock::today(pool).await?).await
+}
+
+async fn merge(pool: &PgPool, today: Date) -> Result<Option<Vec<Merged>>, MergeError> {
+    // The locks hold others up, for example the build of indexes at the start of a worker.
+    if !is_due(&mut *pool.acquire().await?, today).await? {
+        return Ok(Some(Vec::new()));
+    }
+    let Some(mut turn) = take_turn(pool).await? else { return Ok(None) };
     leftover::remove(&mut turn).await?;
-    if month::are_kept(&mut turn).await? {
-        for table in Table::ALL {
-            for month in month::due(&mut turn, table, today).await? {
-                merged.push(merge_month(&mut turn, &month).await?);
-            }
+    let mut merged = Vec::new();
+    for table in Table::ALL {
+        for month in month::due(&mut turn, table, today).await? {
+            merged.push(merge_month(&mut turn, &month).await?);
         }
     }
     turn.close().await?;
-    Ok(merged)
+    Ok(Some(merged))
+}
+
+/// Whether there is anything to do.
+async fn is_due(connection: &mut PgConnection, today: Date) -> Result<bool, MergeError> {
+    for table in Table::ALL {
+        if leftover::is_there(connection, table).await? || !month::due(connection, table, today).await?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A connection that holds all locks; `None` if another session holds one of them. They end with the connection.

@@ -72,18 +72,15 @@ impl Month {
 }
 
 /// The months of a table whose days are over and still apart, as of `today`, the latest first, because most queries read
-/// those.
+/// those. None if no project keeps events for long: from a month, what expires is deleted row by row; days are dropped.
 pub(super) async fn due(connection: &mut PgConnection, table: Table, today: Date) -> Result<Vec<Month>, sqlx::Error> {
+    let longest = sqlx::query_file!("sql/maintenance/merge/select_longest_retention.sql").fetch_one(&mut *connection).await?;
+    if longest.retention_days.is_some_and(|days| days <= SHORT_RETENTION_DAYS) {
+        return Ok(Vec::new());
+    }
     let rows = sqlx::query_file!("sql/maintenance/merge/select_parts.sql", table.name()).fetch_all(connection).await?;
     let parts = rows.into_iter().map(|row| Part { name: row.name, from: row.from.to_jiff(), to: row.to.to_jiff() });
     Ok(months(table, parts.collect(), today))
-}
-
-/// Whether some project keeps its events for long enough that merging is worth it. From a month, what expires is deleted
-/// row by row; days are dropped.
-pub(super) async fn are_kept(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let longest = sqlx::query_file!("sql/maintenance/merge/select_longest_retention.sql").fetch_one(connection).await?;
-    Ok(longest.retention_days.is_none_or(|days| days > SHORT_RETENTION_DAYS))
 }
 
 /// If no project keeps events for longer, there are so few partitions that days stay apart.
