@@ -23,8 +23,17 @@ const PARTITIONS: &str = "
     where h.inhparent = to_regclass($1) and c.relname like '%\\_202606__\\_%'
     order by c.relname";
 
-/// Tables that are neither partitions nor always there.
-const LEFTOVERS: &str = "select relname::text from pg_class where relkind = 'r' and relname ~ '_(merging|late|merged)$'";
+/// Tables that a merge has made or taken out, and rows that came during one.
+const LEFTOVERS: &str = "
+    select relname::text from pg_class where relkind = 'r' and relname ~ '_(merging|merged)$'
+    union all
+    select client_event_id from events_late
+    union all
+    select event_id::text from event_ids_late";
+
+/// The names and types of the columns of a table.
+const COLUMNS: &str = "select string_agg(attname || ' ' || atttypid::regtype, ', ' order by attnum) from pg_attribute \
+                       where attrelid = to_regclass($1) and attnum > 0 and not attisdropped";
 
 async fn run(pool: &PgPool, statement: String) {
     sqlx::raw_sql(AssertSqlSafe(statement)).execute(pool).await.unwrap();
@@ -178,8 +187,8 @@ async fn a_merge_that_is_killed_begins_again() {
     let (mut worker, url) = app.process("worker");
     let mut sent = 0;
     for table in ["events", "event_ids"] {
-        for state in ["merging", "late"] {
-            kill_at(&app, &mut worker, &format!("{table}_20260601_20260701_{state}")).await;
+        for state in ["once", "twice"] {
+            kill_at(&app, &mut worker, &format!("{table}_20260601_20260701_merging")).await;
             // While nobody merges, the trigger still works.
             let late: Vec<Value> = (0..10)
                 .map(|n| event(&format!("late-{table}-{state}-{n}"), "u1", "late", &format!("2026-06-{:02}T12:00:00Z", n + 1)))
@@ -235,4 +244,14 @@ async fn days_stay_apart_if_no_project_keeps_them_for_long() {
     assert!(merge_months(&app.pool).await.unwrap().is_empty());
     run(&app.pool, "update projects set retention_days = null".to_owned()).await;
     assert!(!merge_months(&app.pool).await.unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_come_late_have_room_for_every_column() {
+    let app = App::start_with(AppOptions { workers: 0, ..AppOptions::default() }).await;
+    for table in ["events", "event_ids"] {
+        let columns =
+            async |name: String| sqlx::query_scalar::<_, String>(COLUMNS).bind(name).fetch_one(&app.pool).await.unwrap();
+        assert_eq!(columns(table.to_owned()).await, columns(format!("{table}_late")).await);
+    }
 }

@@ -40,6 +40,8 @@ export function useAsk(ask, on, options = {}) {
   const reload = useCallback(() => setTurn((now) => ({ ...now, asked: now.asked + 1 })), []);
   const key = JSON.stringify([...on, turn.asked]);
   const latest = useRef(ask);
+  /** The request that is under way. */
+  const pending = useRef(/** @type {AbortController | null} */ (null));
   latest.current = ask;
   const asks = ask !== null;
   useEffect(() => {
@@ -48,7 +50,10 @@ export function useAsk(ask, on, options = {}) {
       return undefined;
     }
     const abort = new AbortController();
-    latest.current(abort.signal).then(
+    pending.current = abort;
+    latest.current(abort.signal).finally(() => {
+      if (pending.current === abort) pending.current = null;
+    }).then(
       (data) => abort.signal.aborted || setAnswer({ data, problem: null, key }),
       (error) => abort.signal.aborted || setAnswer((before) => ({ data: before.data, problem: asProblem(error), key })),
     );
@@ -57,7 +62,8 @@ export function useAsk(ask, on, options = {}) {
   useEffect(() => {
     const { everyMs } = options;
     if (!everyMs) return undefined;
-    const timer = setInterval(() => document.hidden || setTurn((now) => ({ ...now, repeated: now.repeated + 1 })), everyMs);
+    // An answer that takes longer than the interval is awaited: otherwise it would never come.
+    const timer = setInterval(() => document.hidden || pending.current || setTurn((now) => ({ ...now, repeated: now.repeated + 1 })), everyMs);
     return () => clearInterval(timer);
   }, [options.everyMs]);
   return { data: answer.data, problem: answer.problem, isLoading: asks && answer.key !== key, reload };

@@ -149,7 +149,7 @@ pub async fn make_partitions(pool: &sqlx::PgPool) -> anyhow::Result<()> {
 /// # Errors
 /// Only if PostgreSQL does not answer, or if the tables were in use without a pause.
 pub async fn merge_months(pool: &sqlx::PgPool) -> anyhow::Result<Vec<Merged>> {
-    Ok(merge::merge_as_of_now(pool).await?.unwrap_or_default())
+    Ok(merge::merge_all(pool).await?)
 }
 
 /// Deletes what projects keep no longer, and tells how far it is. Workers do so themselves once an hour. The user of

@@ -46,7 +46,7 @@ async fn the_list_and_each_letter_are_those_of_the_api() {
     assert_eq!(shown.iter().map(|row| [1, 2, 3, 5].map(|at| row[at].clone())).collect::<Vec<_>>(), expected);
     assert!(shown.iter().all(|row| row[4] == "Refused by PostgreSQL" && row[7] == "6" && row[8] == "0"), "{shown:?}");
     let saved = csv(&dashboard, "dead-letters").await;
-    assert!(saved.len() == 4 && saved[3].contains(",'=1+1,login,refused,"), "{saved:?}");
+    assert!(saved.len() == 4 && saved.iter().any(|line| line.contains(",'=1+1,login,refused,")), "{saved:?}");
 
     let id = all[1]["id"].as_str().unwrap();
     dashboard.browser.click("table.data a", id).await;
@@ -122,6 +122,8 @@ async fn redriving_counts_first_then_asks_and_really_happens() {
     assert_eq!(app.stored().await, 2);
     let left: Vec<_> = letters(&app).await.iter().map(|letter| letter["event_id"].clone()).collect();
     assert_eq!(left, [json!("c")]);
+    wait_for_text(&dashboard, "Nothing matches this filter").await;
+    dashboard.browser.click("a", "All dead letters").await;
     wait_for_rows(&dashboard, TABLE, 1).await;
     dashboard.check().await;
 }

@@ -12,6 +12,15 @@ fn monday(day: Date) -> Date {
     day.tomorrow().unwrap().nth_weekday(-1, Weekday::Monday).unwrap()
 }
 
+/// People who are new in the weeks of the page, unlike those of the history: they log in, and one of them buys a week later.
+async fn newcomers(app: &App, today: Date) {
+    let at = |weeks_ago: i64| format!("{}T12:00:00Z", monday(today) - weeks_ago.weeks());
+    let event =
+        |user: &str, event_type: &str, weeks_ago: i64| event(&format!("{user}-{weeks_ago}"), user, event_type, &at(weeks_ago));
+    app.send(&json!([event("new-1", "login", 3), event("new-2", "login", 3), event("new-1", "purchase", 2)])).await;
+    app.wait_until_stored().await;
+}
+
 /// The cells of the cohorts on screen: the head and the size, and of each window its text, and whether it is open.
 async fn cohorts(dashboard: &Dashboard) -> Value {
     let script = "return [...document.querySelectorAll('.heatmap tbody tr')].slice(1).map((row) => ({ head: row.cells[0].textContent, \
@@ -42,9 +51,10 @@ async fn heads(dashboard: &Dashboard) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn its_cells_are_those_of_the_api_and_rows_name_week_and_size() {
     let app = App::start().await;
-    history(&app).await;
-    let dashboard = Dashboard::open(&app).await;
     let today = today("UTC");
+    history(&app).await;
+    newcomers(&app, today).await;
+    let dashboard = Dashboard::open(&app).await;
     let start = monday(today) - 7.weeks();
     for (page, query) in [
         ("retention", ""),
@@ -70,7 +80,9 @@ async fn its_cells_are_those_of_the_api_and_rows_name_week_and_size() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_types_of_events_are_chosen_by_typing() {
     let app = App::start().await;
+    let today = today("UTC");
     history(&app).await;
+    newcomers(&app, today).await;
     let dashboard = Dashboard::open(&app).await;
     dashboard.show("retention").await;
     enter(&dashboard, "Event type of the cohort", "login").await;
@@ -81,7 +93,6 @@ async fn the_types_of_events_are_chosen_by_typing() {
         dashboard.browser.address().await,
         format!("{}/ui/retention?cohort=new&event_type=login&return_event_type=purchase", app.url)
     );
-    let today = today("UTC");
     let query = format!(
         "start_date={}&cohorts=8&windows=8&cohort=new&event_type=login&return_event_type=purchase",
         monday(today) - 7.weeks()

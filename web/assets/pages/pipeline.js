@@ -106,7 +106,7 @@ function Consumers({ rows }) {
       key, label, isNumber: true, isSortable: true, show: (/** @type {Consumer} */ row) => html`<${Num} value=${row[key]} unit="messages" />`, value: (/** @type {Consumer} */ row) => row[key],
     })),
   ];
-  return html`<${Card} title="Consumers" note="Messages. The first consumer has the events of normal priority, the others have bulk: large requests and imports."
+  return html`<${Card} title="Consumers of the queue" note="Messages. The first consumer has the events of normal priority, the others have bulk: large requests and imports."
       actions=${html`<${Export} name="consumers" columns=${asCsv(columns)} rows=${rows} question=${{ path: "/pipeline" }} />`}>
     <${DataTable} caption="Consumers" columns=${columns} rows=${rows} rowKey=${(/** @type {Consumer} */ row) => row.name} />
   <//>`;
@@ -123,7 +123,7 @@ function Workers({ rows }) {
     { key: "events_per_second", label: "A second", isNumber: true, isSortable: true, show: (row) => html`<${Num} value=${row.events_per_second} unit="events a second" />`, value: (row) => row.events_per_second },
     { key: "last_error", label: "Last error", isWide: true, show: ({ last_error: error }) => error && html`<bdi title=${error.message}>${error.at && `${ago(error.at, now())}: `}${error.message}</bdi>`, value: (row) => row.last_error?.message },
   ];
-  return html`<${Card} title="Workers" actions=${html`<${Export} name="workers" columns=${asCsv(columns)} rows=${rows} question=${{ path: "/pipeline" }} />`}>
+  return html`<${Card} title="Running workers" actions=${html`<${Export} name="workers" columns=${asCsv(columns)} rows=${rows} question=${{ path: "/pipeline" }} />`}>
     ${rows.length === 0 ? html`<${Empty} title="No worker has reported within 10 seconds" />`
       : html`<${DataTable} caption="Workers" columns=${columns} rows=${rows} rowKey=${(/** @type {Worker} */ row) => row.worker_id} />`}
   <//>`;

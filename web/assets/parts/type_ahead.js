@@ -45,6 +45,7 @@ export function TypeAhead({ label, placeholder, suggest, onPick, value = "", kee
   const pick = (picked) => {
     if (picked === "" || (isOnly && !found.some((one) => one.value === picked))) return;
     setText(keeps ? picked : "");
+    setActive(-1);
     setOpen(false);
     onPick(picked);
   };
@@ -72,8 +73,8 @@ export function TypeAhead({ label, placeholder, suggest, onPick, value = "", kee
     <input role="combobox" aria-label=${label} aria-expanded=${isOpen && found.length > 0} aria-controls=${id} aria-autocomplete="list" aria-activedescendant=${active >= 0 ? `${id}-${active}` : undefined}
       placeholder=${placeholder ?? label} value=${text} autocomplete="off" spellcheck=${false} dir="auto"
       onFocus=${() => setOpen(true)} onClick=${() => setOpen(true)} onKeyDown=${press}
-      onInput=${(/** @type {any} */ event) => { setText(event.target.value); setOpen(true); }}
-      onChange=${(/** @type {any} */ event) => keeps && onPick(event.target.value.trim())} />
+      onInput=${(/** @type {any} */ event) => { setText(event.target.value); setActive(-1); setOpen(true); }}
+      onChange=${(/** @type {any} */ event) => keeps && event.target.value.trim() !== value && onPick(event.target.value.trim())} />
     <ul id=${id} role="listbox" aria-label=${label} hidden=${!isOpen || found.length === 0}>
       ${found.map((one, index) => html`<li key=${one.value} id=${`${id}-${index}`} role="option" aria-selected=${index === active}
           onPointerDown=${(/** @type {Event} */ event) => { event.preventDefault(); pick(one.value); }}><bdi>${one.value}</bdi>${one.note && html`<span class="quiet">${one.note}</span>`}</li>`)}

@@ -46,7 +46,7 @@ begin
                     'rollcall_worker',
                     'select insert update delete',
                     'event_counts event_counts_delta event_hours active_users active_users_delta sessions sessions_delta '
-                    'user_activity user_activity_delta troubled_messages worker_reports archived_days'
+                    'user_activity user_activity_delta troubled_messages worker_reports archived_days events_late event_ids_late'
                 ),
                 ('rollcall_reader', 'select', 'event_log')
         ),

@@ -54,7 +54,12 @@ impl DerefMut for Turn {
 
 /// A connection of its own. Counting the rows of a partition may take longer than the statements of a worker may.
 pub(super) async fn connect(pool: &PgPool) -> Result<PgConnection, ExpireError> {
-    let options = PgConnectOptions::clone(&pool.connect_options()).options([("statement_timeout", "0"), ("lock_timeout", "10s")]);
+    let options = PgConnectOptions::clone(&pool.connect_options()).options([
+        ("statement_timeout", "0"),
+        ("lock_timeout", "10s"),
+        // Knowing the project, the planner would take the filters instead of the B-trees, and read all of its rows.
+        ("plan_cache_mode", "force_generic_plan"),
+    ]);
     Ok(PgConnection::connect_with(&options).await?)
 }
 

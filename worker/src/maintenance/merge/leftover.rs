@@ -9,22 +9,21 @@ use crate::maintenance::busy::{Attempts, set_timeouts};
 
 /// Whether there is any of a table.
 pub(super) async fn is_there(connection: &mut PgConnection, table: Table) -> Result<bool, MergeError> {
-    let leftover = sqlx::query_file!("sql/maintenance/merge/select_leftovers.sql", table.name());
-    Ok(leftover.fetch_optional(connection).await?.is_some())
+    let captured = sqlx::query_file!("sql/maintenance/merge/select_captured.sql", table.name());
+    let leftovers = sqlx::query_file!("sql/maintenance/merge/select_leftovers.sql", table.name());
+    Ok(captured.fetch_optional(&mut *connection).await?.is_some() || leftovers.fetch_optional(connection).await?.is_some())
 }
 
 /// Removes it all. Tables called `…_merged` have been replaced already; the others have replaced nothing.
 pub(super) async fn remove(connection: &mut PgConnection) -> Result<(), MergeError> {
     for table in Table::ALL {
-        let leftovers =
-            sqlx::query_file!("sql/maintenance/merge/select_leftovers.sql", table.name()).fetch_all(&mut *connection).await?;
         let captured = sqlx::query_file!("sql/maintenance/merge/select_captured.sql", table.name());
-        // Without its table, the trigger would refuse every row.
         for partition in captured.fetch_all(&mut *connection).await? {
             drop_trigger(connection, &partition.name).await?;
         }
-        for leftover in leftovers {
-            tracing::info!(table = leftover.name, "dropping what an interrupted merge has left");
+        sqlx::query(statement::forget_late(table)).execute(&mut *connection).await?;
+        let leftovers = sqlx::query_file!("sql/maintenance/merge/select_leftovers.sql", table.name());
+        for leftover in leftovers.fetch_all(&mut *connection).await? {
             sqlx::query(statement::drop_table(&leftover.name)).execute(&mut *connection).await?;
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! PostgreSQL plans a query of all times by looking at every partition, so their number decides how long a timeline takes.
 //!
-//! 1. A new table is made, and a trigger notes in another one which rows come into the parts from now on (`prepare`).
+//! 1. A new table is made, and a trigger copies rows that come into the parts from now on into `…_late` (`prepare`).
 //! 2. In one snapshot, all rows of the parts are copied, and the notes of those among them are forgotten (`copy`). It may
 //!    take as long as it likes: nobody waits for it.
 //! 3. Noted rows are moved after it. When few are left, the table takes the place of the parts (`swap`): everybody waits
@@ -19,6 +19,7 @@ mod statement;
 
 use std::time::{Duration, Instant};
 
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use jiff::civil::Date;
 use metrics::{counter, gauge};
 use sqlx::postgres::PgConnectOptions;
@@ -32,14 +33,16 @@ use crate::maintenance::busy::{Attempts, BusyError, set_timeouts};
 use crate::maintenance::lock::AdvisoryLock;
 use crate::maintenance::{clock, index};
 
-/// How often a worker looks for months to merge.
+/// How often a worker looks for months to merge, and the delay after the first failure.
 const INTERVAL: Duration = Duration::from_secs(600);
-/// How long it waits for whoever else is at work on the rows, for example to build their indexes.
-const BUSY_DELAY: Duration = Duration::from_secs(5);
+/// Longest delay after failures.
+const MAX_DELAY: Duration = Duration::from_secs(6 * 3600);
+/// The delay between two months, and while somebody else is at work on the rows, for example building their indexes.
+const PAUSE: Duration = Duration::from_secs(5);
 /// Rows that the swap moves itself.
 const FEW_ROWS: u64 = 100;
 /// Whoever deletes or moves rows, or builds indexes, holds one of these locks.
-const LOCKS: [AdvisoryLock; 3] = [AdvisoryLock::Expiry, AdvisoryLock::Indexes, AdvisoryLock::Archive];
+const LOCKS: [AdvisoryLock; 3] = [AdvisoryLock::Archive, AdvisoryLock::Indexes, AdvisoryLock::Expiry];
 
 /// Why months were not merged. What was begun is removed by the next run, which begins again.
 #[derive(Debug, thiserror::Error)]
@@ -72,18 +75,32 @@ pub struct Merged {
     pub locked: Duration,
 }
 
-/// Merges months at every interval until told to stop, and sooner if somebody else was at work on their rows.
+/// What came of looking for a month to merge.
+enum Outcome {
+    Merged(Merged),
+    /// Another session merges, or works on the rows.
+    Busy,
+    NothingToDo,
+}
+
+/// Merges months, one after the other, whenever there are any, until told to stop.
 pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
     let merging = async {
+        let mut delays = failure_delays();
         loop {
-            let delay = match merge_as_of_now(pool).await {
-                Ok(Some(_)) => INTERVAL,
-                Ok(None) => BUSY_DELAY,
+            let delay = match merge_next(pool).await {
+                // Others that work on the rows may do so before the next month.
+                Ok(Outcome::Merged(_) | Outcome::Busy) => PAUSE,
+                Ok(Outcome::NothingToDo) => {
+                    delays = failure_delays();
+                    INTERVAL
+                }
                 Err(error) => {
                     counter!("rollcall_merge_failures_total").increment(1);
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "months were not merged; trying again later");
-                    INTERVAL
+                    let delay = delays.next().unwrap_or(MAX_DELAY);
+                    let (error, delay_s) = (&error as &dyn std::error::Error, delay.as_secs());
+                    tracing::warn!(error, delay_s, "a month was not merged; trying again later");
+                    delay
                 }
             };
             tokio::time::sleep(delay).await;
@@ -93,29 +110,46 @@ pub(crate) async fn run(pool: &PgPool, stop: &CancellationToken) {
     stop.run_until_cancelled(merging).await;
 }
 
-/// Merges all months that are over, as of now; `None` if another session does so or works on their rows.
+fn failure_delays() -> ExponentialBackoff {
+    ExponentialBuilder::default().with_min_delay(INTERVAL).with_max_delay(MAX_DELAY).without_max_times().build()
+}
+
+/// Merges all months that are over, as of now; ends early if another session works on their rows.
 ///
 /// # Errors
 /// [`MergeError`].
-pub(crate) async fn merge_as_of_now(pool: &PgPool) -> Result<Option<Vec<Merged>>, MergeError> {
-    merge(pool, clock::today(pool).await?).await
+pub(crate) async fn merge_all(pool: &PgPool) -> Result<Vec<Merged>, MergeError> {
+    let mut all = Vec::new();
+    while let Outcome::Merged(merged) = merge_next(pool).await? {
+        all.push(merged);
+    }
+    Ok(all)
 }
 
-async fn merge(pool: &PgPool, today: Date) -> Result<Option<Vec<Merged>>, MergeError> {
+async fn merge_next(pool: &PgPool) -> Result<Outcome, MergeError> {
+    let today = clock::today(pool).await?;
     // The locks hold others up, for example the build of indexes at the start of a worker.
     if !is_due(&mut *pool.acquire().await?, today).await? {
-        return Ok(Some(Vec::new()));
+        return Ok(Outcome::NothingToDo);
     }
-    let Some(mut turn) = take_turn(pool).await? else { return Ok(None) };
-    leftover::remove(&mut turn).await?;
-    let mut merged = Vec::new();
+    let Some(mut turn) = take_turn(pool).await? else { return Ok(Outcome::Busy) };
+    let merged = merge_first(&mut turn, today).await;
+    if merged.is_err() {
+        // Sooner than the next run: a copy that has filled the disk must go. If the connection is gone, that run does it.
+        let _ = leftover::remove(&mut turn).await;
+    }
+    let _ = turn.close().await;
+    Ok(merged?.map_or(Outcome::NothingToDo, Outcome::Merged))
+}
+
+async fn merge_first(turn: &mut PgConnection, today: Date) -> Result<Option<Merged>, MergeError> {
+    leftover::remove(turn).await?;
     for table in Table::ALL {
-        for month in month::due(&mut turn, table, today).await? {
-            merged.push(merge_month(&mut turn, &month).await?);
+        if let Some(month) = month::due(turn, table, today).await?.first() {
+            return Ok(Some(merge_month(turn, month).await?));
         }
     }
-    turn.close().await?;
-    Ok(Some(merged))
+    Ok(None)
 }
 
 /// Whether there is anything to do.
@@ -130,10 +164,16 @@ async fn is_due(connection: &mut PgConnection, today: Date) -> Result<bool, Merg
 
 /// A connection that holds all locks; `None` if another session holds one of them. They end with the connection.
 async fn take_turn(pool: &PgPool) -> Result<Option<PgConnection>, MergeError> {
-    let options = PgConnectOptions::clone(&pool.connect_options()).options([("statement_timeout", "0"), ("lock_timeout", "10s")]);
+    let options = PgConnectOptions::clone(&pool.connect_options()).options([
+        ("statement_timeout", "0"),
+        ("lock_timeout", "10s"),
+        // A statement of the swap must see what was committed before it got its locks.
+        ("default_transaction_isolation", "read committed"),
+    ]);
     let mut connection = PgConnection::connect_with(&options).await?;
     for lock in LOCKS {
         if !lock.try_for_session(&mut connection).await? {
+            connection.close().await?;
             return Ok(None);
         }
     }
@@ -145,7 +185,7 @@ async fn merge_month(connection: &mut PgConnection, month: &Month) -> Result<Mer
     prepare(connection, month).await?;
     let rows = copy(connection, month).await?;
     if month.table == Table::Events {
-        index::build_on_new(connection, &month.name(), &statement::merging(month)).await?;
+        build_indexes(connection, month).await?;
     }
     sqlx::query(statement::vacuum(month)).execute(&mut *connection).await?;
     let (late_rows, locked) = swap(connection, month).await?;
@@ -158,6 +198,16 @@ async fn merge_month(connection: &mut PgConnection, month: &Month) -> Result<Mer
     let (partition, parts) = (&merged.partition, merged.parts);
     tracing::info!(partition, parts, rows, late_rows, seconds = took, locked_ms, "partitions of a month were merged");
     Ok(merged)
+}
+
+/// Builds all indexes that a partition of past days has.
+async fn build_indexes(connection: &mut PgConnection, month: &Month) -> Result<(), MergeError> {
+    let parent = month.table.name();
+    let of_parent = sqlx::query_file!("sql/maintenance/merge/select_index_definitions.sql", parent);
+    for index in of_parent.fetch_all(&mut *connection).await? {
+        sqlx::query(statement::create_index(month, &index.definition)).execute(&mut *connection).await?;
+    }
+    Ok(index::build_on_new(connection, &month.name(), &statement::merging(month)).await?)
 }
 
 async fn prepare(connection: &mut PgConnection, month: &Month) -> Result<(), MergeError> {
@@ -182,10 +232,15 @@ async fn try_to_prepare(connection: &mut PgConnection, month: &Month, owner: &st
 /// Copies the rows that there are; returns how many.
 async fn copy(connection: &mut PgConnection, month: &Month) -> Result<u64, MergeError> {
     let mut transaction = connection.begin_with("begin isolation level repeatable read").await?;
-    sqlx::query(statement::forget_late(month)).execute(&mut *transaction).await?;
+    // Noted rows that this snapshot sees are copied with the others.
+    sqlx::query(statement::forget_late(month.table)).execute(&mut *transaction).await?;
     let rows = sqlx::query(statement::copy(month)).execute(&mut *transaction).await?.rows_affected();
     transaction.commit().await?;
     Ok(rows)
+}
+
+async fn move_late(connection: &mut PgConnection, month: &Month) -> Result<u64, sqlx::Error> {
+    Ok(sqlx::query(statement::move_late(month)).execute(connection).await?.rows_affected())
 }
 
 /// Moves the rows that came meanwhile, and swaps; returns how many these were, and for how long others waited.
@@ -193,7 +248,7 @@ async fn swap(connection: &mut PgConnection, month: &Month) -> Result<(u64, Dura
     let mut attempts = Attempts::patient_at(format!("the table {}", month.table.name()));
     let mut late_rows = 0;
     loop {
-        let moved = sqlx::query(statement::move_late(month)).execute(&mut *connection).await?.rows_affected();
+        let moved = move_late(connection, month).await?;
         late_rows += moved;
         if moved > FEW_ROWS {
             continue;
@@ -209,11 +264,13 @@ async fn try_to_swap(connection: &mut PgConnection, month: &Month) -> Result<(u6
     let mut transaction = connection.begin().await?;
     // A worker that is creating partitions holds it, and locks the same tables.
     AdvisoryLock::Partitions.wait_for_transaction(&mut transaction).await?;
-    sqlx::query(statement::lock_parts_softly(month)).execute(&mut *transaction).await?;
+    sqlx::query(statement::lock_softly(month)).execute(&mut *transaction).await?;
+    let mut moved = move_late(&mut transaction, month).await?;
     sqlx::query_file!("sql/maintenance/merge/set_swap_timeouts.sql").fetch_one(&mut *transaction).await?;
     let asked = Instant::now();
-    sqlx::query(statement::lock(month)).execute(&mut *transaction).await?;
-    let moved = sqlx::query(statement::move_late(month)).execute(&mut *transaction).await?.rows_affected();
+    sqlx::query(statement::lock_parent(month)).execute(&mut *transaction).await?;
+    sqlx::query(statement::lock_exchanged(month)).execute(&mut *transaction).await?;
+    moved += move_late(&mut transaction, month).await?;
     sqlx::raw_sql(statement::swap(month)).execute(&mut *transaction).await?;
     transaction.commit().await?;
     Ok((moved, asked.elapsed()))
