@@ -4,7 +4,7 @@
 // A period is named as in addresses: a preset, which stays relative ("30d", "last-month"), or two days
 // ("2025-10-01..2025-10-31", both included).
 
-/** @typedef {{ from: string, to: string, isRolling?: boolean }} Days both are included; a rolling period is so many days until today, whatever months they are in */
+/** @typedef {{ from: string, to: string }} Days both are included */
 /** @typedef {"hour" | "day" | "week" | "month"} Interval */
 
 const DAY_MS = 86_400_000;
@@ -119,7 +119,7 @@ export function resolve(name, now) {
       return { from: addMonths(firstOfMonth(now), -11), to: now };
   }
   const days = /^(\d{1,4})d$/.exec(name);
-  if (days) return Number(days[1]) >= 1 && Number(days[1]) <= MAX_DAYS ? { from: addDays(now, 1 - Number(days[1])), to: now, isRolling: true } : null;
+  if (days) return Number(days[1]) >= 1 && Number(days[1]) <= MAX_DAYS ? { from: addDays(now, 1 - Number(days[1])), to: now } : null;
   const [from, to, more] = name.split("..");
   if (more !== undefined || !isDay(from) || !isDay(to) || from > to) return null;
   return length({ from, to }) <= MAX_DAYS ? { from, to } : null;
@@ -134,17 +134,19 @@ export function fixed({ from, to }) {
  * Whether two days are the first and the last day of the same months.
  * @param {Days} days
  */
-function isMonths({ from, to, isRolling }) {
-  return !isRolling && from === firstOfMonth(from) && addDays(to, 1) === firstOfMonth(addDays(to, 1));
+function isMonths({ from, to }) {
+  return from === firstOfMonth(from) && addDays(to, 1) === firstOfMonth(addDays(to, 1));
 }
 
 /**
  * The period that a number is compared with: as many days directly before, or as many months if it consists of months.
+ * The last 30 days are never a month, although on some days they have the days of one.
  * @param {Days} days
+ * @param {string} name of the period
  * @returns {Days}
  */
-export function before(days) {
-  return shift(days, -1);
+export function before(days, name) {
+  return /^\d+d$/.test(name) ? { from: addDays(days.from, -length(days)), to: addDays(days.from, -1) } : shift(days, -1);
 }
 
 /**

@@ -29,6 +29,7 @@ const MAX_WINDOWS = 52;
 export default function Overview() {
   const [view, change] = useParams(DEFAULTS);
   const days = daysOf(view.period);
+  const daysBefore = before(days, view.period);
   const interval = /** @type {"day" | "week" | "month"} */ (INTERVALS.some(([name]) => name === view.interval) ? view.interval : intervalFor(days));
   const isCompared = view.compare === "yes";
   const fixedLink = href("overview", { ...(view.interval && { interval }), period: fixed(days) });
@@ -41,11 +42,11 @@ export default function Overview() {
     <span class="push"></span>
     <${Switch} label="Compare with the period before" value=${isCompared} onChange=${(/** @type {boolean} */ on) => change({ compare: on ? "yes" : "no" })} />
     <${Choice} label="Interval" value=${interval} options=${INTERVALS} onChange=${(/** @type {string} */ to) => change({ interval: to === intervalFor(days) ? "" : to })} />`}>
-    <${Stats} days=${days} />
-    <${ActivePeople} days=${days} interval=${interval} isCompared=${isCompared} fixedLink=${fixedLink} />
+    <${Stats} days=${days} daysBefore=${daysBefore} />
+    <${ActivePeople} days=${days} daysBefore=${daysBefore} interval=${interval} isCompared=${isCompared} fixedLink=${fixedLink} />
     <div class="grid">
       <${NewAndReturning} days=${days} fixedLink=${fixedLink} />
-      <${TopEvents} days=${days} isCompared=${isCompared} />
+      <${TopEvents} days=${days} daysBefore=${daysBefore} isCompared=${isCompared} />
     </div>
   <//>`;
 }
@@ -73,9 +74,9 @@ async function events(days, signal) {
 /**
  * The numbers at the top. Active people are those of the last day that is over: today has only begun, and would look
  * like a loss every morning.
- * @param {{ days: Days }} props
+ * @param {{ days: Days, daysBefore: Days }} props
  */
-function Stats({ days }) {
+function Stats({ days, daysBefore }) {
   const isToday = days.to === today();
   const last = isToday && length(days) > 1 ? addDays(days.to, -1) : days.to;
   /** @param {number} many @returns {Days} */
@@ -83,11 +84,11 @@ function Stats({ days }) {
   const answer = useAsk(async (signal) => {
     const [day, week, month] = [until(1), until(7), until(30)];
     const [dau, dauBefore, wau, wauBefore, mau, mauBefore, all, allBefore] = await Promise.all([
-      people(day, signal), people(shift(day, -7), signal), people(week, signal), people(shift(week, -1), signal),
-      people(month, signal), people(shift(month, -1), signal), events(days, signal), events(before(days), signal),
+      people(day, signal), people(shift(day, -7), signal), people(week, signal), people(before(week, "7d"), signal),
+      people(month, signal), people(before(month, "30d"), signal), events(days, signal), events(daysBefore, signal),
     ]);
     return { dau, dauBefore, wau, wauBefore, mau, mauBefore, all, allBefore };
-  }, [last, days.from, days.to]);
+  }, [last, JSON.stringify([days, daysBefore])]);
   return html`<div class="stats-room"><${Answered} answer=${answer} height=${118}>${(/** @type {any} */ data) => html`<div class="stats">
     <${Stat} label="Active in a day" value=${html`<${Num} value=${data.dau} unit="people" />`} title="Different people with an event on that day"
       compared=${html`<${Change} now=${data.dau} before=${data.dauBefore} than="a week before" />`} note=${html`${longDay(last)}${last === today() && html` <span class="so-far">so far</span>`}`} />
@@ -100,13 +101,13 @@ function Stats({ days }) {
   </div>`}<//></div>`;
 }
 
-/** @param {{ days: Days, interval: "day" | "week" | "month", isCompared: boolean, fixedLink: string }} props */
-function ActivePeople({ days, interval, isCompared, fixedLink }) {
+/** @param {{ days: Days, daysBefore: Days, interval: "day" | "week" | "month", isCompared: boolean, fixedLink: string }} props */
+function ActivePeople({ days, daysBefore, interval, isCompared, fixedLink }) {
   const params = { ...days, granularity: interval };
   const answer = useAsk(async (signal) => {
     const [now, earlier] = await Promise.all([
       get("/stats/dau", params, { signal }),
-      isCompared ? get("/stats/dau", { ...before(days), granularity: interval }, { signal }) : null,
+      isCompared ? get("/stats/dau", { ...daysBefore, granularity: interval }, { signal }) : null,
     ]);
     return { interval, now: now.data, earlier: earlier?.data ?? null };
   }, [JSON.stringify(params), isCompared]);
@@ -115,7 +116,7 @@ function ActivePeople({ days, interval, isCompared, fixedLink }) {
     points=${pointsOf(data.now.map((/** @type {any} */ one) => one.date), data.interval)}
     lines=${[
       // The period before may have one interval more or less, such as a month with 31 days.
-      ...(data.earlier ? [{ label: `Period before (${daysText(before(days))})`, isBefore: true, values: data.now.map((/** @type {any} */ _, /** @type {number} */ index) => data.earlier[index]?.unique_users ?? null) }] : []),
+      ...(data.earlier ? [{ label: `Period before (${daysText(daysBefore)})`, isBefore: true, values: data.now.map((/** @type {any} */ _, /** @type {number} */ index) => data.earlier[index]?.unique_users ?? null) }] : []),
       { label: "People", values: data.now.map((/** @type {any} */ one) => one.unique_users) },
     ]} />`}<//>`;
 }
@@ -153,13 +154,13 @@ function NewAndReturning({ days, fixedLink }) {
     ]} />`}<//>`;
 }
 
-/** @param {{ days: Days, isCompared: boolean }} props */
-function TopEvents({ days, isCompared }) {
+/** @param {{ days: Days, daysBefore: Days, isCompared: boolean }} props */
+function TopEvents({ days, daysBefore, isCompared }) {
   const params = { ...days, limit: 10 };
   const answer = useAsk(async (signal) => {
     const [now, earlier, all] = await Promise.all([
       get("/stats/top-events", params, { signal }),
-      isCompared ? get("/stats/top-events", { ...before(days), limit: 100 }, { signal }) : null,
+      isCompared ? get("/stats/top-events", { ...daysBefore, limit: 100 }, { signal }) : null,
       events(days, signal),
     ]);
     const counts = earlier && new Map(earlier.data.map((/** @type {any} */ one) => [one.event_type, one.count]));

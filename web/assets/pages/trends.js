@@ -42,7 +42,7 @@ export default function TrendsPage() {
   const answer = useAsk(async (signal) => {
     const [now, earlier] = await Promise.all([
       get("/stats/trends", params, { signal }),
-      isCompared ? get("/stats/trends", { ...params, ...before(days) }, { signal }) : null,
+      isCompared ? get("/stats/trends", { ...params, ...before(days, view.period) }, { signal }) : null,
     ]);
     // What was asked for belongs to the answer: it stays on screen while another one is on its way.
     return /** @type {Asked} */ ({ now, earlier, days, where: view.where, breakdown: view.breakdown });
