@@ -37,8 +37,8 @@ pub(crate) struct Prefill {
 }
 
 impl Prefill {
-    /// Stores the events, folds the rollups, builds the indexes of past days, and then vacuums and writes a
-    /// checkpoint.
+    /// Stores the events, folds the rollups, merges months, builds the indexes of past days, and then vacuums and writes
+    /// a checkpoint.
     pub(crate) async fn run(self, pool: &PgPool) -> anyhow::Result<()> {
         let loader = Loader::new(pool.clone());
         if self.rows == 0 {
@@ -61,6 +61,7 @@ impl Prefill {
         futures::future::try_join_all((0..CONCURRENT_DAYS).map(|_| fill_days())).await?;
         loader.compact().await?;
         bar.finish_and_clear();
+        merge(pool).await?;
         progress::say("indexes of past days, vacuum and checkpoint");
         loader.seal().await?;
         sqlx::query("vacuum (analyze)").execute(pool).await?;
@@ -90,6 +91,17 @@ impl Prefill {
     }
 }
 
+/// Merges the days of months that are over, as a worker would have done.
+async fn merge(pool: &PgPool) -> anyhow::Result<()> {
+    progress::say("merging months");
+    for merged in rollcall_worker::merge_months(pool).await? {
+        let rate = merged.rows as f64 / merged.took.as_secs_f64();
+        let (partition, parts, rows, locked) = (merged.partition, merged.parts, merged.rows, merged.locked.as_millis());
+        progress::say(&format!("{partition}: {rows} rows of {parts} partitions, {rate:.0} rows/s, others waited {locked} ms"));
+    }
+    Ok(())
+}
+
 /// The events in the order of their times, a batch for each transaction.
 fn in_order_of_time(config: Config) -> anyhow::Result<Vec<Lines>> {
     let mut made: Vec<_> = events(config).collect();
@@ -103,9 +115,10 @@ fn in_order_of_time(config: Config) -> anyhow::Result<Vec<Lines>> {
         .collect()
 }
 
-/// Does the daily work of workers: creates partitions and builds the indexes of past days.
+/// Does the daily work of workers: creates partitions, merges months and builds the indexes of past days.
 pub(crate) async fn bring_up_to_date(pool: &PgPool) -> anyhow::Result<()> {
     rollcall_worker::make_partitions(pool).await?;
+    rollcall_worker::merge_months(pool).await?;
     Loader::new(pool.clone()).seal().await
 }
 
