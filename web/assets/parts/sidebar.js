@@ -8,7 +8,7 @@ import { choose, theme } from "../theme.js";
 import { html, useEffect, useState } from "../view.js";
 import { Select } from "./controls.js";
 
-const THEMES = /** @type {const} */ ([["system", "As the system"], ["light", "Light"], ["dark", "Dark"]]);
+const THEMES = /** @type {const} */ ([["system", "System"], ["light", "Light"], ["dark", "Dark"]]);
 
 /** Pages that are reached from others mark the page that leads to them. */
 const PARENTS = /** @type {Record<string, string>} */ ({ event: "events", user: "users", "session-timeline": "sessions", account: "accounts" });
