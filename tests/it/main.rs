@@ -71,6 +71,7 @@ mod previous_version;
 mod property;
 mod questions;
 mod rates;
+mod rebuild;
 mod rejections;
 mod replay;
 mod restore;

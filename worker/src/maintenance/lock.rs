@@ -48,4 +48,17 @@ impl AdvisoryLock {
         let row = sqlx::query_file!("sql/maintenance/try_lock_session.sql", self.key()).fetch_one(connection).await?;
         Ok(row.locked)
     }
+
+    /// Waits for the lock, and holds it until it is given back or the connection closes.
+    pub(super) async fn wait_for_session(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        sqlx::query_file!("sql/maintenance/wait_lock_session.sql", self.key()).fetch_one(connection).await?;
+        Ok(())
+    }
+
+    /// Gives a lock of the session back.
+    pub(super) async fn give_back(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let row = sqlx::query_file!("sql/maintenance/unlock_session.sql", self.key()).fetch_one(connection).await?;
+        debug_assert!(row.was_held, "{self:?} was not held");
+        Ok(())
+    }
 }
