@@ -7,6 +7,7 @@ mod administration;
 mod alerts;
 mod archive;
 mod archive_drop;
+mod archive_duty;
 mod archive_faults;
 mod archive_s3;
 mod audit_log;

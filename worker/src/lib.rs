@@ -35,8 +35,8 @@ use tokio_util::sync::CancellationToken;
 pub use self::maintenance::expire::{Expired, ExpiredCounts, Expiry, ExpiryProgress};
 pub use self::maintenance::merge::Merged;
 pub use self::maintenance::rebuild::{Differences, Rebuild, RebuildProgress, Rebuilt};
-pub use self::settings::WorkerSettings;
-use crate::maintenance::{backlog, compact, expire, index, lag, merge, partition, rebuild, report, sweep};
+pub use self::settings::{ArchiveDuty, WorkerSettings};
+use crate::maintenance::{archive, backlog, compact, expire, index, lag, merge, partition, rebuild, report, sweep};
 use crate::queue::consumer;
 use crate::settle::retry;
 
@@ -103,6 +103,7 @@ async fn work(
         Box::pin(index::run(&pool, stop)),
         Box::pin(merge::run(&pool, stop)),
         Box::pin(expire::run(&pool, settings.expire_interval, stop)),
+        Box::pin(archive::run(&settings.database, settings.archive.as_ref(), stop)),
         lag::run(nats.clone(), stop),
         sweep::run(nats.clone(), &pool, stop),
         report::run(&pool, &status, stop),

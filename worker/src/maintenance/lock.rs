@@ -24,6 +24,8 @@ pub(super) enum AdvisoryLock {
     Expiry = 7038,
     /// Archiving, dropping and restoring days, which `rollcall-archive` does.
     Archive = 7041,
+    /// Being the worker that archives.
+    ArchiveDuty = 7042,
 }
 
 impl AdvisoryLock {

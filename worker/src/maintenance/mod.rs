@@ -4,9 +4,10 @@
 //! [`AdvisoryLock`](lock::AdvisoryLock). `compact` and `fold` fold the deltas of the rollups, `partition`
 //! creates partitions in advance according to the database's `clock`, `index` builds B-trees and updates
 //! filters, both with statements of `ddl`; `merge` makes one partition of the days of a month; `expire` deletes what
-//! projects keep no longer; `rebuild` makes the rollups from the rows when somebody asks for it; `sweep` removes the
+//! projects keep no longer; `archive` archives days that are over and drops their rows, if that is wanted; `rebuild` makes the rollups from the rows when somebody asks for it; `sweep` removes the
 //! attempts of messages that are gone; `lag` and `backlog` measure; `report` tells the API how this worker is doing.
 
+pub(crate) mod archive;
 pub(crate) mod backlog;
 mod busy;
 pub(crate) mod clock;
