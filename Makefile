@@ -129,7 +129,7 @@ CONFORMANCE_PYTHON := target/conformance/python
 # Number of random requests to each operation.
 EXAMPLES ?= 50
 .PHONY: conformance
-conformance: prepare $(CONFORMANCE_PYTHON)/installed ## Let schemathesis, a generated client, an MCP client, polars and pyarrow use a service: EXAMPLES=50 SEED=1
+conformance: prepare $(CONFORMANCE_PYTHON)/installed ## Let schemathesis, a generated client, an MCP client, polars, pyarrow and DuckDB use a service: EXAMPLES=50 SEED=1
 	$(CARGO) build --locked -p rollcall-cli
 	EXAMPLES=$(EXAMPLES) SEED=$(SEED) tests/conformance/run.sh $(CONFORMANCE_PYTHON) target/debug/rollcall
 

@@ -75,6 +75,8 @@ pub async fn export(
     days.retain(|(day, here)| registered.get(day).is_none_or(|registered| registered.here != *here));
     exported.unchanged = found - days.len() as u64;
     progress.expect(days.iter().map(|(_, here)| here.rows).sum());
+    let mut waiting = days.len() as u64;
+    progress.wait_for_days(waiting);
     for (day, _) in days {
         match archiver.archive(&Table::Events, &day, registered.get(&day)).await {
             Ok(Archived { added: 0, .. }) => exported.unchanged += 1,
@@ -82,9 +84,14 @@ pub async fn export(
                 progress.say(&format!("{day}: {added} rows archived, generation {}", manifest.generation));
                 exported.days.push((day, added));
             }
-            Err(error) if error.is_about_one_day() => exported.failures.push(Failure { day, error }),
+            Err(error) if error.is_about_one_day() => {
+                exported.failures.push(Failure { day, error });
+                continue;
+            }
             Err(error) => return Err(error),
         }
+        waiting -= 1;
+        progress.wait_for_days(waiting);
     }
     Ok(exported)
 }
@@ -202,6 +209,8 @@ impl Archiver<'_> {
             sha256: finished.sha256.clone(),
         };
         let parts: Vec<Part> = finished.iter().enumerate().map(part).collect();
+        let rows = parts.iter().map(|part| part.rows).sum();
+        let bytes = parts.iter().map(|part| part.bytes).sum();
         self.delete_strays(manifest).await?;
         for (part, finished) in parts.iter().zip(finished) {
             self.store.write(&manifest.path_of(part), finished.file, finished.bytes).await?;
@@ -210,7 +219,9 @@ impl Archiver<'_> {
         manifest.generation = generation;
         manifest.add(parts);
         self.lock.check().await?;
-        self.store.write_manifest(manifest).await
+        self.store.write_manifest(manifest).await?;
+        self.progress.archived(rows, bytes);
+        Ok(())
     }
 
     /// Deletes files that no manifest names: a run that was interrupted left them, and readers who take every file

@@ -8,6 +8,11 @@ pub trait Progress: Send + Sync {
     fn advance(&self, rows: u64);
     /// A day or a partition is done.
     fn say(&self, message: &str);
+
+    /// So many days are due and not archived yet.
+    fn wait_for_days(&self, _days: u64) {}
+    /// Files with so many rows and bytes are in the archive, and count.
+    fn archived(&self, _rows: u64, _bytes: u64) {}
 }
 
 /// Shows nothing.

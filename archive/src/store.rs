@@ -7,13 +7,14 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{BackoffConfig, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig};
 use rollcall_shared::settings::Secret;
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
@@ -24,6 +25,12 @@ use crate::{ArchiveError, day};
 
 /// Larger files are sent in pieces of this size. Stores want at least 5 MiB, and all but the last of one size.
 const PIECE_BYTES: usize = 8 * 1024 * 1024;
+
+/// How long a request is tried again while the bucket's server is away or overloaded. A server that is restarted is back
+/// within it, and credentials that the request was signed with are valid for longer.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(120);
+/// Delays between attempts: about the first at the beginning, and at most the second.
+const RETRY_DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// A folder or a bucket.
 #[derive(Debug, Clone)]
@@ -216,6 +223,7 @@ fn open_bucket(
     let _ = rustls::crypto::ring::default_provider().install_default();
     // What is not among the settings, such as the role of a container, has the variables of AWS's own tools.
     let mut builder = AmazonS3Builder::from_env().with_bucket_name(bucket).with_region(&settings.region);
+    builder = builder.with_retry(retry_policy());
     if !settings.endpoint.is_empty() {
         let is_plain = settings.endpoint.starts_with("http://");
         builder = builder.with_endpoint(&settings.endpoint).with_allow_http(is_plain);
@@ -225,6 +233,13 @@ fn open_bucket(
     }
     let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     Ok(Store { objects: Arc::new(builder.build()?), prefix, folder: None })
+}
+
+/// The time decides when to give up, not the number of attempts.
+fn retry_policy() -> RetryConfig {
+    let (init_backoff, max_backoff) = RETRY_DELAYS;
+    let backoff = BackoffConfig { init_backoff, max_backoff, ..BackoffConfig::default() };
+    RetryConfig { backoff, max_retries: usize::MAX, retry_timeout: RETRY_TIMEOUT }
 }
 
 enum SendError {

@@ -103,7 +103,7 @@ async fn merge(pool: &PgPool) -> anyhow::Result<()> {
 }
 
 /// The events in the order of their times, a batch for each transaction.
-fn in_order_of_time(config: Config) -> anyhow::Result<Vec<Lines>> {
+pub(crate) fn in_order_of_time(config: Config) -> anyhow::Result<Vec<Lines>> {
     let mut made: Vec<_> = events(config).collect();
     made.sort_by_key(|event| event.occurred_at);
     made.chunks(TRANSACTION_EVENTS)

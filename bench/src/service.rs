@@ -184,7 +184,7 @@ fn start_program(name: &str, variables: Vec<(&'static str, String)>, home: &Path
 }
 
 /// The program `rollcall` in the folder of this program. It contains the services as they are shipped.
-fn rollcall_program() -> anyhow::Result<PathBuf> {
+pub(crate) fn rollcall_program() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("the path of this program is unknown")?;
     let program = own.with_file_name("rollcall");
     ensure!(

@@ -1,7 +1,7 @@
 //! The `rollcall` command: everything that people run.
 //!
 //! `dev` runs the whole service on private servers; `api` and `worker` run one of the two services; `migrate`,
-//! `expire`, `config`, `health`, `projects`, `keys`, `schemas` and `dead-letters` are for operators; `archive`, `restore` and
+//! `expire`, `rebuild`, `config`, `health`, `projects`, `keys`, `schemas` and `dead-letters` are for operators; `archive`, `restore` and
 //! `replay` are for days that are over; `openapi` prints the description of the API; `generate` and `import` send events.
 
 mod archive;
@@ -20,6 +20,7 @@ mod migrate;
 mod output;
 mod progress;
 mod projects;
+mod rebuild;
 mod replay;
 mod restore;
 mod schemas;
@@ -55,6 +56,8 @@ enum Command {
     Migrate,
     /// Delete the events that projects keep no longer, or show how many there are
     Expire(expire::Arguments),
+    /// Compare the rollups with the rows, and replace what is wrong
+    Rebuild(rebuild::Arguments),
     /// List every setting with its value and meaning
     Config,
     /// Print the description of the API (OpenAPI 3.1)
@@ -107,6 +110,7 @@ async fn execute(command: Command) -> anyhow::Result<()> {
         }
         Command::Migrate => migrate::run().await,
         Command::Expire(arguments) => expire::run(arguments).await,
+        Command::Rebuild(arguments) => rebuild::run(arguments).await,
         Command::Config => config::run(),
         Command::Openapi => {
             println!("{}", rollcall_api::openapi());

@@ -22,6 +22,11 @@ pub(crate) fn of_partitions() -> ProgressBar {
     bar(0, "{wide_bar} {pos}/{len} partitions, {msg}")
 }
 
+/// Counts the days of a project, and says how many rows were read of them.
+pub(crate) fn of_days() -> ProgressBar {
+    bar(0, "{wide_bar} {pos}/{len} days, {msg}")
+}
+
 fn bar(length: u64, template: &str) -> ProgressBar {
     ProgressBar::new(length).with_style(style(template))
 }

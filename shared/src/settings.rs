@@ -232,7 +232,9 @@ impl Environment {
         self.variables.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
-    fn is_set(&self, name: &str) -> bool {
+    /// Whether a variable is set. An empty value means that it is not.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
         self.variables.get(name).is_some_and(|value| !value.is_empty())
     }
 

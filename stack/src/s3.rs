@@ -1,6 +1,6 @@
 //! A private server that speaks S3: SeaweedFS, with its data in a folder.
 //!
-//! It is for tests, and for whoever wants to see the archive in a bucket. Buckets are made by the first object in them.
+//! It is for tests, and for whoever wants to see the archive in a bucket ([`S3Server::make_bucket`]).
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
@@ -102,6 +102,18 @@ impl S3Server {
         self.log.path()
     }
 
+    /// Makes a bucket, which may exist. The name is one of lower-case letters and digits.
+    ///
+    /// # Errors
+    /// If the server refuses it or does not answer.
+    pub fn make_bucket(&self, name: &str) -> Result<(), StackError> {
+        // A bucket is a folder at this place among the files, which are reached without credentials from this machine only.
+        let path = format!("/buckets/{name}/");
+        let made = answer(self.ports[4], "POST", &path)
+            .and_then(|status| if status.contains(" 201 ") { Ok(()) } else { Err(std::io::Error::other(status)) });
+        made.map_err(StackError::file("make", Path::new(&path)))
+    }
+
     /// Kills the server as a crash would (SIGKILL).
     pub fn kill(&mut self) {
         self.process.kill();
@@ -188,13 +200,15 @@ fn write_configuration(folder: &Folder, password: &str) -> Result<PathBuf, Stack
 
 /// True if this path of a port answers 200.
 fn is_healthy(port: u16, path: &str) -> bool {
-    let probe = || -> std::io::Result<String> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-        stream.set_read_timeout(Some(PROBE_TIMEOUT))?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer)
-    };
-    probe().is_ok_and(|answer| answer.lines().next().is_some_and(|status| status.ends_with("200 OK")))
+    answer(port, "GET", path).is_ok_and(|status| status.ends_with("200 OK"))
+}
+
+/// The first line of the answer to a request without a body.
+fn answer(port: u16, method: &str, path: &str) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(PROBE_TIMEOUT))?;
+    stream.write_all(format!("{method} {path} HTTP/1.0\r\nContent-Length: 0\r\n\r\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer.lines().next().unwrap_or_default().to_owned())
 }

@@ -34,7 +34,7 @@ echo "conformance: the SDK of the Model Context Protocol calls every tool"
 echo "conformance: gql sends every GraphQL query and subscribes"
 "$python/bin/python" "$here/graphql_client.py" "$url" "$API_KEY"
 
-echo "conformance: polars and pyarrow read what was archived"
+echo "conformance: polars, pyarrow and DuckDB read what was archived"
 rm -rf "$work/archive"
 database=$(grep --only-matching --max-count=1 'postgres://[^ ]*' "$work/service.log")
 DATABASE_URL=$database "$python/bin/python" "$here/archive.py" "$url" "$API_KEY" "$PWD/$program" "$PWD/$work/archive"

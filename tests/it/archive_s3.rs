@@ -19,7 +19,12 @@ impl Bucket {
     async fn start() -> Self {
         let folder = Scratch::make().unwrap();
         let path = folder.path().join("s3");
-        let server = tokio::task::spawn_blocking(move || S3Server::start(&path)).await.unwrap().unwrap();
+        let start = move || {
+            let server = S3Server::start(&path).unwrap();
+            server.make_bucket("events").unwrap();
+            server
+        };
+        let server = tokio::task::spawn_blocking(start).await.unwrap();
         Self { server: Arc::new(Mutex::new(server)), _folder: folder }
     }
 

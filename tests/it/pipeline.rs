@@ -134,7 +134,7 @@ async fn a_projects_key_sees_its_own_share() {
         json!({"dependencies": {"postgres": "up", "nats": "up"},
                "stream": {"messages": messages, "bytes": null, "max_bytes": null, "oldest_unstored_age_seconds": null},
                "consumers": null, "dead_letters": {"count": letters, "bytes": null}, "events_stored_per_second": null,
-               "workers": null, "last_error": null})
+               "workers": null, "last_error": null, "archive": null})
     };
     assert_eq!(share().await, expected(0, 0));
     Poison::lay(&app.pool).await;

@@ -144,6 +144,7 @@ export interface Pipeline {
   events_stored_per_second: number | null;
   workers: { worker_id: string; started_at: string; reported_at: string; events_stored: number; events_per_second: number; last_error: WorkerError | null }[] | null;
   last_error: WorkerError | null;
+  archive: { archived_until: string | null; days: number; rows: number; bytes: number; dropped_days: number } | null;
   dependencies: Record<string, string>;
 }
 

@@ -34,8 +34,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::maintenance::expire::{Expired, ExpiredCounts, Expiry, ExpiryProgress};
 pub use self::maintenance::merge::Merged;
-pub use self::settings::WorkerSettings;
-use crate::maintenance::{backlog, compact, expire, index, lag, merge, partition, report, sweep};
+pub use self::maintenance::rebuild::{Differences, Rebuild, RebuildProgress, Rebuilt};
+pub use self::settings::{ArchiveDuty, WorkerSettings};
+use crate::maintenance::{archive, backlog, compact, expire, index, lag, merge, partition, rebuild, report, sweep};
 use crate::queue::consumer;
 use crate::settle::retry;
 
@@ -102,6 +103,7 @@ async fn work(
         Box::pin(index::run(&pool, stop)),
         Box::pin(merge::run(&pool, stop)),
         Box::pin(expire::run(&pool, settings.expire_interval, stop)),
+        Box::pin(archive::run(&settings.database, settings.archive.as_ref(), stop)),
         lag::run(nats.clone(), stop),
         sweep::run(nats.clone(), &pool, stop),
         report::run(&pool, &status, stop),
@@ -172,4 +174,18 @@ pub async fn expire(
 /// Only if the project does not exist or keeps everything, or if PostgreSQL does not answer.
 pub async fn preview_expiry(pool: &sqlx::PgPool, expiry: &Expiry) -> anyhow::Result<Vec<Expired>> {
     Ok(expire::preview(pool, expiry).await?)
+}
+
+/// Compares the rollups with the rows, replaces what is wrong unless it is a dry run, and tells how far it is. Workers may
+/// store events meanwhile.
+///
+/// # Errors
+/// Only if the project does not exist, if rows of the days are not in the database, if somebody else is at work on the
+/// rows for long, or if PostgreSQL does not answer. What was replaced before is right, and the rest is as it was.
+pub async fn rebuild(
+    pool: &sqlx::PgPool,
+    request: &Rebuild,
+    progress: &mut (dyn FnMut(RebuildProgress<'_>) + Send),
+) -> anyhow::Result<Vec<Rebuilt>> {
+    Ok(rebuild::rebuild(pool, request, progress).await?)
 }

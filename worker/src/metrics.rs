@@ -1,6 +1,6 @@
 //! The metrics of a worker: their descriptions, and the counters' start at zero.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use rollcall_shared::queue::dead_letter::Code;
 use rollcall_shared::queue::priority::Priority;
 use strum::{VariantArray, VariantNames};
@@ -10,6 +10,7 @@ use strum::{VariantArray, VariantNames};
 pub(crate) fn describe(compaction_kinds: &[&'static str]) {
     describe_storing();
     describe_maintenance();
+    describe_archive();
     for name in [
         "rollcall_events_stored_total",
         "rollcall_events_duplicate_total",
@@ -21,11 +22,16 @@ pub(crate) fn describe(compaction_kinds: &[&'static str]) {
         "rollcall_expired_events_total",
         "rollcall_expired_identities_total",
         "rollcall_expire_failures_total",
+        "rollcall_archived_events_total",
+        "rollcall_archived_bytes_total",
+        "rollcall_archive_dropped_events_total",
+        "rollcall_archive_failures_total",
         "rollcall_merged_partitions_total",
         "rollcall_merge_failures_total",
     ] {
         counter!(name).absolute(0);
     }
+    gauge!("rollcall_archive_days_waiting").set(0.0);
     for code in Code::VARIANTS {
         counter!("rollcall_dead_letters_total", "code" => *code).absolute(0);
     }
@@ -37,6 +43,19 @@ pub(crate) fn describe(compaction_kinds: &[&'static str]) {
         counter!("rollcall_rollup_deltas_folded_total", "kind" => *kind).absolute(0);
         counter!("rollcall_compaction_failures_total", "kind" => *kind).absolute(0);
     }
+}
+
+fn describe_archive() {
+    describe_counter!("rollcall_archived_events_total", "Events that this worker wrote into the archive");
+    describe_counter!("rollcall_archived_bytes_total", Unit::Bytes, "Bytes of the files with these events");
+    describe_counter!("rollcall_archive_dropped_events_total", "Archived events whose rows this worker dropped");
+    describe_counter!("rollcall_archive_failures_total", "Runs of the archive that failed, or left out a day or a partition");
+    describe_gauge!("rollcall_archive_days_waiting", "Days of projects that are due and not archived yet, at the last look");
+    describe_gauge!(
+        "rollcall_archive_last_success_timestamp_seconds",
+        Unit::Seconds,
+        "When this worker last archived everything that was due, in seconds since 1970"
+    );
 }
 
 fn describe_storing() {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use rollcall_archive::ArchiveSettings;
 use rollcall_shared::database::DatabaseSettings;
 use rollcall_shared::project::EventTypeLimit;
 use rollcall_shared::queue::chunk::MAX_EVENTS;
@@ -20,6 +21,8 @@ pub struct WorkerSettings {
     pub compact_interval: Duration,
     /// Time between two looks for events that their projects keep no longer.
     pub expire_interval: Duration,
+    /// Archiving; `None` unless the archive is named.
+    pub archive: Option<ArchiveDuty>,
     /// Delay before the first redelivery of a message with refused events. It doubles with each.
     pub retry_delay: Duration,
     /// Event types of a project that has no limit of its own.
@@ -28,6 +31,41 @@ pub struct WorkerSettings {
     pub database: DatabaseSettings,
     /// NATS.
     pub nats: NatsSettings,
+}
+
+/// When a worker archives.
+#[derive(Debug, Clone)]
+pub struct ArchiveDuty {
+    /// The archive.
+    pub archive: ArchiveSettings,
+    /// Time between two runs.
+    pub interval: Duration,
+    /// How many days after its end a day's rows are dropped from PostgreSQL; `None`: never.
+    pub drop_after_days: Option<i32>,
+}
+
+impl ArchiveDuty {
+    /// Reads `ARCHIVE_INTERVAL_MS`, `ARCHIVE_DROP_AFTER_DAYS`, and the settings of the archive if `ARCHIVE_URL` is set.
+    fn from_env(environment: &mut Environment) -> Option<Self> {
+        let interval_ms = environment.read_in(
+            "ARCHIVE_INTERVAL_MS",
+            3_600_000,
+            100..=86_400_000,
+            "milliseconds between two runs in which a worker archives, if ARCHIVE_URL is set",
+        );
+        let drop_after_days = environment.read_in(
+            "ARCHIVE_DROP_AFTER_DAYS",
+            0,
+            0..=36_500,
+            "days after its end at which a worker drops the rows of an archived day from PostgreSQL; never when 0",
+        );
+        // Without it, the other settings of the archive may be those of somebody else's tools.
+        environment.is_set("ARCHIVE_URL").then(|| Self {
+            archive: ArchiveSettings::from_env(environment),
+            interval: Duration::from_millis(interval_ms),
+            drop_after_days: (drop_after_days > 0).then_some(drop_after_days as i32),
+        })
+    }
 }
 
 impl WorkerSettings {
@@ -54,6 +92,7 @@ impl WorkerSettings {
                 100..=86_400_000,
                 "milliseconds between two looks for events that their projects keep no longer",
             )),
+            archive: ArchiveDuty::from_env(environment),
             retry_delay: Duration::from_millis(environment.read_in(
                 "RETRY_DELAY_MS",
                 1_000,

@@ -1,4 +1,4 @@
-//! `GET /pipeline`: the queue, its consumers, the dead letters and the workers.
+//! `GET /pipeline`: the queue, its consumers, the dead letters, the workers and the archive.
 //!
 //! The key of the installation sees all of it. A key of a project sees what belongs to the project: how many of
 //! its messages wait, and how many dead letters it has.
@@ -19,6 +19,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::archive::Archive;
 use crate::auth::{Access, Read};
 use crate::dependencies::Dependencies;
 use crate::error::ApiError;
@@ -44,6 +45,8 @@ pub(crate) struct Overview {
     workers: Option<Vec<Worker>>,
     /// The latest error of any worker.
     last_error: Option<WorkerError>,
+    /// How far the archive is.
+    archive: Option<Archive>,
 }
 
 /// The events that wait to be stored.
@@ -142,8 +145,9 @@ pub(crate) async fn overview(
 
 /// The figures of the whole installation. Reading them takes a connection of the caller's project.
 async fn all(dependencies: Dependencies, queue: &Queue, reads: &ReadPool, project: ProjectId) -> Overview {
-    let (events, consumers, dead_letters, workers) =
-        tokio::join!(queue.stream(STREAM), queue.consumers(), queue.stream(DLQ_STREAM), workers(reads, project));
+    let (events, consumers, dead_letters, told) =
+        tokio::join!(queue.stream(STREAM), queue.consumers(), queue.stream(DLQ_STREAM), told(reads, project));
+    let (workers, archive) = told.unzip();
     let rows = workers.as_deref().unwrap_or_default();
     let rate: f32 = rows.iter().map(|worker| worker.events_per_second).sum();
     let last_error = rows.iter().filter(|worker| worker.last_error.is_some()).max_by_key(|worker| last_error_at(worker));
@@ -155,6 +159,7 @@ async fn all(dependencies: Dependencies, queue: &Queue, reads: &ReadPool, projec
         events_stored_per_second: workers.is_some().then_some((rate * 10.0).round() / 10.0),
         last_error: last_error.map(error),
         workers: workers.as_ref().map(|rows| rows.iter().map(worker).collect()),
+        archive,
     }
 }
 
@@ -171,18 +176,20 @@ async fn share(dependencies: Dependencies, queue: &Queue, nats: &Client, project
         events_stored_per_second: None,
         workers: None,
         last_error: None,
+        archive: None,
     }
 }
 
-/// The workers that reported recently; `None` while PostgreSQL is away or busy.
-async fn workers(reads: &ReadPool, project: ProjectId) -> Option<Vec<WorkerRow>> {
-    let rows = async {
+/// The workers that reported recently, and how far the archive is; `None` while PostgreSQL is away or busy.
+async fn told(reads: &ReadPool, project: ProjectId) -> Option<(Vec<WorkerRow>, Archive)> {
+    let told = async {
         let mut connection = reads.acquire(project).await?;
-        let rows = sqlx::query_file_as!(WorkerRow, "sql/pipeline/worker_reports.sql").fetch_all(&mut *connection).await?;
+        let workers = sqlx::query_file_as!(WorkerRow, "sql/pipeline/worker_reports.sql").fetch_all(&mut *connection).await?;
+        let archive = Archive::read(&mut connection).await?;
         connection.answered();
-        Ok::<_, ApiError>(rows)
+        Ok::<_, ApiError>((workers, archive))
     };
-    rows.await.inspect_err(|error| tracing::warn!(%error, "the workers' reports cannot be read")).ok()
+    told.await.inspect_err(|error| tracing::warn!(%error, "what workers have written for the pipeline cannot be read")).ok()
 }
 
 fn stream(info: &StreamInfo) -> Stream {

@@ -13,9 +13,11 @@
 //! - `clients` sends small requests from many clients.
 //! - `delay` measures single events on an idle service.
 //! - `fairness` measures events of twenty projects while millions of events of one of them wait.
+//! - `archive` exports, drops, restores and replays a day.
 //! - `memory` comes last and reports the peak memory of API and worker over all topics.
 
 mod analysis;
+mod archive;
 mod clients;
 mod delay;
 mod fairness;
@@ -47,6 +49,7 @@ pub(crate) enum Topic {
     Clients,
     Delay,
     Fairness,
+    Archive,
     Memory,
     Plans,
 }
@@ -79,6 +82,7 @@ impl Topic {
             Self::Clients => clients::run(bench, outcome).await,
             Self::Delay => delay::run(bench, outcome).await,
             Self::Fairness => fairness::run(bench, outcome).await,
+            Self::Archive => archive::run(bench, outcome).await,
             Self::Memory => memory::run(bench, outcome),
             Self::Plans => plans::run(bench, outcome).await,
         }

@@ -53,6 +53,9 @@ pub enum Check {
     /// Every service that was asked to stop did so in time, with exit code 0.
     #[strum(serialize = "stops are clean")]
     CleanStops,
+    /// Everything that was archived and dropped comes back, and every file is as it was written.
+    #[strum(serialize = "the archive gives everything back")]
+    Archived,
     /// Nothing is left behind: no session, lock, table, partition, delta, delivery or consumer.
     #[strum(serialize = "nothing is leaked")]
     NothingLeaked,

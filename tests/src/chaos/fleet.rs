@@ -17,6 +17,7 @@ use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio_util::sync::CancellationToken;
 
+use super::archivist::Archivist;
 use super::check::Check;
 use super::failure::{Failure, Failures};
 use super::journal::Journal;
@@ -59,6 +60,7 @@ pub(crate) struct Fleet {
     /// Declared first, to end before the servers do.
     pub(crate) apis: Vec<Service>,
     pub(crate) workers: Vec<Service>,
+    pub(crate) archivist: Arc<Archivist>,
     /// The database, around the proxies.
     pub(crate) pool: PgPool,
     /// The URL of the same.
@@ -75,9 +77,12 @@ impl Fleet {
     pub(crate) async fn start(apis: usize, workers: usize, folder: &Path) -> Self {
         let stack = tokio::task::spawn_blocking(Stack::ephemeral).await.expect("no panic").expect("the servers start");
         let database_url = stack.postgres.url("rollcall");
+        let to_postgres = Proxy::start("archivist to PostgreSQL".to_owned(), stack.postgres.port(), DISTANCE).await;
+        let over_path = over(&database_url, stack.postgres.port(), &to_postgres);
         let mut fleet = Self {
             apis: Vec::new(),
             workers: Vec::new(),
+            archivist: Arc::new(Archivist::new(to_postgres, over_path, folder)),
             pool: pool(&database_url),
             database_url: database_url.clone(),
             nats_admin: NatsAccess::of_url(stack.nats.url(NatsUser::Admin)),
@@ -129,7 +134,8 @@ impl Fleet {
 
     /// Every path between two processes.
     pub(crate) fn paths(&self) -> Vec<Arc<Proxy>> {
-        self.services().flat_map(|service| service.paths.iter().cloned()).collect()
+        let of_services = self.services().flat_map(|service| service.paths.iter().cloned());
+        of_services.chain([self.archivist.path.clone()]).collect()
     }
 
     /// Where clients find the APIs.

@@ -29,6 +29,8 @@ pub struct Report {
     pub doubled: usize,
     /// Dead letters, before they were redriven.
     pub dead_letters: usize,
+    /// Commands that archived, dropped or restored days and succeeded.
+    pub archive_commands: u64,
     /// From the end of a fault to an event that was sent after it and is stored: the longest of each
     /// kind.
     pub recoveries: BTreeMap<FaultKind, Duration>,
@@ -50,6 +52,7 @@ impl Report {
         self.lost += other.lost;
         self.doubled += other.doubled;
         self.dead_letters += other.dead_letters;
+        self.archive_commands += other.archive_commands;
         other.answers.iter().for_each(|(kind, count)| *self.answers.entry(kind).or_default() += count);
         other.faults.iter().for_each(|(kind, count)| *self.faults.entry(*kind).or_default() += count);
         for (kind, took) in &other.recoveries {
@@ -61,11 +64,11 @@ impl Report {
     }
 
     fn row(&self, name: &str) -> String {
-        let Self { seconds, acknowledged, lost, doubled, dead_letters, failures, .. } = self;
+        let Self { seconds, acknowledged, lost, doubled, dead_letters, archive_commands, failures, .. } = self;
         let (requests, faults) = (self.answers.values().sum::<u64>(), self.faults.values().sum::<u64>());
         let longest = self.recoveries.values().max().copied().unwrap_or_default().as_secs_f64();
         format!(
-            "| {name} | {seconds} | {requests} | {acknowledged} | {faults} | {lost} | {doubled} | {dead_letters} | {longest:.1} s | {} |",
+            "| {name} | {seconds} | {requests} | {acknowledged} | {faults} | {lost} | {doubled} | {dead_letters} | {archive_commands} | {longest:.1} s | {} |",
             failures.len()
         )
     }
@@ -76,8 +79,8 @@ impl Report {
 pub fn table(reports: &[Report]) -> String {
     let Some(total) = Report::total(reports) else { return String::new() };
     let mut lines = vec![
-        "| seed | seconds of faults | requests | events acknowledged | faults | lost | doubled | dead letters | longest recovery | failures |".to_owned(),
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|".to_owned(),
+        "| seed | seconds of faults | requests | events acknowledged | faults | lost | doubled | dead letters | archive commands | longest recovery | failures |".to_owned(),
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|".to_owned(),
     ];
     lines.extend(reports.iter().map(|report| report.row(&report.seed.to_string())));
     if reports.len() > 1 {

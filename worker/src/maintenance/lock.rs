@@ -24,6 +24,8 @@ pub(super) enum AdvisoryLock {
     Expiry = 7038,
     /// Archiving, dropping and restoring days, which `rollcall-archive` does.
     Archive = 7041,
+    /// Being the worker that archives.
+    ArchiveDuty = 7042,
 }
 
 impl AdvisoryLock {
@@ -47,5 +49,18 @@ impl AdvisoryLock {
     pub(super) async fn try_for_session(self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
         let row = sqlx::query_file!("sql/maintenance/try_lock_session.sql", self.key()).fetch_one(connection).await?;
         Ok(row.locked)
+    }
+
+    /// Waits for the lock, and holds it until it is given back or the connection closes.
+    pub(super) async fn wait_for_session(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        sqlx::query_file!("sql/maintenance/wait_lock_session.sql", self.key()).fetch_one(connection).await?;
+        Ok(())
+    }
+
+    /// Gives a lock of the session back.
+    pub(super) async fn give_back(self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        let row = sqlx::query_file!("sql/maintenance/unlock_session.sql", self.key()).fetch_one(connection).await?;
+        debug_assert!(row.was_held, "{self:?} was not held");
+        Ok(())
     }
 }

@@ -3,9 +3,11 @@
 //! Every task runs through [`every`]. A task that only one worker may run at a time holds an
 //! [`AdvisoryLock`](lock::AdvisoryLock). `compact` and `fold` fold the deltas of the rollups, `partition`
 //! creates partitions in advance according to the database's `clock`, `index` builds B-trees and updates
-//! filters, both with statements of `ddl`; `merge` makes one partition of the days of a month; `expire` deletes what projects keep no longer; `sweep` removes the attempts
-//! of messages that are gone; `lag` and `backlog` measure; `report` tells the API how this worker is doing.
+//! filters, both with statements of `ddl`; `merge` makes one partition of the days of a month; `expire` deletes what
+//! projects keep no longer; `archive` archives days that are over and drops their rows, if that is wanted; `rebuild` makes the rollups from the rows when somebody asks for it; `sweep` removes the
+//! attempts of messages that are gone; `lag` and `backlog` measure; `report` tells the API how this worker is doing.
 
+pub(crate) mod archive;
 pub(crate) mod backlog;
 mod busy;
 pub(crate) mod clock;
@@ -18,6 +20,7 @@ pub(crate) mod lag;
 mod lock;
 pub(crate) mod merge;
 pub(crate) mod partition;
+pub(crate) mod rebuild;
 pub(crate) mod report;
 pub(crate) mod sweep;
 
