@@ -14,6 +14,7 @@ async fn assert_promises_are_kept(seed: u64, secs: u64, faults: &[FaultKind]) {
     if !report.failures.is_empty() {
         panic!("{}\nthe logs are in {}", table(&[report]), folder.keep().display());
     }
+    assert!(report.restored_days > 0, "every run archives, drops and restores days");
 }
 
 #[tokio::test(flavor = "multi_thread")]

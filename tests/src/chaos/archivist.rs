@@ -4,7 +4,7 @@
 //! faults are over, everything must come back.
 
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,13 @@ use super::failure::{Failure, Failures};
 use super::proxy::Proxy;
 use crate::binary;
 
-/// What it does. The last two of the days before today keep their rows, so that there is something to archive.
-const COMMANDS: [&[&str]; 3] = [&["archive", "run"], &["archive", "drop", "--older-than-days", "1"], &["restore"]];
+const ARCHIVE: &[&str] = &["archive", "run"];
+/// It keeps partitions with rows that are not archived, and then it fails.
+const DROP: &[&str] = &["archive", "drop", "--older-than-days", "1"];
+const RESTORE: &[&str] = &["restore"];
+const COMMANDS: [&[&str]; 3] = [ARCHIVE, DROP, RESTORE];
+/// What the commands say, in the folder of the run.
+const LOG: &str = "archivist.log";
 /// A command is killed after a random time up to this one. Most of them end before.
 const KILL_AFTER: Duration = Duration::from_secs(8);
 
@@ -41,28 +46,26 @@ impl Archivist {
         Self { path: Arc::new(path), environment, folder: folder.to_owned() }
     }
 
-    /// Runs commands in a random order, and kills some of them, until told to stop; returns how many succeeded.
-    pub(crate) async fn run(self: Arc<Self>, seed: u64, stop: CancellationToken) -> u64 {
+    /// Runs commands in a random order, and kills some of them, until told to stop.
+    pub(crate) async fn run(self: Arc<Self>, seed: u64, stop: CancellationToken) {
         let mut random = StdRng::seed_from_u64(seed);
-        let mut succeeded = 0;
         while !stop.is_cancelled() {
             let command = COMMANDS[random.random_range(0..COMMANDS.len())];
             let limit = KILL_AFTER.mul_f64(random.random_range(0.0..1.0));
-            let done = tokio::time::timeout(limit, self.command(command)).await;
-            succeeded += u64::from(done.is_ok_and(|status| status.success()));
+            // It may fail as well.
+            let _ = tokio::time::timeout(limit, self.succeeds(command)).await;
             stop.run_until_cancelled(tokio::time::sleep(Duration::from_millis(random.random_range(0..500)))).await;
         }
-        succeeded
     }
 
-    /// Puts everything back, and reads every file once more.
+    /// Drops everything once more, puts it back, and reads every file.
     pub(crate) async fn finish(&self, failures: &Failures) {
-        for command in [&["archive", "run"][..], &["restore"], &["archive", "verify"]] {
+        for commands in [&[ARCHIVE, DROP][..], &[RESTORE], &[&["archive", "verify"]]] {
             let began = Instant::now();
-            // The session of a command that was killed may hold the lock for another moment.
-            while !self.command(command).await.success() {
+            // The session of a command that was killed may hold the lock for another moment, and late events may come.
+            while !self.all_succeed(commands).await {
                 if began.elapsed() > crate::WAIT_TIMEOUT {
-                    let detail = format!("rollcall {} does not succeed; see archivist.log", command.join(" "));
+                    let detail = format!("rollcall {commands:?} do not succeed; see archivist.log");
                     return failures.add(Failure::new(Check::Archived, detail));
                 }
                 tokio::time::sleep(Duration::from_millis(500)).await;
@@ -70,13 +73,28 @@ impl Archivist {
         }
     }
 
+    /// How often a day was restored.
+    pub(crate) fn restored_days(&self) -> usize {
+        let log = std::fs::read_to_string(self.folder.join(LOG)).unwrap_or_default();
+        log.lines().filter(|line| line.ends_with(" rows restored")).count()
+    }
+
+    async fn all_succeed(&self, commands: &[&[&str]]) -> bool {
+        for command in commands {
+            if !self.succeeds(command).await {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Runs one command to its end, or until this is dropped.
-    async fn command(&self, arguments: &[&str]) -> ExitStatus {
-        let path = self.folder.join("archivist.log");
+    async fn succeeds(&self, arguments: &[&str]) -> bool {
+        let path = self.folder.join(LOG);
         let log = std::fs::OpenOptions::new().create(true).append(true).open(path).expect("a log can be written");
         let mut command = tokio::process::Command::new(binary("rollcall"));
         command.args(arguments).env_clear().envs(self.environment.iter().cloned()).current_dir(&self.folder).kill_on_drop(true);
         command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log can be shared")).stderr(log);
-        command.status().await.expect("rollcall can be run")
+        command.status().await.expect("rollcall can be run").success()
     }
 }

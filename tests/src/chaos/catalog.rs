@@ -22,6 +22,13 @@ pub(crate) const RECENT_DAYS: i64 = 30;
 pub(crate) const LATE_DAYS: i64 = 120;
 /// One event in this many is late.
 const LATE_ONE_IN: u64 = 20;
+/// The first events of a run lie in days that get no others, so that these days can be archived and dropped while clients
+/// still send: so many events,
+const OLD_EVENTS: u64 = 3_000;
+/// and so many days back, at least.
+const OLD_DAYS_BACK: u64 = 200;
+/// The number of these days.
+const OLD_DAYS: u64 = 30;
 /// One event in this many comes from somebody who is not signed in.
 const ANONYMOUS_ONE_IN: u64 = 4;
 
@@ -55,7 +62,10 @@ impl Catalog {
         let event_type = self.draw(number, "type") % TYPES;
         let is_late = self.draw(number, "late").is_multiple_of(LATE_ONE_IN);
         let days = if is_late { LATE_DAYS } else { RECENT_DAYS };
-        let back = 1 + self.draw(number, "day") % days.unsigned_abs();
+        let back = match self.draw(number, "day") {
+            draw if number < OLD_EVENTS => OLD_DAYS_BACK + draw % OLD_DAYS,
+            draw => 1 + draw % days.unsigned_abs(),
+        };
         let day = self.today.saturating_sub(i64::try_from(back).expect("a few days").days());
         let second = i64::try_from(self.draw(number, "second") % 86_400).expect("less than a day");
         let midnight = day.to_zoned(jiff::tz::TimeZone::UTC).expect("a day that UTC has").timestamp();

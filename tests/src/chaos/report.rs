@@ -29,8 +29,8 @@ pub struct Report {
     pub doubled: usize,
     /// Dead letters, before they were redriven.
     pub dead_letters: usize,
-    /// Commands that archived, dropped or restored days and succeeded.
-    pub archive_commands: u64,
+    /// How often a day was archived, dropped and restored.
+    pub restored_days: usize,
     /// From the end of a fault to an event that was sent after it and is stored: the longest of each
     /// kind.
     pub recoveries: BTreeMap<FaultKind, Duration>,
@@ -52,7 +52,7 @@ impl Report {
         self.lost += other.lost;
         self.doubled += other.doubled;
         self.dead_letters += other.dead_letters;
-        self.archive_commands += other.archive_commands;
+        self.restored_days += other.restored_days;
         other.answers.iter().for_each(|(kind, count)| *self.answers.entry(kind).or_default() += count);
         other.faults.iter().for_each(|(kind, count)| *self.faults.entry(*kind).or_default() += count);
         for (kind, took) in &other.recoveries {
@@ -64,11 +64,11 @@ impl Report {
     }
 
     fn row(&self, name: &str) -> String {
-        let Self { seconds, acknowledged, lost, doubled, dead_letters, archive_commands, failures, .. } = self;
+        let Self { seconds, acknowledged, lost, doubled, dead_letters, restored_days, failures, .. } = self;
         let (requests, faults) = (self.answers.values().sum::<u64>(), self.faults.values().sum::<u64>());
         let longest = self.recoveries.values().max().copied().unwrap_or_default().as_secs_f64();
         format!(
-            "| {name} | {seconds} | {requests} | {acknowledged} | {faults} | {lost} | {doubled} | {dead_letters} | {archive_commands} | {longest:.1} s | {} |",
+            "| {name} | {seconds} | {requests} | {acknowledged} | {faults} | {lost} | {doubled} | {dead_letters} | {restored_days} | {longest:.1} s | {} |",
             failures.len()
         )
     }
@@ -79,7 +79,7 @@ impl Report {
 pub fn table(reports: &[Report]) -> String {
     let Some(total) = Report::total(reports) else { return String::new() };
     let mut lines = vec![
-        "| seed | seconds of faults | requests | events acknowledged | faults | lost | doubled | dead letters | archive commands | longest recovery | failures |".to_owned(),
+        "| seed | seconds of faults | requests | events acknowledged | faults | lost | doubled | dead letters | restored days | longest recovery | failures |".to_owned(),
         "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|".to_owned(),
     ];
     lines.extend(reports.iter().map(|report| report.row(&report.seed.to_string())));

@@ -59,7 +59,7 @@ pub async fn run(plan: &Plan, progress: &ProgressBar) -> Report {
     let stage = Stage::set(plan).await;
     let supervising = CancellationToken::new();
     let supervisor = tokio::spawn(supervise(stage.fleet.clone(), stage.failures.clone(), supervising.clone()));
-    let (faults, archive_commands) = stage.disturb(plan, progress).await;
+    let faults = stage.disturb(plan, progress).await;
     progress.set_message("no more faults; draining and judging");
     stage.failures.extend(stage.fleet.wait_until_ready().await.err());
     stage.fleet.archivist.finish(&stage.failures).await;
@@ -68,7 +68,7 @@ pub async fn run(plan: &Plan, progress: &ProgressBar) -> Report {
     supervisor.await.expect("the supervisor does not panic");
     stage.fleet.stop(&stage.failures).await;
     stage.fleet.keep_server_logs().await;
-    Report { archive_commands, ..stage.report(plan, faults, figures) }
+    stage.report(plan, faults, figures)
 }
 
 /// Everything that takes part.
@@ -106,9 +106,8 @@ impl Stage {
         Self { fleet, sender, failures, recovery: Arc::new(recovery), tables }
     }
 
-    /// Sends and disturbs as long as the plan says; returns how many faults of each kind there were,
-    /// and how many commands of the archivist succeeded.
-    async fn disturb(&self, plan: &Plan, progress: &ProgressBar) -> (BTreeMap<FaultKind, u64>, u64) {
+    /// Sends and disturbs as long as the plan says; returns how many faults of each kind there were.
+    async fn disturb(&self, plan: &Plan, progress: &ProgressBar) -> BTreeMap<FaultKind, u64> {
         let began = Instant::now();
         let stop = CancellationToken::new();
         let mut clients: JoinSet<()> =
@@ -133,10 +132,10 @@ impl Stage {
         progress.set_position(plan.duration.as_secs());
         progress.set_message("clients finish");
         stop.cancel();
-        let archive_commands = archivist.await.expect("the archivist does not panic");
+        archivist.await.expect("the archivist does not panic");
         while clients.join_next().await.transpose().expect("no client panics").is_some() {}
         while recoveries.join_next().await.transpose().expect("no probe panics").is_some() {}
-        (faults, archive_commands)
+        faults
     }
 
     async fn inject(&self, round: Round) -> Vec<FaultKind> {
@@ -162,7 +161,7 @@ impl Stage {
             lost: figures.lost,
             doubled: figures.doubled,
             dead_letters: figures.dead_letters,
-            archive_commands: 0,
+            restored_days: self.fleet.archivist.restored_days(),
             recoveries: self.recovery.longest.lock().expect("no panic").clone(),
             failures: self.failures.take(),
         }
