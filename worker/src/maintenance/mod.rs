@@ -23,6 +23,7 @@ pub(crate) mod partition;
 pub(crate) mod rebuild;
 pub(crate) mod report;
 pub(crate) mod sweep;
+mod table;
 
 use std::time::Duration;
 

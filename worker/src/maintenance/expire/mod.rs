@@ -36,10 +36,11 @@ use tokio_util::sync::CancellationToken;
 
 use self::error::ExpireError;
 use self::mark::{Author, Mark};
-use self::partition::{Census, Partition, Table};
+use self::partition::{Census, Partition};
 use self::project::Project;
 pub use self::report::{Expired, ExpiredCounts, ExpiryProgress};
 use self::turn::Turn;
+use crate::maintenance::table::Table;
 use crate::maintenance::{clock, every, index};
 
 /// What to expire.

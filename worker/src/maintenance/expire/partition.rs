@@ -9,37 +9,11 @@ use sqlx::PgConnection;
 use super::error::ExpireError;
 use super::project::Project;
 use super::statement;
+use crate::maintenance::table::Table;
 
 /// A partition that ends here holds the identities of events without a time, which never expire: if one came again, it
 /// would be an event of today.
 const FIRST_DAY: Date = jiff::civil::date(1970, 1, 1);
-
-/// A table that has partitions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Table {
-    Events,
-    EventIds,
-}
-
-impl Table {
-    /// Rows go first, so that none is left without its identity.
-    pub(super) const ALL: [Self; 2] = [Self::Events, Self::EventIds];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Events => "events",
-            Self::EventIds => "event_ids",
-        }
-    }
-
-    /// The column that defines the partitions.
-    pub(super) const fn column(self) -> &'static str {
-        match self {
-            Self::Events => "occurred_at",
-            Self::EventIds => "day",
-        }
-    }
-}
 
 /// A partition.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 
 use jiff::civil::Date;
 
-use super::partition::Table;
 use super::project::Project;
+use crate::maintenance::table::Table;
 
 /// What was deleted of a project, or would be.
 #[derive(Debug, Clone, PartialEq, Eq)]

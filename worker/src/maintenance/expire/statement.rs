@@ -5,7 +5,8 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::partition::{Partition, Table};
+use super::partition::Partition;
+use crate::maintenance::table::Table;
 
 /// Which of the projects `$1` have rows from before their horizons `$2`: one look-up in an index for each.
 pub(super) fn projects_with_expired_rows(partition: &Partition) -> AssertSqlSafe<String> {

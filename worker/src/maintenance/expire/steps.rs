@@ -11,9 +11,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::error::ExpireError;
-use super::partition::{Partition, Table};
+use super::partition::Partition;
 use super::project::Project;
 use super::statement;
+use crate::maintenance::table::Table;
 
 /// Rows that a step deletes: some 20 ms of work, and a transaction that is small beside a batch of a worker.
 const ROWS: i64 = 5_000;

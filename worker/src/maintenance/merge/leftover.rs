@@ -3,9 +3,9 @@
 use sqlx::{Connection, PgConnection};
 
 use super::MergeError;
-use super::month::Table;
 use super::statement;
 use crate::maintenance::busy::{Attempts, set_timeouts};
+use crate::maintenance::table::Table;
 
 /// Whether there is any of a table.
 pub(super) async fn is_there(connection: &mut PgConnection, table: Table) -> Result<bool, MergeError> {

@@ -26,11 +26,12 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
+use self::month::Month;
 pub(crate) use self::month::first_open_day;
-use self::month::{Month, Table};
 use crate::error::StoreError;
 use crate::maintenance::busy::{Attempts, BusyError, set_timeouts};
 use crate::maintenance::lock::AdvisoryLock;
+use crate::maintenance::table::Table;
 use crate::maintenance::{clock, index};
 
 /// How often a worker looks for months to merge, and the delay after the first failure.

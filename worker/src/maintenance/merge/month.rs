@@ -4,43 +4,11 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use sqlx::PgConnection;
 
+use crate::maintenance::table::Table;
+
 /// Number of days after a month for which its days stay apart. Most events of clients that were offline arrive within
 /// this time, into small indexes.
 const OPEN_DAYS: i32 = 7;
-
-/// A table that has partitions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Table {
-    Events,
-    EventIds,
-}
-
-impl Table {
-    pub(super) const ALL: [Self; 2] = [Self::Events, Self::EventIds];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Events => "events",
-            Self::EventIds => "event_ids",
-        }
-    }
-
-    /// The column that defines the partitions.
-    pub(super) const fn column(self) -> &'static str {
-        match self {
-            Self::Events => "occurred_at",
-            Self::EventIds => "day",
-        }
-    }
-
-    /// How the rows of a month are sorted: by user, so that a timeline touches few pages; identities as in their index.
-    pub(super) const fn order(self) -> &'static str {
-        match self {
-            Self::Events => "project_id, user_ord, occurred_at",
-            Self::EventIds => "project_id, event_id, day",
-        }
-    }
-}
 
 /// A partition with the days from `from` until the day before `to`.
 #[derive(Debug, Clone, PartialEq, Eq)]

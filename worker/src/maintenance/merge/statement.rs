@@ -6,7 +6,8 @@
 
 use sqlx::AssertSqlSafe;
 
-use super::month::{Month, Table};
+use super::month::Month;
+use crate::maintenance::table::Table;
 
 /// The table that becomes the partition of the month.
 pub(super) fn merging(month: &Month) -> String {
@@ -45,7 +46,12 @@ pub(super) fn forget_late(table: Table) -> AssertSqlSafe<String> {
 
 /// Copies the rows of all parts.
 pub(super) fn copy(month: &Month) -> AssertSqlSafe<String> {
-    let (merging, parent, column, order) = (merging(month), month.table.name(), month.table.column(), month.table.order());
+    let (merging, parent, column) = (merging(month), month.table.name(), month.table.column());
+    // By user, so that a timeline touches few pages; identities as in their index.
+    let order = match month.table {
+        Table::Events => "project_id, user_ord, occurred_at",
+        Table::EventIds => "project_id, event_id, day",
+    };
     let (from, to) = (month.from, month.to);
     AssertSqlSafe(format!(
         "insert into {merging}
