@@ -57,9 +57,11 @@ async fn main() {
                     .wait_until("events are shown", "document.querySelector('main').innerText.includes('ada')")
                     .await;
             }
+            let painted = "return Math.round(performance.getEntriesByName('first-contentful-paint')[0]?.startTime)";
+            let painted = dashboard.browser.run(painted, &[]).await;
             let file = arguments.folder.join(format!("{name}-{ending}.png"));
             std::fs::write(&file, dashboard.browser.picture().await).expect("the picture can be saved");
-            println!("{}", file.display());
+            println!("{}: first paint after {painted} ms", file.display());
         }
     }
 }
