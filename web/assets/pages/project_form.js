@@ -59,13 +59,13 @@ export function ProjectForm({ project, onDone, onClose }) {
       <${TypeAhead} label="Time zone" keeps=${true} value=${draft.time_zone} suggest=${suggestZones} onPick=${field("time_zone").onChange} />
       <p class="note">${zoneProblem && html`<b class="wrong">${zoneProblem}</b> `}Days begin and end in it. It is final as soon as the first event is stored.</p>
     </div>
-    <${TextField} label="Keep events for days" ...${field("retention_days")} type="number" min=${1} max=${MAX_RETENTION_DAYS} placeholder="for ever" note="Events that are older are deleted. Empty: kept for ever." />
+    <${TextField} label="Keep events for days" ...${field("retention_days")} type="number" min=${1} max=${MAX_RETENTION_DAYS} placeholder="for ever" note="Older events are deleted every hour; the numbers of their days stay. Empty: kept for ever." />
     ${isWhole && LIMITS.map(([name, label, max]) => html`<${TextField} key=${name} label=${label} ...${field(name)} name=${`limits.${name}`} type="number" min=${1} max=${max} placeholder="default" note="Empty: as the settings say" />`)}
     ${problem && html`<${Notice} problem=${problem} />`}
     <div class="form-actions"><button type="submit" class="primary" disabled=${isRunning}>${project ? "Save" : "Make the project"}</button><button type="button" onClick=${onClose}>Cancel</button></div>
   </form>
   ${isAsked && project && days !== null && html`<${Confirm} title="Delete older events?" action="Save and delete" isDanger=${true} typed=${project.name} onConfirm=${save} onClose=${() => setAsked(false)}>
-    <p><bdi>${project.name}</bdi> ${project.retention_days === null ? "keeps events for ever" : `keeps events for ${full(project.retention_days)} days`}. If it keeps them for <b>${full(days)} days</b>, everything older is deleted, and nothing brings it back.</p>
+    <p><bdi>${project.name}</bdi> ${project.retention_days === null ? "keeps events for ever" : `keeps events for ${full(project.retention_days)} days`}. If it keeps them for <b>${full(days)} days</b>, workers delete all older events, within an hour and for good. The numbers of those days stay: active people, events by type and hour, retention.</p>
   <//>`}
   <//>`;
 }
