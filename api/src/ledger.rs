@@ -5,7 +5,10 @@ use rollcall_shared::project::ProjectId;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// The identity days of an event id, the earliest first. There are several if clients used the id again with
+/// Maximum number of days that the statement looks up for an event id.
+pub(crate) const MAX_DAYS: usize = 100;
+
+/// The first [`MAX_DAYS`] identity days of an event id, the earliest first. There are several if clients used the id again with
 /// times on other days. [`Day::UNDATED`] stands for an id that was sent without a time.
 ///
 /// # Errors

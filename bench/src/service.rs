@@ -90,6 +90,17 @@ impl Service {
         Ok(())
     }
 
+    /// Starts one more API with further variables. It ends when the program is dropped.
+    pub(crate) async fn further_api(&self, further: &[(&'static str, &str)]) -> anyhow::Result<(Program, SocketAddr)> {
+        let address = free_address()?;
+        let mut variables = self.api_variables();
+        variables.push(("API_LISTEN", address.to_string()));
+        variables.extend(further.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let api = start_program("api", variables, &self.home, self.home.join("further-api.log"))?;
+        wait_until_ready(&api, address).await?;
+        Ok((api, address))
+    }
+
     /// The first worker, and the address of its metrics.
     fn worker(&self) -> anyhow::Result<&(Program, SocketAddr)> {
         self.workers.first().context("the service has no worker")

@@ -24,7 +24,7 @@ fn bulky_events(first: usize, count: usize) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_stream_is_told_and_recovers_by_itself() {
-    let variables = vec![("EVENTS_MAX_BYTES", (1 << 20).to_string())];
+    let variables = vec![("EVENTS_MAX_BYTES", (1 << 20).to_string()), ("BULK_BURST_EVENTS", "1000000".to_owned())];
     let app = App::start_with(AppOptions { workers: 0, variables, ..AppOptions::default() }).await;
     let mut accepted = 0;
     let refused = loop {
@@ -39,6 +39,10 @@ async fn a_full_stream_is_told_and_recovers_by_itself() {
     assert_eq!(refused.status(), 503);
     assert_eq!(refused.headers()["retry-after"], "10");
     assert_eq!(refused.json::<Value>().await.unwrap()["code"], "queue_full");
+    // One project leaves room for the large requests of another.
+    app.add_key("other", "other-key", &["ingest"]).await;
+    let of_other = app.http.post(format!("{}/events", app.url)).header("X-API-Key", "other-key").json(&bulky(0));
+    assert_eq!(of_other.send().await.unwrap().status(), 202);
     // A part of the stream is for small batches.
     let (status, answer) = app.post("/events", &[], bulky_events(accepted + 500, 100).to_string()).await;
     assert_eq!(status, 202, "{answer}");
@@ -58,7 +62,7 @@ async fn a_full_stream_is_told_and_recovers_by_itself() {
     app.send(&bulky(accepted)).await;
     app.wait_until_stored().await;
     let stored: Vec<String> =
-        sqlx::query_scalar("select distinct client_event_id from events").fetch_all(&app.pool).await.unwrap();
+        sqlx::query_scalar("select distinct client_event_id from events where project_id = 1").fetch_all(&app.pool).await.unwrap();
     let missing = (0..accepted + 500).filter(|n| !stored.contains(&format!("e{n}"))).count();
     assert_eq!(missing, 0, "of {accepted} accepted events");
 }

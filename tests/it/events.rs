@@ -178,6 +178,21 @@ async fn a_cursor_continues_only_the_list_that_it_came_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_id_of_very_many_days_finds_all_of_its_events() {
+    let app = App::start().await;
+    let first: jiff::civil::Date = "2025-01-01".parse().unwrap();
+    let days: Vec<String> = (0..130).map(|n| format!("{}T10:00:00Z", first + n.days())).collect();
+    app.send(&days.iter().map(|day| event("again", "u", "t", day)).collect()).await;
+    app.wait_until_stored().await;
+    for (order, expected) in [("asc", days.clone()), ("desc", days.iter().rev().cloned().collect())] {
+        let found = app.get(&format!("/events?event_id=again&limit=1000&order={order}")).await.1;
+        let found: Vec<&str> =
+            found["data"].as_array().unwrap().iter().map(|event| event["occurred_at"].as_str().unwrap()).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_can_be_had_as_csv() {
     let app = App::start().await;
     app.send(&json!([{"event_id": "a", "user_id": "=1+1", "event_type": "t,\"x\"", "occurred_at": "2025-10-01T10:00:00Z",

@@ -157,6 +157,25 @@ async fn the_three_lists_of_the_contract_name_fields_as_it_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_without_pages_has_as_many_events_as_asked_for_however_large_they_are() {
+    let app = App::start().await;
+    let large = "x".repeat(60_000);
+    // Together they are larger than a page.
+    let events: Vec<Value> = (0..100)
+        .map(|n| json!({"event_id": format!("e{n}"), "event_type": "t", "user_id": "u", "properties": {"large": large},
+                        "occurred_at": format!("2025-10-01T10:00:{:02}.{:02}Z", n / 60, n % 60)}))
+        .collect();
+    app.send(&json!(events)).await;
+    app.wait_until_stored().await;
+    assert!(app.get("/events?limit=100").await.1["data"].as_array().unwrap().len() < 100, "a page is shorter");
+    let lists = app.query_data(r#"{ latestEvents(limit: 99) { eventId } eventsByUser(userId: "u") { eventId } }"#).await;
+    let ids = |list: &str| lists[list].as_array().unwrap().iter().map(|event| event["eventId"].clone()).collect::<Vec<_>>();
+    let newest_first: Vec<Value> = (0..100).rev().map(|n| json!(format!("e{n}"))).collect();
+    assert_eq!(ids("latestEvents"), newest_first[..99]);
+    assert_eq!(ids("eventsByUser"), newest_first, "the default limit");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_payload_is_answered_byte_for_byte() {
     let app = graphql_history(&[]).await;
     let body = json!({"query": "{ latestEvents(limit: 1) { payload } }"}).to_string();

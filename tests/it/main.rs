@@ -23,6 +23,7 @@ mod cli_administration;
 mod compaction;
 mod compose;
 mod cors;
+mod csv;
 mod dead_letters;
 mod dictionary;
 mod disagreement;

@@ -172,3 +172,24 @@ async fn the_last_date_of_all_ends_the_list_of_days() {
     let answer = app.ask("/stats/dau?from=9999-12-30&to=9999-12-31").await;
     assert_eq!(answer["data"].as_array().unwrap().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_include_their_last_value() {
+    let app = App::start().await;
+    for (last, beyond) in [
+        ("/stats/dau?from=2025-10-01&to=2028-10-04", "/stats/dau?from=2025-10-01&to=2028-10-05"),
+        ("/stats/top-events?limit=100", "/stats/top-events?limit=101"),
+        ("/accounts/sample?limit=100", "/accounts/sample?limit=101"),
+        ("/events?limit=1000", "/events?limit=1001"),
+        ("/users?limit=1000", "/users?limit=1001"),
+        ("/sessions?limit=1000", "/sessions?limit=1001"),
+        (
+            "/stats/retention?start_date=2025-10-01&windows=52&cohorts=52",
+            "/stats/retention?start_date=2025-10-01&windows=52&cohorts=53",
+        ),
+    ] {
+        assert_eq!(app.get(last).await.0, 200, "{last}");
+        let (status, answer) = app.get(beyond).await;
+        assert_eq!((status, &answer["code"]), (400, &json!("invalid_parameters")), "{beyond}");
+    }
+}

@@ -1,6 +1,8 @@
-//! Traces: log lines of a worker name the request and the trace whose events they are about.
+//! Traces: log lines name the request, and those of a worker the trace, that they are about.
 
-use rollcall_tests::{App, AppOptions, Poison, event, wait_until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use rollcall_tests::{App, AppOptions, KEY, Poison, event, wait_until};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -21,4 +23,21 @@ async fn a_worker_names_the_request_and_the_trace_of_events_that_it_could_not_st
     for name in [trace_id, "order-17", "messages=1"] {
         assert!(line.contains(name), "{name} is missing: {line}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_logs_a_request_that_it_could_not_serve_under_the_id_of_its_answer() {
+    let app = App::start_without_workers(vec![]).await;
+    let (mut api, url) = app.process_with("api", &[("PUBLISH_DEADLINE_MS", "500")]);
+    api.start();
+    app.wait_until_ready(&url).await;
+    kill(Pid::from_raw(i32::try_from(app.nats.pid()).unwrap()), Signal::SIGSTOP).unwrap();
+    let one = json!([event("e", "u", "t", "2026-03-01T10:00:00Z")]);
+    let response = app.http.post(format!("{url}/events")).header("X-API-Key", KEY).json(&one).send().await.unwrap();
+    kill(Pid::from_raw(i32::try_from(app.nats.pid()).unwrap()), Signal::SIGCONT).unwrap();
+    assert_eq!(response.status(), 503);
+    let request_id = response.headers()["x-request-id"].to_str().unwrap();
+    let log = api.log();
+    let line = log.lines().find(|line| line.contains("request not served")).unwrap_or_default();
+    assert!(line.contains(request_id) && line.contains("queue_unavailable"), "{request_id} is not in the log:\n{log}");
 }

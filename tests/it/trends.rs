@@ -164,7 +164,8 @@ async fn trends_have_a_table_as_csv() {
     let app = october().await;
     let url = format!("{}/stats/trends?from=2025-10-01&to=2025-10-02&event_type=login&event_type=buy&format=csv", app.url);
     let csv = app.http.get(url).header("X-API-Key", KEY).send().await.unwrap().text().await.unwrap();
-    let expected = "event_type,value,at,events\nlogin,,2025-10-01,2\nlogin,,2025-10-02,1\nbuy,,2025-10-01,0\nbuy,,2025-10-02,0\n";
+    let expected = "event_type,value,at,events,total\nlogin,,2025-10-01,2,3\nlogin,,2025-10-02,1,3\nbuy,,2025-10-01,0,0\n\
+                    buy,,2025-10-02,0,0\n";
     assert_eq!(csv, expected);
 }
 

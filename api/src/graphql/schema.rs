@@ -30,6 +30,9 @@ const EVENT_LISTS: [(&str, &[&str], &str); 3] = [
     ("eventsByUser", &["user_id", "limit"], "The latest events of a user."),
 ];
 
+/// Maximum number of pages that are read for one of these lists.
+const MAX_PAGES: usize = 8;
+
 /// The client of a request, and the resources that the request may use.
 #[derive(Clone)]
 pub(super) struct Caller {
@@ -105,10 +108,7 @@ impl Fields {
             self.limits.add_list(name, limit.and_then(Argument::default));
             self.add(name, ty.clone(), arguments, about, |arguments, context| {
                 FieldFuture::new(async move {
-                    let list = answer::<Events>(&arguments, &context).await.map(|answer| match answer {
-                        Value::Object(mut answer) => answer.swap_remove(&Name::new("data")).unwrap_or_default(),
-                        _ => Value::Null,
-                    });
+                    let list = event_list(&arguments, &context).await;
                     Ok::<_, Error>(or_null(&context, list.map(output::entries)))
                 })
             });
@@ -140,11 +140,40 @@ fn arguments<Q: Question>() -> Vec<Argument> {
 }
 
 async fn answer<Q: Question>(arguments: &[Argument], context: &ResolverContext<'_>) -> Result<Value, ApiError> {
+    let answer = answer_to::<Q>(pairs(arguments, &context.args), context).await?;
+    async_graphql::to_value(&answer).map_err(ApiError::internal)
+}
+
+async fn answer_to<Q: Question>(pairs: Vec<(String, String)>, context: &ResolverContext<'_>) -> Result<Q::Answer, ApiError> {
     let caller = context.data::<Caller>().map_err(|error| ApiError::internal(error.message))?;
-    let parameters = Parameters::of_pairs(pairs(arguments, &context.args));
+    let parameters = Parameters::of_pairs(pairs);
     let answer = question::answer::<Q>(caller.answering.clone(), caller.project.clone(), parameters).await?;
     caller.room.take(&answer)?;
-    async_graphql::to_value(&answer).map_err(ApiError::internal)
+    Ok(answer)
+}
+
+/// As many events as the client asks for, or all that there are. A page may have fewer, for example because they are
+/// large, and a list without a cursor could not say so; therefore this reads on.
+async fn event_list(arguments: &[Argument], context: &ResolverContext<'_>) -> Result<Value, ApiError> {
+    let mut parameters = pairs(arguments, &context.args);
+    let mut page = answer_to::<Events>(parameters.clone(), context).await?;
+    let mut events = std::mem::take(&mut page.data);
+    let limit = parameters.iter().find(|(name, _)| name == "limit").and_then(|(_, limit)| limit.parse().ok());
+    let limit = limit.or_else(|| arguments.iter().find(|argument| argument.parameter() == "limit")?.default());
+    let limit = limit.unwrap_or(events.len());
+    for _ in 1..MAX_PAGES {
+        let Some(cursor) = page.next_cursor.take().filter(|_| events.len() < limit) else { break };
+        parameters.retain(|(name, _)| !["limit", "cursor"].contains(&name.as_str()));
+        parameters.push(("limit".to_owned(), (limit - events.len()).to_string()));
+        parameters.push(("cursor".to_owned(), cursor));
+        page = answer_to::<Events>(parameters.clone(), context).await?;
+        events.append(&mut page.data);
+    }
+    if events.len() < limit && page.next_cursor.is_some() {
+        let message = format!("the list is longer than {MAX_PAGES} pages; read them one by one with `events` and its `cursor`");
+        return Err(ApiError::QueryTooComplex(message));
+    }
+    async_graphql::to_value(&events).map_err(ApiError::internal)
 }
 
 /// The value of a field, or null and an error, so that the answers to the other questions of the request

@@ -33,7 +33,8 @@ pub(crate) enum Answer {
     /// Events with this id are stored.
     Stored {
         event_id: String,
-        /// The UTC days of the times that were sent. There are several if the id was used again with other times.
+        /// The UTC days of the times that were sent, at most the first 100. There are several if the id was used again
+        /// with other times.
         days: Vec<Date>,
         /// Whether an event with this id was sent without a time.
         undated: bool,

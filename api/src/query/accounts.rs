@@ -86,7 +86,8 @@ impl Question for AccountSample {
     const ID: &'static str = "account_sample";
     const PATH: &'static str = "/accounts/sample";
     const SUMMARY: &'static str = "Some accounts";
-    const ABOUT: &'static str = "Lists accounts that had events lately or, where these are too few, ever.";
+    const ABOUT: &'static str = "Lists accounts that had events lately or, where these are too few, ever. Only events that are in the \
+                                 database count, so those of deleted and archived days do not.";
 
     fn take(parameters: &mut Parameters, _: &Zone) -> Self {
         Self { limit: parameters.number(LIMIT, 10, 1..=100) as usize }

@@ -23,9 +23,28 @@ pub(crate) enum Format {
 impl Format {
     /// Reads `format`. Without it, the header `Accept` decides.
     pub(crate) fn take(parameters: &mut Parameters, headers: &HeaderMap) -> Self {
+        parameters.one_of(FORMAT, Self::preferred(headers))
+    }
+
+    /// The format that `Accept` gives the greatest weight. Of equal ones, a type goes before a wildcard, and then the
+    /// first one counts.
+    fn preferred(headers: &HeaderMap) -> Self {
         let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-        let wants_csv = accepted.split(',').any(|range| range.split(';').next().unwrap_or_default().trim() == "text/csv");
-        parameters.one_of(FORMAT, if wants_csv { Self::Csv } else { Self::Json })
+        let mut best = (0.0, false, Self::Json);
+        for range in accepted.split(',') {
+            let mut parts = range.split(';').map(str::trim);
+            let (format, is_exact) = match parts.next() {
+                Some("text/csv") => (Self::Csv, true),
+                Some("application/json") => (Self::Json, true),
+                Some("application/*" | "*/*") => (Self::Json, false),
+                _ => continue,
+            };
+            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
+            if (weight, is_exact) > (best.0, best.1) {
+                best = (weight, is_exact, format);
+            }
+        }
+        best.2
     }
 
     /// Writes an answer.
@@ -103,6 +122,28 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn accept_decides_by_weight_then_exactness_then_order() {
+        for (accept, expected) in [
+            ("text/csv", Format::Csv),
+            ("", Format::Json),
+            ("*/*", Format::Json),
+            ("text/html", Format::Json),
+            ("text/csv; charset=utf-8", Format::Csv),
+            ("*/*, text/csv", Format::Csv),
+            ("text/csv, application/json", Format::Csv),
+            ("application/json, text/csv", Format::Json),
+            ("application/json, text/csv;q=0.1", Format::Json),
+            ("text/csv;q=0.5, */*", Format::Json),
+            ("text/csv;q=0.5, */*;q=0.1", Format::Csv),
+            ("text/csv;q=0", Format::Json),
+            ("text/csv;q=many", Format::Json),
+        ] {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(Format::preferred(&headers), expected, "{accept}");
+        }
+    }
 
     #[test]
     fn texts_that_a_spreadsheet_would_run_are_escaped() {

@@ -12,6 +12,7 @@
 //! - `plans` writes down how PostgreSQL executes each statement, and only if it is asked for.
 //! - `clients` sends small requests from many clients.
 //! - `delay` measures single events on an idle service.
+//! - `live` measures how fast readers of `/live` get an event on an idle service.
 //! - `fairness` measures events of twenty projects while millions of events of one of them wait.
 //! - `archive` exports, drops, restores and replays a day.
 //! - `memory` comes last and reports the peak memory of API and worker over all topics.
@@ -24,6 +25,7 @@ mod fairness;
 mod growth;
 mod indexes;
 mod lists;
+mod live;
 mod memory;
 mod plans;
 mod reads;
@@ -48,6 +50,7 @@ pub(crate) enum Topic {
     Analysis,
     Clients,
     Delay,
+    Live,
     Fairness,
     Archive,
     Memory,
@@ -81,6 +84,7 @@ impl Topic {
             Self::Analysis => analysis::run(bench, outcome).await,
             Self::Clients => clients::run(bench, outcome).await,
             Self::Delay => delay::run(bench, outcome).await,
+            Self::Live => live::run(bench, outcome).await,
             Self::Fairness => fairness::run(bench, outcome).await,
             Self::Archive => archive::run(bench, outcome).await,
             Self::Memory => memory::run(bench, outcome),

@@ -27,10 +27,10 @@ const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// A page of events.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EventsAnswer {
-    data: Vec<Event>,
+    pub(crate) data: Vec<Event>,
     /// The cursor of the next page; null on the last. A page may be shorter than `limit`, or empty, and
     /// still have a next one.
-    next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// The time and id of the event after which a page begins.

@@ -77,7 +77,8 @@ impl Walk {
         if let Some(event_id) = keys.event_id {
             let days = ledger::days_of(connection, ProjectId(keys.project), event_id).await?;
             length_us = i64::MAX;
-            if !days.contains(&Day::UNDATED) {
+            // An event without a time, and those of an id with more days than were looked up, may be on any day.
+            if !days.contains(&Day::UNDATED) && days.len() < ledger::MAX_DAYS {
                 spans = days.iter().map(|day| utc_day(*day).intersection(known)).collect();
             }
         }

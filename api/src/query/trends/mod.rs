@@ -214,10 +214,11 @@ impl Answer for TrendsAnswer {
         let rows = self.data.iter().flat_map(|series| {
             series.points().iter().map(|point| {
                 let names = [series.event_type(), series.value()].map(Cell::text);
-                names.into_iter().chain([Cell::plain(&point.at), Cell::plain(point.value)]).collect()
+                let numbers = [Cell::plain(&point.at), Cell::plain(point.value), Cell::plain(series.total())];
+                names.into_iter().chain(numbers).collect()
             })
         });
-        Some(Table::new(&["event_type", "value", "at", self.metric.to_string().as_str()], rows.collect()))
+        Some(Table::new(&["event_type", "value", "at", self.metric.to_string().as_str(), "total"], rows.collect()))
     }
 }
 

@@ -104,6 +104,10 @@ impl Series {
         self.value.as_deref()
     }
 
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
     pub(super) fn points(&self) -> &[Point] {
         &self.points
     }
