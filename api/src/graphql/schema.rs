@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::dynamic::{Field, FieldFuture, FieldValue, Object, ResolverContext, Schema, SchemaError, TypeRef};
-use async_graphql::{Error, Name, Value};
+use async_graphql::{Error, Value};
 
 use super::argument::{Argument, pairs};
 use super::limits::Limits;
@@ -158,9 +158,9 @@ async fn event_list(arguments: &[Argument], context: &ResolverContext<'_>) -> Re
     let mut parameters = pairs(arguments, &context.args);
     let mut page = answer_to::<Events>(parameters.clone(), context).await?;
     let mut events = std::mem::take(&mut page.data);
-    let limit = parameters.iter().find(|(name, _)| name == "limit").and_then(|(_, limit)| limit.parse().ok());
-    let limit = limit.or_else(|| arguments.iter().find(|argument| argument.parameter() == "limit")?.default());
-    let limit = limit.unwrap_or(events.len());
+    let sent = parameters.iter().find(|(name, _)| name == "limit").and_then(|(_, limit)| limit.parse().ok());
+    let default = || arguments.iter().find(|argument| argument.parameter() == "limit")?.default();
+    let limit = sent.or_else(default).and_then(|limit: u64| usize::try_from(limit).ok()).unwrap_or(events.len());
     for _ in 1..MAX_PAGES {
         let Some(cursor) = page.next_cursor.take().filter(|_| events.len() < limit) else { break };
         parameters.retain(|(name, _)| !["limit", "cursor"].contains(&name.as_str()));

@@ -202,14 +202,22 @@ fn report(plans: &[Plan], stage: &str) -> anyhow::Result<String> {
 fn files() -> anyhow::Result<BTreeMap<String, String>> {
     let mut files = BTreeMap::new();
     for folder in FOLDERS {
-        for topic in fs::read_dir(folder).with_context(|| format!("{folder}; run the benchmark in the folder of the checkout"))? {
-            for file in fs::read_dir(topic?.path())? {
-                let path = file?.path();
-                files.insert(fs::read_to_string(&path)?.trim().to_owned(), name(&path));
-            }
-        }
+        collect(Path::new(folder), &mut files)
+            .with_context(|| format!("{folder}; run the benchmark in the folder of the checkout"))?;
     }
     Ok(files)
+}
+
+fn collect(folder: &Path, files: &mut BTreeMap<String, String>) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, files)?;
+        } else {
+            files.insert(fs::read_to_string(&path)?.trim().to_owned(), name(&path));
+        }
+    }
+    Ok(())
 }
 
 fn name(path: &Path) -> String {
