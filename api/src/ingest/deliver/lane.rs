@@ -5,14 +5,12 @@
 //! wait; they share the next message, and each request is answered when that message is durable. An idle lane
 //! adds no delay. A message past the allowance of its project is bulk.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use rollcall_shared::project::ProjectId;
 use rollcall_shared::queue::chunk::{Chunk, ChunkWriter};
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use super::allowance::{Allowances, Kind};
 use crate::ingest::body::budget::Share;
@@ -21,12 +19,6 @@ use crate::queue::publish::{ChunkPublisher, NotDurable, Origin};
 /// Maximum number of batches in the queue of one lane. Further ones wait in the tasks of their requests, in
 /// order.
 const MAX_QUEUED_BATCHES: usize = 1024;
-
-/// How long a lane waits for the next requests of clients that it has just answered. The runtime's clock counts
-/// milliseconds.
-const RETURN_TIME: Duration = Duration::from_millis(1);
-/// Number of messages without such a wait after one that was in vain.
-const MESSAGES_WITHOUT_WAIT: u32 = 64;
 
 /// The events of a small request, to share a message with others.
 pub(crate) struct SmallBatch {
@@ -100,15 +92,8 @@ impl Lanes {
 impl Lane {
     /// Publishes the waiting batches, one message after another, and replies to their requests.
     async fn run(mut self) {
-        let mut gathered = VecDeque::new();
-        let mut company = Company::default();
-        loop {
-            if gathered.is_empty() {
-                let Some(first) = self.waiting.recv().await else { return };
-                gathered.push_back(first);
-            }
-            company.gather(&mut gathered, &mut self.waiting).await;
-            let message = match fill(&mut gathered, &mut self.waiting) {
+        while let Some(first) = self.waiting.recv().await {
+            let message = match fill(first, &mut self.waiting) {
                 Ok(message) => message,
                 // The waiters are dropped, and their requests are answered with 503.
                 Err(error) => {
@@ -122,46 +107,10 @@ impl Lane {
             let priority = self.allowances.priority_of(self.project, self.kind, message.chunk.events);
             let chunks = vec![message.chunk];
             let outcome = self.publisher.publish_all(self.project, priority, chunks, &message.origin).await;
-            company.note(message.replies.len(), gathered.len() + self.waiting.len());
             for reply in message.replies {
                 // The receiver is gone if the client has disconnected.
                 let _ = reply.send(outcome);
             }
-        }
-    }
-}
-
-/// The clients of one message, who often send their next requests at once.
-///
-/// Without a moment's wait for them, clients that send one request after the other divide into two groups: one waits while
-/// the message of the other is in flight, and each message has only half of them. Where clients do not come
-/// back at once, the wait is not repeated for many messages.
-#[derive(Default)]
-struct Company {
-    /// When the last message was answered, and how many requests wait once all of its clients are back.
-    expected: Option<(Instant, usize)>,
-    /// The number of further messages that do not wait.
-    skip: u32,
-}
-
-impl Company {
-    /// A message is about to be answered, while other requests wait.
-    fn note(&mut self, answered: usize, waiting: usize) {
-        self.skip = self.skip.saturating_sub(1);
-        self.expected = (self.skip == 0 && answered > 1).then(|| (Instant::now() + RETURN_TIME, answered + waiting));
-    }
-
-    /// Waits for those who were answered.
-    async fn gather(&mut self, gathered: &mut VecDeque<Waiter>, waiting: &mut mpsc::Receiver<Waiter>) {
-        let Some((until, expected)) = self.expected.take() else { return };
-        let mut come = Vec::new();
-        let all = async {
-            while gathered.len() + come.len() < expected && waiting.recv_many(&mut come, expected).await > 0 {}
-        };
-        let are_back = tokio::time::timeout_at(until, all).await.is_ok();
-        gathered.extend(come);
-        if !are_back && gathered.len() < expected * 3 / 4 {
-            self.skip = MESSAGES_WITHOUT_WAIT;
         }
     }
 }
@@ -175,11 +124,12 @@ struct Message {
 
 /// Fills one message with waiting batches. Those whose requests were answered at the deadline, or whose
 /// clients have disconnected, are left out: nobody was told that they are durable.
-fn fill(gathered: &mut VecDeque<Waiter>, waiting: &mut mpsc::Receiver<Waiter>) -> std::io::Result<Message> {
+fn fill(first: Waiter, waiting: &mut mpsc::Receiver<Waiter>) -> std::io::Result<Message> {
     let mut writer = ChunkWriter::new()?;
     let mut origin = Origin::default();
     let mut replies = Vec::new();
-    while let Some(Waiter { batch, reply }) = gathered.pop_front().or_else(|| waiting.try_recv().ok()) {
+    let mut next = Some(first);
+    while let Some(Waiter { batch, reply }) = next {
         if !reply.is_closed() {
             writer.push(&batch.lines, batch.events)?;
             origin.join(batch.origin);
@@ -187,9 +137,7 @@ fn fill(gathered: &mut VecDeque<Waiter>, waiting: &mut mpsc::Receiver<Waiter>) -
         }
         // The lines are compressed now, so their memory is given back.
         drop(batch.share);
-        if writer.is_full() {
-            break;
-        }
+        next = if writer.is_full() { None } else { waiting.try_recv().ok() };
     }
     Ok(Message { chunk: writer.finish()?, origin, replies })
 }
