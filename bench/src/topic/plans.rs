@@ -3,7 +3,7 @@
 //! PostgreSQL's module `auto_explain` logs the plan of each statement that the services send, with the values
 //! that they send. Every query of the API is sent once, events are stored, and the rollups are folded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -179,7 +179,7 @@ fn report(plans: &[Plan], stage: &str) -> anyhow::Result<String> {
             entry.0 = plan;
         }
     }
-    let missing: Vec<_> = files.values().filter(|file| !by_name.contains_key(&format!("`{file}`"))).collect();
+    let missing: BTreeSet<_> = files.values().filter(|file| !by_name.contains_key(&format!("`{file}`"))).collect();
     let mut out = format!("# Plans of the statements, {stage}\n");
     for (name, (plan, times)) in &by_name {
         write!(out, "\n## {name}\n\n{times} times, at most {:.2} ms:\n\n```\n", plan.duration_ms)?;
