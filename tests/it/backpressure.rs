@@ -61,8 +61,10 @@ async fn a_full_stream_is_told_and_recovers_by_itself() {
     app.wait_until_all_ready().await;
     app.send(&bulky(accepted)).await;
     app.wait_until_stored().await;
-    let stored: Vec<String> =
-        sqlx::query_scalar("select distinct client_event_id from events where project_id = 1").fetch_all(&app.pool).await.unwrap();
+    let stored: Vec<String> = sqlx::query_scalar("select distinct client_event_id from events where project_id = 1")
+        .fetch_all(&app.pool)
+        .await
+        .unwrap();
     let missing = (0..accepted + 500).filter(|n| !stored.contains(&format!("e{n}"))).count();
     assert_eq!(missing, 0, "of {accepted} accepted events");
 }

@@ -4,7 +4,7 @@ use rollcall_tests::{App, KEY, event};
 use serde_json::json;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn statistics_and_catalogues_have_the_numbers_of_their_json() {
+async fn statistics_and_catalogues_have_tables() {
     let app = App::start().await;
     let mut events = vec![
         event("1", "ada", "login", "2025-10-01T12:00:00Z"),

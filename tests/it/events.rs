@@ -181,7 +181,7 @@ async fn a_cursor_continues_only_the_list_that_it_came_from() {
 async fn an_id_of_very_many_days_finds_all_of_its_events() {
     let app = App::start().await;
     let first: jiff::civil::Date = "2025-01-01".parse().unwrap();
-    let days: Vec<String> = (0..130).map(|n| format!("{}T10:00:00Z", first + n.days())).collect();
+    let days: Vec<String> = (0..130_i64).map(|n| format!("{}T10:00:00Z", first + n.days())).collect();
     app.send(&days.iter().map(|day| event("again", "u", "t", day)).collect()).await;
     app.wait_until_stored().await;
     for (order, expected) in [("asc", days.clone()), ("desc", days.iter().rev().cloned().collect())] {

@@ -162,8 +162,10 @@ async fn a_list_without_pages_has_as_many_events_as_asked_for_however_large_they
     let large = "x".repeat(60_000);
     // Together they are larger than a page.
     let events: Vec<Value> = (0..100)
-        .map(|n| json!({"event_id": format!("e{n}"), "event_type": "t", "user_id": "u", "properties": {"large": large},
-                        "occurred_at": format!("2025-10-01T10:00:{:02}.{:02}Z", n / 60, n % 60)}))
+        .map(|n| {
+            json!({"event_id": format!("e{n}"), "event_type": "t", "user_id": "u", "properties": {"large": large},
+                        "occurred_at": format!("2025-10-01T10:00:{:02}.{:02}Z", n / 60, n % 60)})
+        })
         .collect();
     app.send(&json!(events)).await;
     app.wait_until_stored().await;

@@ -156,8 +156,10 @@ impl ApiError {
             Self::DatabaseUnavailable(source) | Self::DatabaseBusy(source) | Self::TooSlow(source) => {
                 tracing::warn!(error = source as &dyn std::error::Error, code = self.code(), "request failed at the database");
             }
+            // Anybody can cause this, and there is a metric of it.
+            Self::LiveFull { .. } => tracing::debug!(code = self.code(), "request refused"),
             // The client cannot mend this, so the operator must find the request.
-            _ if self.status().is_server_error() => tracing::warn!(code = self.code(), reason = %self, "request not served"),
+            _ if self.status().is_server_error() => tracing::warn!(code = self.code(), "request not served"),
             _ => tracing::debug!(code = self.code(), "request refused"),
         }
     }

@@ -31,7 +31,7 @@ impl Room {
         }
         self.0.fetch_sub(size.0, Ordering::Relaxed);
         let message = format!(
-            "the answers to the query have more than {MAX_BYTES} bytes together; send several requests, or ask for shorter lists"
+            "the answers to the query have more than {MAX_BYTES} bytes together; send several requests, or read lists page by page with `events` and its `cursor`"
         );
         Err(ApiError::QueryTooComplex(message))
     }

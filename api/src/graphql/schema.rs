@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_graphql::dynamic::{Field, FieldFuture, FieldValue, Object, ResolverContext, Schema, SchemaError, TypeRef};
 use async_graphql::{Error, Value};
+use serde::Serialize;
 
 use super::argument::{Argument, pairs};
 use super::limits::Limits;
@@ -109,7 +110,11 @@ impl Fields {
             self.add(name, ty.clone(), arguments, about, |arguments, context| {
                 FieldFuture::new(async move {
                     let list = event_list(&arguments, &context).await;
-                    Ok::<_, Error>(or_null(&context, list.map(output::entries)))
+                    let list = list.map(|(events, error)| {
+                        error.into_iter().for_each(|error| report(&context, error));
+                        output::entries(events)
+                    });
+                    Ok::<_, Error>(or_null(&context, list))
                 })
             });
         }
@@ -140,8 +145,11 @@ fn arguments<Q: Question>() -> Vec<Argument> {
 }
 
 async fn answer<Q: Question>(arguments: &[Argument], context: &ResolverContext<'_>) -> Result<Value, ApiError> {
-    let answer = answer_to::<Q>(pairs(arguments, &context.args), context).await?;
-    async_graphql::to_value(&answer).map_err(ApiError::internal)
+    value_of(&answer_to::<Q>(pairs(arguments, &context.args), context).await?)
+}
+
+fn value_of(answer: &impl Serialize) -> Result<Value, ApiError> {
+    async_graphql::to_value(answer).map_err(ApiError::internal)
 }
 
 async fn answer_to<Q: Question>(pairs: Vec<(String, String)>, context: &ResolverContext<'_>) -> Result<Q::Answer, ApiError> {
@@ -152,9 +160,10 @@ async fn answer_to<Q: Question>(pairs: Vec<(String, String)>, context: &Resolver
     Ok(answer)
 }
 
-/// As many events as the client asks for, or all that there are. A page may have fewer, for example because they are
-/// large, and a list without a cursor could not say so; therefore this reads on.
-async fn event_list(arguments: &[Argument], context: &ResolverContext<'_>) -> Result<Value, ApiError> {
+/// As many events as the client asks for, or all that there are; or else those up to an error, with the error. A page may
+/// have fewer, for example because they are large, and a list without a cursor could not say so; therefore this reads
+/// on.
+async fn event_list(arguments: &[Argument], context: &ResolverContext<'_>) -> Result<(Value, Option<ApiError>), ApiError> {
     let mut parameters = pairs(arguments, &context.args);
     let mut page = answer_to::<Events>(parameters.clone(), context).await?;
     let mut events = std::mem::take(&mut page.data);
@@ -166,22 +175,28 @@ async fn event_list(arguments: &[Argument], context: &ResolverContext<'_>) -> Re
         parameters.retain(|(name, _)| !["limit", "cursor"].contains(&name.as_str()));
         parameters.push(("limit".to_owned(), (limit - events.len()).to_string()));
         parameters.push(("cursor".to_owned(), cursor));
-        page = answer_to::<Events>(parameters.clone(), context).await?;
+        match answer_to::<Events>(parameters.clone(), context).await {
+            Ok(next) => page = next,
+            Err(error) => return Ok((value_of(&events)?, Some(error))),
+        }
         events.append(&mut page.data);
     }
-    if events.len() < limit && page.next_cursor.is_some() {
+    let is_cut = events.len() < limit && page.next_cursor.is_some();
+    let error = is_cut.then(|| {
         let message = format!("the list is longer than {MAX_PAGES} pages; read them one by one with `events` and its `cursor`");
-        return Err(ApiError::QueryTooComplex(message));
-    }
-    async_graphql::to_value(&events).map_err(ApiError::internal)
+        ApiError::QueryTooComplex(message)
+    });
+    Ok((value_of(&events)?, error))
 }
 
 /// The value of a field, or null and an error, so that the answers to the other questions of the request
 /// remain. async-graphql itself would omit the field from the answer and its path from the error.
 fn or_null<'a>(context: &ResolverContext<'a>, value: Result<FieldValue<'a>, ApiError>) -> Option<FieldValue<'a>> {
-    let report = |error| {
-        let error = error::of_field(error).into_server_error(context.ctx.item.pos);
-        context.ctx.add_error(context.ctx.set_error_path(error));
-    };
-    value.map_err(report).ok()
+    value.map_err(|error| report(context, error)).ok()
+}
+
+/// Adds the error of a field to the response.
+fn report(context: &ResolverContext<'_>, error: ApiError) {
+    let error = error::of_field(error).into_server_error(context.ctx.item.pos);
+    context.ctx.add_error(context.ctx.set_error_path(error));
 }

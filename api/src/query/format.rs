@@ -29,9 +29,11 @@ impl Format {
     /// The format that `Accept` gives the greatest weight. Of equal ones, a type goes before a wildcard, and then the
     /// first one counts.
     fn preferred(headers: &HeaderMap) -> Self {
-        let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-        let mut best = (0.0, false, Self::Json);
-        for range in accepted.split(',') {
+        let accepted = headers.get_all(header::ACCEPT).into_iter().filter_map(|accept| accept.to_str().ok());
+        // A weight of zero excludes a type.
+        let mut best = (0.0, true, Self::Json);
+        for range in accepted.flat_map(|accepted| accepted.split(',')) {
+            let range = range.to_ascii_lowercase();
             let mut parts = range.split(';').map(str::trim);
             let (format, is_exact) = match parts.next() {
                 Some("text/csv") => (Self::Csv, true),
@@ -39,7 +41,9 @@ impl Format {
                 Some("application/*" | "*/*") => (Self::Json, false),
                 _ => continue,
             };
-            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1.0, |weight| weight.parse().unwrap_or(0.0));
+            let weight = parts.find_map(|part| part.strip_prefix("q="));
+            let weight =
+                weight.map_or(1.0, |weight| weight.parse().ok().filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(0.0));
             if (weight, is_exact) > (best.0, best.1) {
                 best = (weight, is_exact, format);
             }
@@ -139,6 +143,8 @@ mod tests {
             ("text/csv;q=0.5, */*;q=0.1", Format::Csv),
             ("text/csv;q=0", Format::Json),
             ("text/csv;q=many", Format::Json),
+            ("text/csv;q=inf, application/json;q=0.1", Format::Json),
+            ("Text/CSV;Q=0.9, application/json;q=0.1", Format::Csv),
         ] {
             let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(accept))]);
             assert_eq!(Format::preferred(&headers), expected, "{accept}");

@@ -96,7 +96,8 @@ impl ChunkPublisher {
         origin: &Origin,
     ) -> Result<(), NotDurable> {
         let all = async {
-            self.check_room(project, priority).await?;
+            let sizes: Vec<usize> = chunks.iter().map(|chunk| chunk.payload.len()).collect();
+            self.check_room(project, priority, &sizes).await?;
             let publish = |(index, chunk): (usize, Chunk)| {
                 let headers = headers(&chunk, index, origin);
                 self.publish(project, priority, chunk.payload, headers)
@@ -114,15 +115,15 @@ impl ChunkPublisher {
     /// [`NotDurable`]; it may be durable nevertheless.
     pub(crate) async fn publish_again(&self, project: ProjectId, payload: Bytes, headers: HeaderMap) -> Result<(), NotDurable> {
         let again = async {
-            self.check_room(project, Priority::Bulk).await?;
+            self.check_room(project, Priority::Bulk, &[payload.len()]).await?;
             self.publish(project, Priority::Bulk, payload, headers).await
         };
         self.within_deadline(again).await
     }
 
-    async fn check_room(&self, project: ProjectId, priority: Priority) -> Result<(), NotDurable> {
+    async fn check_room(&self, project: ProjectId, priority: Priority, sizes: &[usize]) -> Result<(), NotDurable> {
         match priority {
-            Priority::Bulk if !self.room.is_left_for_bulk(project).await => Err(NotDurable::Full),
+            Priority::Bulk if !self.room.takes_bulk(project, sizes).await => Err(NotDurable::Full),
             _ => Ok(()),
         }
     }

@@ -27,7 +27,7 @@ const LIMITS: [(&str, &str); 4] = [
     ("LIVE_MAX_READERS_PER_KEY", "1000"),
     ("LIVE_MAX_READERS_PER_PROJECT", "1000"),
 ];
-/// Number of events in one repetition. All repetitions together have enough for a 99th percentile.
+/// Number of events in one repetition.
 const EVENTS: usize = 100;
 const BOUND_MS: f64 = 100.0;
 /// What each event has once in the stream.

@@ -65,7 +65,7 @@ function ofQueue({ stream, consumers, dependencies }) {
   if (share >= FULL_FOR_BULK && dependencies.nats !== "full") {
     found.push({ level: "problem", title: `The queue is ${percent(share * 100)} full`, text: "Large requests are refused with 503 already, and all others will be when it is full. Start more workers, or look for what slows PostgreSQL down." });
   } else if (share >= NEARLY_FULL && share < FULL_FOR_BULK) {
-    found.push({ level: "warning", title: `The queue is ${percent(share * 100)} full`, text: "Large requests are refused from seven eighths on." });
+    found.push({ level: "warning", title: `The queue is ${percent(share * 100)} full`, text: "Large requests of a project that fills it alone are refused from about here on, and all large ones from seven eighths on." });
   }
   if (!consumers) return found;
   const [normal, ...bulk] = consumers;

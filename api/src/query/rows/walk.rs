@@ -76,9 +76,11 @@ impl Walk {
         let mut length_us = FIRST_WINDOW_DAYS * DAY_US;
         if let Some(event_id) = keys.event_id {
             let days = ledger::days_of(connection, ProjectId(keys.project), event_id).await?;
-            length_us = i64::MAX;
-            // An event without a time, and those of an id with more days than were looked up, may be on any day.
-            if !days.contains(&Day::UNDATED) && days.len() < ledger::MAX_DAYS {
+            // An id with more days than were looked up may be on any day, as may an event without a time. The former has
+            // many events, so it is searched in windows.
+            let has_more = days.len() >= ledger::MAX_DAYS;
+            length_us = if has_more { length_us } else { i64::MAX };
+            if !days.contains(&Day::UNDATED) && !has_more {
                 spans = days.iter().map(|day| utc_day(*day).intersection(known)).collect();
             }
         }
