@@ -1,5 +1,6 @@
 //! Events read back: lists, timelines and pages.
 
+use jiff::ToSpan;
 use proptest::prelude::{Strategy, prop};
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
