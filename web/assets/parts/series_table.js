@@ -89,6 +89,7 @@ function csvOf(trends) {
     { label: "value", value: (/** @type {any} */ row) => row.series.value },
     { label: "at", value: (/** @type {any} */ row) => row.point.at },
     { label: trends.metric, value: (/** @type {any} */ row) => row.point.value },
+    { label: "total", value: (/** @type {any} */ row) => row.series.total },
   ];
 }
 
