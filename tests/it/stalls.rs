@@ -205,6 +205,8 @@ async fn a_worker_that_stands_still_in_a_transaction_keeps_no_locks() {
         ("ACK_WAIT_MS", "1000"),
         ("DATABASE_LOCK_TIMEOUT_MS", "30000"),
         ("DATABASE_STATEMENT_TIMEOUT_MS", "30000"),
+        // Otherwise the worker may give up this attempt just before it is stopped.
+        ("DATABASE_REPLY_TIMEOUT_MS", "60000"),
         // Long enough to be seen on a busy machine.
         ("DATABASE_IDLE_IN_TRANSACTION_TIMEOUT_MS", "10000"),
     ];
