@@ -254,6 +254,6 @@ fn over(url: &str, port: u16, proxy: &Proxy) -> String {
 }
 
 fn pool(url: &str) -> PgPool {
-    let options = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(5));
+    let options = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(20));
     options.connect_lazy(url).expect("a valid URL")
 }
