@@ -76,7 +76,7 @@ function entered(funnel) {
 
 /** @param {{ first: string, isFiltered: boolean }} props */
 function Nobody({ first, isFiltered }) {
-  return html`<${Nothing} isFiltered=${isFiltered} what="people who entered in this period"><p>The first step is <bdi>${first}</bdi>.</p><//>`;
+  return html`<${Nothing} isFiltered=${isFiltered} what="people who entered in this period"><p>The first step is <bdi>${first}</bdi>. If you typed a part of a name, choose the whole one from the suggestions.</p><//>`;
 }
 
 /** @param {{ within: string, hasFilters: boolean }} props */
