@@ -129,9 +129,9 @@ CONFORMANCE_PYTHON := target/conformance/python
 # Number of random requests to each operation.
 EXAMPLES ?= 50
 .PHONY: conformance
-conformance: prepare $(CONFORMANCE_PYTHON)/installed ## Let schemathesis, a generated client, an MCP client, polars, pyarrow and DuckDB use a service: EXAMPLES=50 SEED=1
-	$(CARGO) build --locked -p rollcall-cli
-	EXAMPLES=$(EXAMPLES) SEED=$(SEED) tests/conformance/run.sh $(CONFORMANCE_PYTHON) target/debug/rollcall
+conformance: prepare prepare-s3 $(CONFORMANCE_PYTHON)/installed ## Let schemathesis, a generated client, an MCP client, polars, pyarrow and DuckDB use a service: EXAMPLES=50 SEED=1
+	$(CARGO) build --locked -p rollcall-cli -p rollcall-stack
+	EXAMPLES=$(EXAMPLES) SEED=$(SEED) tests/conformance/run.sh $(CONFORMANCE_PYTHON) target/debug/rollcall target/debug/rollcall-s3
 
 $(CONFORMANCE_PYTHON)/installed: tests/conformance/requirements.txt
 	python3 -m venv $(CONFORMANCE_PYTHON)

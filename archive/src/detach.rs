@@ -17,7 +17,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 use crate::export::{Archiver, by_day};
 use crate::registry::{self, RegisteredDay};
 use crate::rows::{self, Table};
-use crate::{ArchiveDay, ArchiveError, Lock, Progress, Store, frozen, verify};
+use crate::{ArchiveDay, ArchiveError, Lock, Pace, Progress, Store, frozen, verify};
 
 /// How often the swap is tried while others use the partitions. Whoever waits for the locks of the swap waits as long
 /// as it does, so each attempt is short (`set_swap_timeouts.sql`).
@@ -68,7 +68,7 @@ pub async fn detach(
     detaching: Detaching,
     progress: &dyn Progress,
 ) -> Result<Vec<Detached>, ArchiveError> {
-    let mut archiver = Archiver { pool, store, lock, progress };
+    let mut archiver = Archiver { pool, store, lock, pace: Pace::full_speed(), progress };
     if !detaching.dry_run {
         frozen::finish_all(&mut archiver).await?;
     }

@@ -22,13 +22,29 @@ use crate::manifest::{self, Manifest, Part};
 use crate::part::{Finished, PartWriter};
 use crate::registry::{self, RegisteredDay};
 use crate::rows::{self, Fingerprint, Table};
-use crate::{ArchiveDay, ArchiveError, Lock, Progress, Selection, Store, clock, frozen, verify};
+use crate::{ArchiveDay, ArchiveError, Lock, Pace, Progress, Selection, Store, clock, frozen, verify};
 
 /// A part ends after this many rows: some hundred megabytes at most, which a reader can get at once.
 const PART_ROWS: u64 = 2_000_000;
 
+/// Rows between two rests: some milliseconds of work.
+const ROWS_PER_REST: u64 = 2_000;
+/// Rows between two moves of the progress bar.
+const ROWS_PER_ADVANCE: u64 = 10_000;
+
 /// The first date that events can have.
 pub(crate) const FIRST_DATE: Date = jiff::civil::date(1970, 1, 1);
+
+/// What to archive, and how.
+#[derive(Debug)]
+pub struct Exporting<'a> {
+    /// The days.
+    pub selection: &'a Selection,
+    /// How many days ago a day must have ended.
+    pub after_days: i32,
+    /// How much of its time the work takes.
+    pub pace: Pace,
+}
 
 /// What a run has done.
 #[derive(Debug, Default)]
@@ -50,7 +66,7 @@ pub struct Failure {
     pub error: ArchiveError,
 }
 
-/// Archives every day of the selection that has been over for `after_days` days and has rows that the archive lacks.
+/// Archives every day of the selection that has been over for long enough and has rows that the archive lacks.
 ///
 /// # Errors
 /// PostgreSQL or the store does not answer. What concerns single days is among the results.
@@ -58,16 +74,17 @@ pub async fn export(
     pool: &PgPool,
     store: &Store,
     lock: &mut Lock,
-    (selection, after_days): (&Selection, i32),
+    Exporting { selection, after_days, pace }: Exporting<'_>,
     progress: &dyn Progress,
 ) -> Result<Exported, ArchiveError> {
-    let mut archiver = Archiver { pool, store, lock, progress };
+    let mut archiver = Archiver { pool, store, lock, pace, progress };
     rows::check_project(archiver.lock.connection(), selection).await?;
     frozen::finish_all(&mut archiver).await?;
     let until = clock::today(archiver.lock.connection()).await?.saturating_sub(after_days.days());
     let to = selection.to.map_or(until, |to| until.min(to.saturating_add(1.day())));
     let from = selection.from.unwrap_or(FIRST_DATE);
     let mut days = rows::days(archiver.lock.connection(), &Table::Events, (from, to)).await?;
+    archiver.pace.rest().await;
     days.retain(|(day, _)| selection.contains(&day.project, day.date));
     let registered = by_day(registry::all(archiver.lock.connection()).await?);
     let mut exported = Exported::default();
@@ -106,6 +123,7 @@ pub(crate) struct Archiver<'a> {
     pub(crate) pool: &'a PgPool,
     pub(crate) store: &'a Store,
     pub(crate) lock: &'a mut Lock,
+    pub(crate) pace: Pace,
     pub(crate) progress: &'a dyn Progress,
 }
 
@@ -164,7 +182,7 @@ impl Archiver<'_> {
     }
 
     /// Reads the rows that the archive does not have, in one snapshot.
-    async fn read(&self, table: &Table, day: &ArchiveDay, known: &Identities) -> Result<NewRows, ArchiveError> {
+    async fn read(&mut self, table: &Table, day: &ArchiveDay, known: &Identities) -> Result<NewRows, ArchiveError> {
         let mut lease = Lease::acquire(self.pool).await?;
         sqlx::raw_sql(include_str!("../sql/begin_snapshot.sql")).execute(&mut *lease).await?;
         let here = rows::fingerprint(&mut lease, table, day).await?;
@@ -172,8 +190,11 @@ impl Archiver<'_> {
         let mut rows = rows::select(&mut lease, table, day);
         while let Some(stored) = rows.try_next().await? {
             read += 1;
-            if read % 10_000 == 0 {
-                self.progress.advance(10_000);
+            if read % ROWS_PER_ADVANCE == 0 {
+                self.progress.advance(ROWS_PER_ADVANCE);
+            }
+            if read % ROWS_PER_REST == 0 {
+                self.pace.rest().await;
             }
             let row = stored.row()?;
             if known.contains(stored.identity()?, row.undated) || !part.push(&row) {
@@ -188,7 +209,7 @@ impl Archiver<'_> {
         drop(rows);
         sqlx::raw_sql("commit").execute(&mut *lease).await?;
         lease.give_back();
-        self.progress.advance(read % 10_000);
+        self.progress.advance(read % ROWS_PER_ADVANCE);
         if read != here.rows {
             return Err(ArchiveError::Disagreement { what: day.to_string(), expected: here.rows, found: read });
         }
@@ -215,6 +236,7 @@ impl Archiver<'_> {
         for (part, finished) in parts.iter().zip(finished) {
             self.store.write(&manifest.path_of(part), finished.file, finished.bytes).await?;
             verify::part(self.store, manifest, part).await?;
+            self.pace.rest().await;
         }
         manifest.generation = generation;
         manifest.add(parts);

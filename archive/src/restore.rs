@@ -15,7 +15,7 @@ use crate::manifest::{Manifest, Part};
 use crate::part::{PartReader, Row};
 use crate::registry::{self, RegisteredDay};
 use crate::rows::{self, Table};
-use crate::{ArchiveDay, ArchiveError, Failure, Lock, Progress, Selection, Store, frozen, registered, verify};
+use crate::{ArchiveDay, ArchiveError, Failure, Lock, Pace, Progress, Selection, Store, frozen, registered, verify};
 
 /// Rows of one statement.
 const CHUNK: usize = 5_000;
@@ -41,7 +41,7 @@ pub async fn restore(
     progress: &dyn Progress,
 ) -> Result<Restored, ArchiveError> {
     if !dry_run {
-        frozen::finish_all(&mut Archiver { pool, store, lock, progress }).await?;
+        frozen::finish_all(&mut Archiver { pool, store, lock, pace: Pace::full_speed(), progress }).await?;
     }
     let mut days = registered(pool, selection).await?;
     days.retain(|day| day.dropped_generation.is_some());

@@ -1,15 +1,18 @@
-"""Archives days of a running Rollcall, reads the files with polars, pyarrow and DuckDB, and compares them with /stats.
+"""Archives days of a running Rollcall into a folder and into a bucket, reads the files with polars, pyarrow and DuckDB, and
+compares them with /stats.
 
 Usage: archive.py URL KEY PROGRAM FOLDER, where PROGRAM is `rollcall` and FOLDER is for the archive. DATABASE_URL says where
-the rows are.
+the rows are, and BUCKET_URL and the variables of AWS's tools where the bucket is.
 """
 
 import datetime
+import importlib.resources
 import json
 import os
 import subprocess
 import sys
 import time
+import urllib.parse
 import urllib.request
 
 import duckdb
@@ -35,8 +38,8 @@ COLUMNS = {
 
 
 def main(url, key, program, folder):
-    def rollcall(*arguments):
-        subprocess.run([program, *arguments], check=True, env=os.environ | {"ARCHIVE_URL": folder, "ROLLCALL_URL": url})
+    def rollcall(*arguments, archive=folder):
+        subprocess.run([program, *arguments], check=True, env=os.environ | {"ARCHIVE_URL": archive, "ROLLCALL_URL": url})
 
     def ask(path):
         request = urllib.request.Request(url + path, headers={"X-API-Key": key})
@@ -54,12 +57,18 @@ def main(url, key, program, folder):
     dau = {row["date"]: row["unique_users"] for row in ask(f"/stats/dau?{PERIOD}")}
     compare("polars", with_polars(folder), (top, dau))
     compare("pyarrow", with_pyarrow(folder), (top, dau))
-    compare("DuckDB", with_duckdb(folder), (top, dau))
-    print(f"polars, pyarrow and DuckDB count {EVENTS} events as /stats does")
+    compare("DuckDB", with_duckdb(duckdb.connect(), folder), (top, dau))
+
+    # Another archive gets every day anew.
+    bucket = os.environ["BUCKET_URL"]
+    rollcall("archive", "run", "--from", FIRST, "--to", LAST, archive=bucket)
+    compare("DuckDB over S3", with_duckdb(duckdb_for_s3(), bucket), (top, dau))
+    compare("polars over S3", with_polars(bucket, storage_options=polars_for_s3()), (top, dau))
+    print(f"polars, pyarrow and DuckDB count {EVENTS} events as /stats does, in a folder and over S3")
 
 
-def with_polars(folder):
-    events = pl.read_parquet(f"{folder}/project=default/*/*.parquet", hive_partitioning=True)
+def with_polars(folder, **options):
+    events = pl.read_parquet(f"{folder}/project=default/*/*.parquet", hive_partitioning=True, **options)
     found = {name: kind for name, kind in events.schema.items() if name not in ("project", "date")}
     assert found == COLUMNS, found
     assert all(isinstance(json.loads(text), dict) for text in events["properties"])
@@ -81,14 +90,38 @@ def with_pyarrow(folder):
     return top, dau
 
 
-def with_duckdb(folder):
+def with_duckdb(connection, folder):
     # As in docs/archive.md. The day is that of the path, in UTC; to compute it from a time would need another extension.
     events = f"read_parquet('{folder}/project=default/*/*.parquet', hive_partitioning = true)"
-    top = duckdb.sql(f"select event_type, count(*) from {events} group by 1").fetchall()
-    dau = duckdb.sql(
+    top = connection.sql(f"select event_type, count(*) from {events} group by 1").fetchall()
+    dau = connection.sql(
         f"select date::varchar, count(distinct coalesce(user_id, anonymous_id, session_id)) from {events} group by 1"
     ).fetchall()
     return dict(top), dict(dau)
+
+
+def duckdb_for_s3():
+    # The extension comes with its package, so that nothing is downloaded while this runs.
+    connection = duckdb.connect()
+    folder = importlib.resources.files("duckdb_extension_httpfs") / "extensions" / f"v{duckdb.__version__}"
+    connection.sql(f"install '{folder / 'httpfs.duckdb_extension'}'")
+    connection.sql("load httpfs")
+    address = urllib.parse.urlsplit(os.environ["AWS_ENDPOINT_URL"])
+    connection.sql(f"""
+        create secret (type s3, key_id '{os.environ["AWS_ACCESS_KEY_ID"]}', secret '{os.environ["AWS_SECRET_ACCESS_KEY"]}',
+                       endpoint '{address.netloc}', url_style 'path', use_ssl false)
+    """)
+    return connection
+
+
+def polars_for_s3():
+    return {
+        "aws_endpoint_url": os.environ["AWS_ENDPOINT_URL"],
+        "aws_access_key_id": os.environ["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": os.environ["AWS_SECRET_ACCESS_KEY"],
+        "aws_region": "us-east-1",
+        "aws_allow_http": "true",
+    }
 
 
 def compare(reader, found, expected):

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Lets tools that were not written for Rollcall call a running service:
-# run.sh PYTHON_FOLDER PROGRAM. The first has what requirements.txt names, the second is `rollcall`.
+# run.sh PYTHON_FOLDER PROGRAM S3. The first has what requirements.txt names, the second is `rollcall`, and the third
+# `rollcall-s3`, which starts a server that speaks S3.
 set -euo pipefail
 
 python=$1
 program=$2
+s3=$3
 here=$(dirname "${BASH_SOURCE[0]}")
 work=target/conformance
 export API_KEY=conformance-key
@@ -36,8 +38,16 @@ echo "conformance: gql sends every GraphQL query and subscribes"
 
 echo "conformance: polars, pyarrow and DuckDB read what was archived"
 rm -rf "$work/archive"
+coproc BUCKET { exec "$s3" events; }
+while read -r line <&"${BUCKET[0]}" && [ "$line" != READY ]; do
+    case $line in
+    ARCHIVE_URL=*) export BUCKET_URL=${line#*=} ;;
+    *) export "${line?}" ;;
+    esac
+done
 database=$(grep --only-matching --max-count=1 'postgres://[^ ]*' "$work/service.log")
 DATABASE_URL=$database "$python/bin/python" "$here/archive.py" "$url" "$API_KEY" "$PWD/$program" "$PWD/$work/archive"
+eval "exec ${BUCKET[1]}>&-"
 
 echo "conformance: schemathesis sends random requests"
 # It has the key of the installation and calls every operation, also those that change projects, keys and dead letters.

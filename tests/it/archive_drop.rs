@@ -171,6 +171,11 @@ async fn answers_from_rows_name_the_days_that_are_missing() {
     assert_eq!((page["data"].as_array().unwrap().len(), &page["data"][0]["event_id"]), (1, &json!("now")));
     let (status, refused) = app.get(&format!("/events?limit=5&cursor={}", page["next_cursor"].as_str().unwrap())).await;
     assert_eq!((status, &refused["code"]), (409, &json!("archived")));
+    // A list of GraphQL has no cursor, so the refusal is beside it.
+    let answer = app.query("{ latestEvents(limit: 5) { eventId } }", json!({})).await;
+    assert_eq!(answer["data"], json!({"latestEvents": [{"eventId": "now"}]}), "{answer}");
+    let error = &answer["errors"][0];
+    assert_eq!((&error["extensions"]["code"], &error["path"]), (&json!("archived"), &json!(["latestEvents"])), "{answer}");
 
     archive.must(&app, &["restore"]).await;
     for question in &from_rows {

@@ -175,6 +175,20 @@ async fn a_list_without_pages_has_as_many_events_as_asked_for_however_large_they
     let newest_first: Vec<Value> = (0..100).rev().map(|n| json!(format!("e{n}"))).collect();
     assert_eq!(ids("latestEvents"), newest_first[..99]);
     assert_eq!(ids("eventsByUser"), newest_first, "the default limit");
+
+    // A list for which there is no room any more has the newest events, and an error beside it.
+    let answer = app.query("{ first: latestEvents(limit: 100) { eventId } second: latestEvents(limit: 100) { eventId } third: latestEvents(limit: 100) { eventId } }", json!({})).await;
+    let lists = ["first", "second", "third"].map(|list| answer["data"][list].as_array().unwrap());
+    let lengths = lists.map(Vec::len);
+    assert!(lengths.iter().sum::<usize>() < 300 && lengths.contains(&100), "{lengths:?}");
+    for list in lists {
+        assert!(list.iter().zip(&newest_first).all(|(event, id)| event["eventId"] == *id), "{lengths:?}");
+    }
+    let errors = answer["errors"].as_array().unwrap();
+    assert_eq!(errors.len(), lengths.iter().filter(|length| **length < 100).count());
+    for error in errors {
+        assert_eq!(error["extensions"]["code"], "query_too_complex", "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -89,6 +89,7 @@ mod security_headers;
 mod session_lists;
 mod sessions;
 mod settings;
+mod spans;
 mod stalls;
 mod start;
 mod stats;

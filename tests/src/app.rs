@@ -10,6 +10,7 @@ use rollcall_shared::queue::{connect, stream};
 use rollcall_shared::settings::Environment;
 use rollcall_stack::{NatsServer, NatsUser, Postgres, Scratch};
 use rollcall_worker::WorkerSettings;
+use rollcall_worker::bulk::Loader;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -304,6 +305,21 @@ impl App {
         wait_until("the deltas are folded", || async {
             let left: i64 = sqlx::query_scalar(deltas).fetch_one(&self.pool).await.ok()?;
             (left == 0).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until the deltas are folded and every week and month that is over is united. Workers would leave those that
+    /// changed just now for some seconds.
+    pub async fn wait_until_united(&self) {
+        const LACKING: &str = "select count(*) from active_user_spans where bitmap is null and last_day < current_date - 1";
+        let loader = Loader::new(self.pool.clone());
+        self.wait_until_compacted().await;
+        wait_until("weeks and months are united", || async {
+            // Nothing is done if a worker has the lock at the moment.
+            loader.compact().await.ok()?;
+            let lacking: i64 = sqlx::query_scalar(LACKING).fetch_one(&self.pool).await.ok()?;
+            (lacking == 0).then_some(())
         })
         .await;
     }

@@ -36,7 +36,7 @@ pub use self::maintenance::expire::{Expired, ExpiredCounts, Expiry, ExpiryProgre
 pub use self::maintenance::merge::Merged;
 pub use self::maintenance::rebuild::{Differences, Rebuild, RebuildProgress, Rebuilt};
 pub use self::settings::{ArchiveDuty, WorkerSettings};
-use crate::maintenance::{archive, backlog, compact, expire, index, lag, merge, partition, rebuild, report, sweep};
+use crate::maintenance::{archive, backlog, compact, expire, index, lag, merge, partition, rebuild, report, sweep, unite};
 use crate::queue::consumer;
 use crate::settle::retry;
 
@@ -98,6 +98,7 @@ async fn work(
     tokio::join!(
         Box::pin(consumer.run(stop)),
         Box::pin(compact::run(&pool, settings.compact_interval, reply_timeout, stop)),
+        Box::pin(unite::run(&pool, reply_timeout, stop)),
         backlog::run(&pool, stop),
         Box::pin(partition::run(&pool, stop)),
         Box::pin(index::run(&pool, stop)),

@@ -14,8 +14,8 @@ pending as (
 )
 select
     a.day as "day!: jiff_sqlx::Date",
-    case when not ($5 or a.day in (select p.day from pending p)) then a.users_count end as users_count,
-    case when $5 or a.day in (select p.day from pending p) then a.bitmap end as bitmap
+    case when a.day not in (select p.day from pending p) then a.users_count end as users_count,
+    case when a.day in (select p.day from pending p) then a.bitmap end as bitmap
 from active_users a
 where a.project_id = $1
   and a.event_type_id = (select id from kind)

@@ -1,12 +1,15 @@
 //! Active users: how many different users were active in each day, week or month.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use jiff::ToSpan;
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use roaring::RoaringBitmap;
+use rollcall_shared::project::ProjectId;
 use serde::Serialize;
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::bitmap::unite;
@@ -43,6 +46,15 @@ impl Granularity {
             Self::Day => day,
             Self::Week => day.saturating_sub(i32::from(day.weekday().to_monday_zero_offset()).days()),
             Self::Month => day.first_of_month(),
+        }
+    }
+
+    /// How many days a week or month has; `None` for days.
+    fn days(self) -> Option<RangeInclusive<i32>> {
+        match self {
+            Self::Day => None,
+            Self::Week => Some(7..=7),
+            Self::Month => Some(28..=31),
         }
     }
 
@@ -145,25 +157,21 @@ fn buckets(query: &Dau, counts: &BTreeMap<Date, u64>) -> Vec<Bucket> {
         .collect()
 }
 
+/// Who was active on a day, or on the days of a bucket from that day on.
+struct Stored {
+    day: jiff_sqlx::Date,
+    /// How many they were, if nothing has to be added.
+    users_count: Option<i32>,
+    bitmap: Option<Vec<u8>>,
+}
+
 async fn from_rollups(asker: &Asker, query: &Dau) -> Result<BTreeMap<Date, u64>, ApiError> {
-    let (from, to) = (query.period.from(), query.period.to());
-    // The users of a week are not the sum of its days, so only days can use stored counts.
-    let want_bitmaps = query.granularity != Granularity::Day;
     let mut connection = asker.connection().await?;
-    let rows = sqlx::query_file!(
-        "sql/stats/dau.sql",
-        asker.project.id.0,
-        from.to_sqlx() as _,
-        to.to_sqlx() as _,
-        query.event_type.as_deref(),
-        want_bitmaps
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    kept::check(asker, connection, Source::Rollups, from, period::FROM.name()).await?;
+    let stored = stored(asker.project.id, query, &mut connection).await?;
+    kept::check(asker, connection, Source::Rollups, query.period.from(), period::FROM.name()).await?;
     let mut counts = BTreeMap::new();
     let mut unions: BTreeMap<Date, RoaringBitmap> = BTreeMap::new();
-    for row in rows {
+    for row in stored {
         let bucket = query.granularity.bucket(row.day.into());
         if let Some(count) = row.users_count {
             counts.insert(bucket, u64::try_from(count).unwrap_or(0));
@@ -174,6 +182,20 @@ async fn from_rollups(asker: &Asker, query: &Dau) -> Result<BTreeMap<Date, u64>,
     }
     counts.extend(unions.into_iter().map(|(bucket, union)| (bucket, union.len())));
     Ok(counts)
+}
+
+async fn stored(project: ProjectId, query: &Dau, connection: &mut PgConnection) -> Result<Vec<Stored>, sqlx::Error> {
+    let (from, to, event_type) = (query.period.from().to_sqlx(), query.period.to().to_sqlx(), query.event_type.as_deref());
+    // The users of a week are not the sum of its days.
+    let Some(days) = query.granularity.days() else {
+        return sqlx::query_file_as!(Stored, "sql/stats/dau.sql", project.0, from as _, to as _, event_type)
+            .fetch_all(connection)
+            .await;
+    };
+    let (least, most) = (days.start(), days.end());
+    sqlx::query_file_as!(Stored, "sql/stats/dau_spans.sql", project.0, from as _, to as _, event_type, least, most)
+        .fetch_all(connection)
+        .await
 }
 
 async fn from_events(asker: &Asker, query: &Dau) -> Result<BTreeMap<Date, u64>, ApiError> {

@@ -1,5 +1,5 @@
 //! Archive: one day that is over is exported into a folder of this machine, dropped, restored, and replayed into another
-//! project.
+//! project. Then the copy is exported while events are ingested.
 //!
 //! Each repetition has a database of its own, because an archived day is not archived again.
 
@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use rollcall_archive::{
-    ArchiveSettings, Detaching, Location, Lock, Selection, Silent, Store, detach, export, registered, restore,
+    ArchiveSettings, Detaching, Exporting, Location, Lock, Pace, Selection, Silent, Store, detach, export, registered, restore,
 };
 use rollcall_example::Config;
 use rollcall_shared::project::ProjectId;
@@ -20,8 +20,10 @@ use rollcall_worker::bulk::{Lines, Loader};
 use sqlx::PgPool;
 
 use crate::Bench;
+use crate::batch::Batch;
 use crate::client::KEY;
 use crate::database::Database;
+use crate::measurements::Measurements;
 use crate::number::grouped;
 use crate::outcome::Outcome;
 use crate::prefill::in_order_of_time;
@@ -34,6 +36,12 @@ const MAX_ROWS: u64 = 1_000_000;
 const DAYS_AGO: i64 = 70;
 /// The project that gets the replayed events.
 const COPY: &str = "copy";
+/// Requests before the export of the copy begins.
+const REQUESTS_ALONE: usize = 8;
+/// Number of users in the events that are ingested beside the export.
+const USERS: u32 = 50_000;
+/// Seeds far from those of the archived events.
+const BESIDE_SEED: u64 = 1_000_000;
 
 /// The rows of the report.
 struct Rates {
@@ -42,6 +50,7 @@ struct Rates {
     drop: Row,
     restore: Row,
     replay: Row,
+    beside: Row,
 }
 
 pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
@@ -54,6 +63,11 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
         drop: Row::higher(name("verify and drop"), "rows/s"),
         restore: Row::higher(name("restore"), "rows/s"),
         replay: Row::higher(format!("{} into another project, until stored", name("replay")), "events/s"),
+        beside: Row::lower(
+            format!("one request of {} events, request to all stored, while a day is exported", grouped(bench.arguments.events)),
+            "s",
+        )
+        .against("the same without the export", Some(0.87)),
     };
     for rep in 0..bench.reps() {
         let database = Database::create(&bench.stack.postgres, "archive").await?;
@@ -61,15 +75,18 @@ pub(super) async fn run(bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<
         database.add_project(COPY, "archive-key").await?;
         fill(&database.pool, day, rows, bench.first_seed + rep).await?;
         let folder = bench.stack.folder().join(format!("archive-{rep}"));
-        there_and_back(&database.pool, &folder, rows, &mut rates).await?;
+        let store = Store::open(&settings(&folder))?;
+        there_and_back(&database.pool, &store, rows, &mut rates).await?;
+        let pool = database.pool.clone();
         let service = Service::start(bench.stack.folder(), database).await?;
         let started = Instant::now();
         replay(&service, &folder, day).await?;
         service.wait_until_drained().await?;
         rates.replay.ours.push(rows as f64 / started.elapsed().as_secs_f64());
+        beside(bench, &service, &folder, pool, &mut rates.beside).await?;
         std::fs::remove_dir_all(&folder)?;
     }
-    outcome.rows.extend([rates.export, rates.bytes, rates.drop, rates.restore, rates.replay]);
+    outcome.rows.extend([rates.export, rates.bytes, rates.drop, rates.restore, rates.replay, rates.beside]);
     outcome.note("The archive is in a folder of this machine, so the figures are without the time of a network.".to_owned());
     Ok(())
 }
@@ -88,21 +105,25 @@ async fn fill(pool: &PgPool, day: Date, rows: u64, seed: u64) -> anyhow::Result<
     loader.seal().await
 }
 
-/// Exports, drops and restores the day.
-async fn there_and_back(pool: &PgPool, folder: &Path, rows: u64, rates: &mut Rates) -> anyhow::Result<()> {
-    let settings = ArchiveSettings {
+fn settings(folder: &Path) -> ArchiveSettings {
+    ArchiveSettings {
         location: Location::Folder(folder.to_owned()),
         after_days: 0,
         endpoint: String::new(),
         region: String::new(),
         access_key_id: None,
         secret_access_key: None,
-    };
-    let (store, all) = (Store::open(&settings)?, Selection::default());
+    }
+}
+
+/// Exports, drops and restores the day.
+async fn there_and_back(pool: &PgPool, store: &Store, rows: u64, rates: &mut Rates) -> anyhow::Result<()> {
+    let all = Selection::default();
     let mut lock = Lock::take(pool).await?;
 
     let started = Instant::now();
-    let exported = export(pool, &store, &mut lock, (&all, settings.after_days), &Silent).await?;
+    let exporting = Exporting { selection: &all, after_days: 0, pace: Pace::full_speed() };
+    let exported = export(pool, store, &mut lock, exporting, &Silent).await?;
     rates.export.ours.push(rows as f64 / started.elapsed().as_secs_f64());
     ensure!(exported.days.iter().map(|(_, rows)| rows).sum::<u64>() == rows, "not all rows were archived");
     let bytes: u64 = registered(pool, &all).await?.iter().map(|day| day.bytes).sum();
@@ -110,14 +131,53 @@ async fn there_and_back(pool: &PgPool, folder: &Path, rows: u64, rates: &mut Rat
 
     let before = Timestamp::now().to_zoned(TimeZone::UTC).date().saturating_sub(1.day());
     let started = Instant::now();
-    let detached = detach(pool, &store, &mut lock, Detaching { before, dry_run: false }, &Silent).await?;
+    let detached = detach(pool, store, &mut lock, Detaching { before, dry_run: false }, &Silent).await?;
     rates.drop.ours.push(rows as f64 / started.elapsed().as_secs_f64());
     ensure!(detached.iter().map(|partition| partition.rows).sum::<u64>() == rows, "not all rows were dropped");
 
     let started = Instant::now();
-    let restored = restore(pool, &store, &mut lock, (&all, false), &Silent).await?;
+    let restored = restore(pool, store, &mut lock, (&all, false), &Silent).await?;
     rates.restore.ours.push(rows as f64 / started.elapsed().as_secs_f64());
     ensure!(restored.days.iter().map(|(_, rows)| rows).sum::<u64>() == rows, "not all rows were restored");
+    Ok(())
+}
+
+/// Ingests requests alone, and then for as long as the copy is exported, at the pace at which a worker does it.
+async fn beside(bench: &Bench, service: &Service, folder: &Path, pool: PgPool, row: &mut Row) -> anyhow::Result<()> {
+    let mut seed = bench.first_seed + BESIDE_SEED;
+    let mut ingest = async || {
+        seed += 1;
+        let batch = Batch::new(bench.arguments.events, USERS, seed)?;
+        let timing = service.ingest(&batch.json, batch.events).await?;
+        anyhow::Ok(timing.accepted_secs + timing.stored_secs)
+    };
+    let (mut alone, mut beside) = (Measurements::default(), Measurements::default());
+    for _ in 0..REQUESTS_ALONE {
+        service.quiet().await?;
+        alone.push(ingest().await?);
+    }
+    service.quiet().await?;
+    let store = Store::open(&settings(folder))?;
+    let export = tokio::spawn(async move {
+        let (all, mut lock) = (Selection::default(), Lock::take(&pool).await?);
+        let exporting = Exporting { selection: &all, after_days: 0, pace: Pace::new(Pace::DEFAULT_PERCENT) };
+        export(&pool, &store, &mut lock, exporting, &Silent).await
+    });
+    loop {
+        let secs = ingest().await?;
+        // The last request had the export beside it for a part of its time only.
+        if export.is_finished() {
+            break;
+        }
+        beside.push(secs);
+        service.quiet().await?;
+    }
+    let exported = export.await??;
+    ensure!(exported.failures.is_empty(), "not all days were archived");
+    if !beside.is_empty() {
+        row.ours.push(beside.median());
+        row.yardsticks[0].measurements.push(alone.median());
+    }
     Ok(())
 }
 

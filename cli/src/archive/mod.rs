@@ -10,7 +10,7 @@ use anyhow::bail;
 use clap::Subcommand;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use rollcall_archive::{Detached, Detaching, Failure, Lock, detach, export, registered, verify};
+use rollcall_archive::{Detached, Detaching, Exporting, Failure, Lock, Pace, detach, export, registered, verify};
 use serde_json::json;
 
 pub(crate) use self::bar::Bar;
@@ -40,7 +40,13 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Archive days that are over, and later events of days that are archived
-    Run(Selected),
+    Run {
+        #[command(flatten)]
+        selected: Selected,
+        /// Work for so many percent of the time and rest in between, so that ingestion has the processors; 100 never rests
+        #[arg(long, value_name = "PERCENT", default_value_t = Pace::DEFAULT_PERCENT, value_parser = clap::value_parser!(u32).range(1..=100))]
+        duty_cycle: u32,
+    },
     /// List the archived days
     List {
         #[command(flatten)]
@@ -68,7 +74,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     opened
         .unless_stopped(async {
             match arguments.command {
-                Command::Run(selected) => archive(&opened, selected).await,
+                Command::Run { selected, duty_cycle } => archive(&opened, selected, Pace::new(duty_cycle)).await,
                 Command::List { selected, json } => list(&opened, selected, json).await,
                 Command::Verify(selected) => verify_all(&opened, selected).await,
                 Command::Drop { older_than_days, dry_run } => drop_rows(&opened, older_than_days, dry_run).await,
@@ -77,11 +83,11 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .await
 }
 
-async fn archive(opened: &Opened, selected: Selected) -> anyhow::Result<()> {
+async fn archive(opened: &Opened, selected: Selected, pace: Pace) -> anyhow::Result<()> {
     let (selection, bar) = (selected.into(), Bar::new());
     let mut lock = Lock::take(&opened.pool).await?;
-    let after_days = opened.settings.after_days;
-    let exported = export(&opened.pool, &opened.store, &mut lock, (&selection, after_days), &bar).await?;
+    let exporting = Exporting { selection: &selection, after_days: opened.settings.after_days, pace };
+    let exported = export(&opened.pool, &opened.store, &mut lock, exporting, &bar).await?;
     bar.finish();
     let rows: u64 = exported.days.iter().map(|(_, rows)| rows).sum();
     print(&format!("{} days archived, with {rows} rows; {} had nothing new", exported.days.len(), exported.unchanged))?;

@@ -7,7 +7,7 @@
 
 use jiff::{Timestamp, ToSpan};
 use metrics::{counter, gauge};
-use rollcall_archive::{ArchiveError, Detaching, Lock, Progress, Selection, Store, detach, export};
+use rollcall_archive::{ArchiveError, Detaching, Exporting, Lock, Pace, Progress, Selection, Store, detach, export};
 use rollcall_shared::database::{self, DatabaseSettings};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection, PgPool};
@@ -82,7 +82,11 @@ impl Archivist<'_> {
         }
         let store = Store::open(&self.duty.archive)?;
         let mut lock = Lock::take(&self.pool).await?;
-        let due = (&Selection::default(), self.duty.archive.after_days);
+        let due = Exporting {
+            selection: &Selection::default(),
+            after_days: self.duty.archive.after_days,
+            pace: Pace::new(Pace::DEFAULT_PERCENT),
+        };
         let exported = export(&self.pool, &store, &mut lock, due, &Recorded).await?;
         for failure in &exported.failures {
             let error = &failure.error as &dyn std::error::Error;

@@ -17,6 +17,8 @@ use tokio_util::sync::CancellationToken;
 use crate::error::StoreError;
 use crate::maintenance::fold::{self, Folded};
 use crate::maintenance::lock::AdvisoryLock;
+#[cfg(feature = "bench")]
+use crate::maintenance::unite;
 
 /// Deltas taken in the first batch after a start or a failure.
 const FIRST_ROWS: i64 = 1_000;
@@ -128,7 +130,7 @@ pub(crate) async fn run(pool: &PgPool, interval: Duration, reply_timeout: Durati
     join_all(compactors.iter_mut().map(|compactor| compactor.run(interval, stop))).await;
 }
 
-/// Folds until no delta is left or another worker is compacting.
+/// Folds until no delta is left or another worker is compacting, and then unites the days of weeks and months.
 ///
 /// # Errors
 /// The first failure of any kind.
@@ -138,7 +140,7 @@ pub(crate) async fn compact(pool: &PgPool, reply_timeout: Duration) -> Result<()
         let mut compactor = Compactor::new(pool, kind, reply_timeout);
         while let Turn::Folded(_) = compactor.fold_next().await? {}
     }
-    Ok(())
+    unite::unite(pool, Duration::ZERO, reply_timeout).await
 }
 
 /// Folds one kind, project after project.

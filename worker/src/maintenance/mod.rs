@@ -1,7 +1,8 @@
 //! Maintenance: the periodic tasks of a worker, apart from storing events.
 //!
 //! Every task runs through [`every`]. A task that only one worker may run at a time holds an
-//! [`AdvisoryLock`](lock::AdvisoryLock). `compact` and `fold` fold the deltas of the rollups, `partition`
+//! [`AdvisoryLock`](lock::AdvisoryLock). `compact` and `fold` fold the deltas of the rollups, `unite` unites the
+//! bitmaps of weeks and months, `partition`
 //! creates partitions in advance according to the database's `clock`, `index` builds B-trees and updates
 //! filters, both with statements of `ddl`; `merge` makes one partition of the days of a month; `expire` deletes what
 //! projects keep no longer; `archive` archives days that are over and drops their rows, if that is wanted; `rebuild` makes the rollups from the rows when somebody asks for it; `sweep` removes the
@@ -24,6 +25,7 @@ pub(crate) mod rebuild;
 pub(crate) mod report;
 pub(crate) mod sweep;
 mod table;
+pub(crate) mod unite;
 
 use std::time::Duration;
 

@@ -27,7 +27,7 @@ begin
                     'rollcall_api',
                     'select',
                     'projects api_keys cursor_keys event_types users event_ids events event_counts event_counts_delta event_hours '
-                    'active_users active_users_delta earlier_users sessions sessions_delta user_activity user_activity_delta '
+                    'active_users active_users_delta active_user_spans earlier_users sessions sessions_delta user_activity user_activity_delta '
                     'worker_reports event_log archived_days'
                 ),
                 -- Whether the schema is up to date.
@@ -45,8 +45,8 @@ begin
                 (
                     'rollcall_worker',
                     'select insert update delete',
-                    'event_counts event_counts_delta event_hours active_users active_users_delta sessions sessions_delta '
-                    'user_activity user_activity_delta troubled_messages worker_reports archived_days events_late event_ids_late'
+                    'event_counts event_counts_delta event_hours active_users active_users_delta active_user_spans '
+                    'sessions sessions_delta user_activity user_activity_delta troubled_messages worker_reports archived_days events_late event_ids_late'
                 ),
                 ('rollcall_reader', 'select', 'event_log')
         ),

@@ -93,6 +93,12 @@ async fn rebuild_project(
         }
     }
     progress(RebuildProgress { project: &project.name, days_done: rebuilt.days, days: rebuilt.days, rows: rebuilt.rows });
+    if !rebuild.dry_run {
+        let mut transaction = turn.begin(&[AdvisoryLock::ActiveUsers]).await?;
+        sqlx::query_file!("sql/maintenance/rebuild/forget_spans.sql", project.id).execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        turn.unlock(&[AdvisoryLock::ActiveUsers]).await?;
+    }
     if !rebuild.is_partial() {
         let locks = [LOCK_OF_PARTITIONS, AdvisoryLock::Sessions];
         let mut transaction = turn.begin(&locks).await?;
