@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rollcall_shared::event::{Event, Text};
 use serde::Serialize;
+use serde::ser::{Error, Serializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
@@ -26,7 +27,8 @@ pub(crate) struct Shown<'e> {
     occurred_at: Timestamp,
     received_at: Timestamp,
     #[schema(value_type = Object)]
-    properties: &'e RawValue,
+    #[serde(serialize_with = "as_json")]
+    properties: &'e str,
 }
 
 impl<'e> From<Event<'e>> for Shown<'e> {
@@ -44,4 +46,9 @@ impl<'e> From<Event<'e>> for Shown<'e> {
             properties: event.properties,
         }
     }
+}
+
+/// Writes the text of a JSON value as it is.
+fn as_json<S: Serializer>(json: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serde_json::from_str::<&RawValue>(json).map_err(S::Error::custom)?.serialize(serializer)
 }

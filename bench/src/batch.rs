@@ -88,7 +88,7 @@ impl Lines {
     /// Adds the line that the API would write for the event.
     pub(crate) fn push(&mut self, event: &SampleEvent) -> anyhow::Result<()> {
         let (id, user) = (id(event).to_string(), event.user.to_string());
-        let properties = serde_json::value::to_raw_value(&event.properties)?;
+        let properties = serde_json::to_string(&event.properties)?;
         let text = |text| Text(Cow::Borrowed(text));
         let line = Event {
             id: text(&id),

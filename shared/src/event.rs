@@ -45,8 +45,13 @@ pub struct Event<'a> {
     #[serde(default)]
     pub undated: bool,
     /// A JSON object, exactly as the client sent it except for line breaks between tokens.
-    #[serde(borrow)]
-    pub properties: &'a RawValue,
+    #[serde(borrow, deserialize_with = "json_text")]
+    pub properties: &'a str,
+}
+
+/// The text of any JSON value.
+fn json_text<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<&'a str, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(RawValue::get)
 }
 
 impl Event<'_> {
@@ -79,7 +84,7 @@ impl Event<'_> {
             out.extend_from_slice(b",\"undated\":true");
         }
         out.extend_from_slice(b",\"properties\":");
-        out.extend_from_slice(self.properties.get().as_bytes());
+        out.extend_from_slice(self.properties.as_bytes());
         out.extend_from_slice(b"}\n");
     }
 
@@ -197,7 +202,6 @@ mod tests {
             times: (i64, i64),
             undated: bool,
         ) {
-            let properties = RawValue::from_string(r#"{"a": [1, "\u0041"]}"#.to_owned()).expect("JSON");
             let [user_id, anonymous_id, session_id, account_id] =
                 texts.each_ref().map(|text| text.as_deref().map(|text| Text(Cow::Borrowed(text))));
             let event = Event {
@@ -207,7 +211,7 @@ mod tests {
                 occurred_at_us: times.0,
                 received_at_us: times.1,
                 undated,
-                properties: &properties,
+                properties: r#"{"a": [1, "\u0041"]}"#,
             };
             let mut line = Vec::new();
             event.write_line(&mut line);

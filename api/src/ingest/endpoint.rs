@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::auth::{Access, Ingest};
 use crate::error::ApiError;
 use crate::extract::RequestId;
-use crate::ingest::body;
+use crate::ingest::body::{self, Collected};
 use crate::ingest::deliver::trace;
 use crate::ingest::deliver::wait::Stored;
 use crate::ingest::description;
@@ -103,18 +103,36 @@ pub(crate) async fn post_events(
     let (format, idempotency_key) = (format(&headers)?, idempotency_key(&headers)?);
     let project = access.project.id;
     let share = ingestion.budget.open_share(project);
-    let (body, share) = body::collect(body, &headers, &ingestion.body_rules, share).await?;
     let received_at = SystemTime::UNIX_EPOCH.elapsed().map_err(ApiError::internal)?;
     let identity = BatchIdentity::new(idempotency_key, received_at);
-    let wait_until = wait.map(|timeout| Instant::now() + timeout);
-    let body_bytes = body.len();
-    let event_rules = match access.project.event_rules {
-        None => None,
-        Some(version) => Some(ingestion.rule_book.rules(project, version).await?),
-    };
     let horizon = access.project.retention.horizon(received_at.as_micros() as i64);
-    let preparation = Preparation { format, limits: ingestion.limits, identity: identity.clone(), horizon, event_rules };
-    let (mut prepared, share) = prepare_body(body, preparation, share).await?;
+    let preparation = |event_rules| {
+        let (limits, identity) = (ingestion.limits, identity.clone());
+        Preparation { format, limits, identity, horizon, event_rules }
+    };
+    let mut arriving = None;
+    let collected = body::collect(body, &headers, &ingestion.body_rules, share, |expected_bytes, hold| {
+        // With rules, large bodies of a project are prepared one after another.
+        let may_begin = access.project.event_rules.is_none();
+        let (parts, begun) = may_begin.then(|| ingestion.arriving.start(preparation(None), expected_bytes, hold)).flatten()?;
+        arriving = Some(begun);
+        Some(parts)
+    });
+    let Collected { body, bytes: body_bytes, mut share } = collected.await?;
+    let wait_until = wait.map(|timeout| Instant::now() + timeout);
+    let mut prepared = match arriving {
+        Some(arriving) => arriving.prepared().await?,
+        None => {
+            let event_rules = match access.project.event_rules {
+                None => None,
+                Some(version) => Some(ingestion.rule_book.rules(project, version).await?),
+            };
+            let prepared;
+            (prepared, share) = prepare_body(body, preparation(event_rules), share).await?;
+            prepared
+        }
+    };
+    share.shrink_to(prepared.lines.bytes());
     counter!("rollcall_received_bytes_total").increment(body_bytes as u64);
     counter!("rollcall_events_rejected_total").increment(prepared.invalid_events as u64);
     // An invalid event costs as much as a valid one to find out.

@@ -11,10 +11,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
 use crate::ingest::body::encoding::Encoding;
-use crate::ingest::parse::batch_id::BatchId;
-use crate::ingest::parse::payload::Format;
-use crate::ingest::parse::validate::Rules;
-use crate::ingest::prepare::{Lines, Prepared, prepare};
+use crate::ingest::parse::payload::{Format, How};
+use crate::ingest::prepare::{BatchIdentity, Lines, Preparation, Prepared, arriving, prepare_from};
 use crate::settings::RequestLimits;
 
 const LIMITS: RequestLimits = RequestLimits { max_events: 100_000, max_body_bytes: 64 << 20 };
@@ -31,7 +29,7 @@ const MAX_PROBLEM_BYTES: usize = 200 * 4 + 400;
 ///
 /// # Panics
 /// If an assertion fails: problems are few and short, valid events have the values that `serde_json` reads,
-/// and the result for an event does not depend on the shape of the body.
+/// and the result for an event depends neither on the shape of the body nor on the way in which it is read.
 pub fn judge(body: &[u8], is_ndjson: bool) -> Option<(Vec<u8>, usize)> {
     let format = if is_ndjson { Format::Ndjson } else { Format::Json };
     let judged = judge_as(body, format)?;
@@ -67,10 +65,45 @@ pub fn decompress(encoding: u8, body: &[u8]) -> usize {
     out.len()
 }
 
+/// How a body may be read.
+fn readings(body: &[u8], format: Format) -> [Result<Prepared, ApiError>; 4] {
+    let (cancel, identity) = (CancellationToken::new(), BatchIdentity::new(Some("k".to_owned()), RECEIVED_AT));
+    let preparation = Preparation { format, limits: LIMITS, identity, horizon: None, event_rules: None };
+    let arriving = |pieces: usize| arriving::prepare_pieces(body.chunks((body.len() / pieces).max(1)), &preparation, &cancel);
+    [
+        prepare_from(How::Quick, body, &preparation, &cancel),
+        prepare_from(How::Whole, body, &preparation, &cancel),
+        arriving(3),
+        arriving(60),
+    ]
+}
+
+fn lines_of(lines: &Lines) -> Vec<u8> {
+    match lines {
+        Lines::Few(lines) => lines.clone(),
+        Lines::Chunks(chunks) => {
+            let lines = |chunk: &chunk::Chunk| chunk::decompress(Some(&chunk.headers()), &chunk.payload).expect("our own chunk");
+            chunks.iter().flat_map(lines).collect()
+        }
+    }
+}
+
+/// Everything that a client or a worker can see of it.
+fn outcome(read: &Result<Prepared, ApiError>) -> String {
+    match read {
+        Ok(Prepared { lines, events, event_ids, invalid_events, problems, .. }) => {
+            format!("{events} {invalid_events} {event_ids:?} {problems:?} {}", String::from_utf8_lossy(&lines_of(lines)))
+        }
+        Err(error) => format!("{error:?}"),
+    }
+}
+
 fn judge_as(body: &[u8], format: Format) -> Option<(Vec<u8>, usize)> {
-    let rules =
-        Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT), idempotency_key: Some("k"), horizon: None };
-    let prepared = match prepare(body, format, LIMITS, rules, None, &CancellationToken::new()) {
+    let [read, others @ ..] = readings(body, format);
+    for other in &others {
+        assert_eq!(outcome(&read), outcome(other), "{}", String::from_utf8_lossy(body));
+    }
+    let prepared = match read {
         Ok(prepared) => prepared,
         Err(error) => {
             assert!(!matches!(error, ApiError::Internal(_)), "{error:?}");
@@ -79,18 +112,12 @@ fn judge_as(body: &[u8], format: Format) -> Option<(Vec<u8>, usize)> {
         }
     };
     problems_are_few_and_short(&prepared);
-    let lines = match prepared.lines {
-        Lines::Few(lines) => lines,
-        Lines::Chunks(chunks) => {
-            let lines = |chunk: chunk::Chunk| chunk::decompress(Some(&chunk.headers()), &chunk.payload).expect("our own chunk");
-            chunks.into_iter().flat_map(lines).collect()
-        }
-    };
+    let lines = lines_of(&prepared.lines);
     let events: Vec<_> = chunk::events(&lines).map(|event| event.expect("what was accepted is an event")).collect();
     assert_eq!(events.len(), prepared.events);
     for event in &events {
-        let properties: Value = serde_json::from_str(event.properties.get()).expect("properties that others can read");
-        assert!(properties.is_object() && event.properties.get().len() <= 64 * 1024);
+        let properties: Value = serde_json::from_str(event.properties).expect("properties that others can read");
+        assert!(properties.is_object() && event.properties.len() <= 64 * 1024);
         assert!((0..=RECEIVED_AT_US + 24 * 3600 * 1_000_000).contains(&event.occurred_at_us));
         assert!(!event.actor().is_empty() && !event.event_type.0.is_empty() && !event.id.0.is_empty());
     }
@@ -137,7 +164,7 @@ fn holds_what_was_sent(event: &Event<'_>, sent: &Map<String, Value>) {
     if under(sent, &["occurred_at", "timestamp", "time", "ts"]).is_none() {
         assert_eq!(event.occurred_at_us, RECEIVED_AT_US);
     }
-    let got: Value = serde_json::from_str(event.properties.get()).expect("JSON");
+    let got: Value = serde_json::from_str(event.properties).expect("JSON");
     assert_eq!(got, Value::Object(properties_of(sent)));
 }
 
@@ -239,6 +266,28 @@ mod tests {
             prop_assert_eq!((invalid, lines.iter().filter(|byte| **byte == b'\n').count()), (0, 1), "{}", json);
         }
 
+        /// Most changes make it no JSON any more, and some change what it means.
+        #[test]
+        fn a_changed_body_is_read_alike_in_every_way(
+            events in prop::collection::vec(event(), 1..5),
+            shape in 0_u8..3,
+            is_pretty: bool,
+            (place, removed) in (any::<prop::sample::Index>(), 0_usize..4),
+            added in prop::sample::select(&["", ",", "}", "]", "{}", "\"", "\\", "\\ud800", "1e999", " \n", "\t", "\u{1}", "[", ":", "é", "-", "0", "null", ",\"events\":[]"][..]),
+        ) {
+            let write = |event| if is_pretty && shape > 0 { serde_json::to_string_pretty(event) } else { serde_json::to_string(event) }.unwrap();
+            let events: Vec<String> = events.iter().map(write).collect();
+            let mut body = match shape {
+                0 => events.join("\n"),
+                1 => format!("[{}]", events.join(",")),
+                _ => format!("\n{{ \"events\" : [{}] }} ", events.join(" , ")),
+            }.into_bytes();
+            let place = place.index(body.len());
+            let end = (place + removed).min(body.len());
+            body.splice(place..end, added.bytes());
+            judge(&body, shape == 0);
+        }
+
         #[test]
         fn a_deep_wide_or_long_keyed_event_has_few_and_short_problems(
             levels in 0_usize..20_000,
@@ -279,9 +328,11 @@ mod tests {
     fn a_body_that_nobody_waits_for_is_not_read_to_its_end() {
         let cancel = CancellationToken::new();
         cancel.cancel();
-        let rules =
-            Rules { received_at_us: RECEIVED_AT_US, batch: BatchId::new(RECEIVED_AT), idempotency_key: None, horizon: None };
-        let prepared = prepare(b"[{},{}]", Format::Json, LIMITS, rules, None, &cancel);
-        assert!(matches!(prepared, Err(ApiError::Stopping)), "{prepared:?}");
+        let identity = BatchIdentity::new(None, RECEIVED_AT);
+        let preparation = Preparation { format: Format::Json, limits: LIMITS, identity, horizon: None, event_rules: None };
+        for how in [How::Quick, How::Whole, How::OneByOne] {
+            let prepared = prepare_from(how, b"[{},{}]", &preparation, &cancel);
+            assert!(matches!(prepared, Err(ApiError::Stopping)), "{prepared:?}");
+        }
     }
 }

@@ -21,6 +21,7 @@ use crate::ingest::deliver::allowance::{Allowances, Kind};
 use crate::ingest::deliver::lane::{Lanes, SmallBatch};
 use crate::ingest::deliver::wait::{Inbox, Stored};
 use crate::ingest::prepare::Lines;
+use crate::ingest::prepare::arriving::Places;
 use crate::queue::publish::{ChunkPublisher, NotDurable, Origin};
 use crate::settings::{ApiSettings, RequestLimits};
 
@@ -30,6 +31,7 @@ pub(crate) struct Ingestion {
     pub(super) limits: RequestLimits,
     pub(super) body_rules: BodyRules,
     pub(super) budget: Budget,
+    pub(super) arriving: Places,
     nats: async_nats::Client,
     publisher: ChunkPublisher,
     lanes: Arc<Lanes>,
@@ -56,6 +58,7 @@ impl Ingestion {
             limits,
             body_rules: BodyRules { max_bytes: limits.max_body_bytes, min_bytes_per_second, stop },
             budget: Budget::new(settings.ingest_memory_bytes, limits.max_body_bytes, settings.ingest_wait_timeout),
+            arriving: Places::new(),
             nats,
             lanes: Arc::new(Lanes::new(publisher.clone(), allowances.clone())),
             allowances,

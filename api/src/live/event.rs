@@ -68,7 +68,7 @@ impl LiveEvent {
     pub(super) fn new(id: EventId, event: Event<'_>) -> Self {
         let (event_type, actor) = (event.event_type.0.as_ref().into(), event.actor().into());
         let session_id = event.session_id.as_ref().map(|text| text.0.as_ref().into());
-        let mut frame = Vec::with_capacity(512 + event.properties.get().len());
+        let mut frame = Vec::with_capacity(512 + event.properties.len());
         // Writing into memory cannot fail.
         let _ = write!(frame, "id: {id}\nevent: event{DATA}");
         // JSON has line breaks only between tokens, and the API has removed those of properties.

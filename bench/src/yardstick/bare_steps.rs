@@ -99,7 +99,6 @@ fn compress(groups: &[&[u8]]) -> anyhow::Result<Vec<Chunk>> {
         writer.push(group, LINES_PER_PUSH as u32)?;
         if writer.is_full() {
             chunks.push(writer.finish()?);
-            writer = ChunkWriter::new()?;
         }
     }
     if !writer.is_empty() {

@@ -62,10 +62,13 @@ pub(crate) struct Share {
     budget: Budget,
     project: Arc<ProjectShare>,
     small: Option<[OwnedSemaphorePermit; 2]>,
-    large: Option<OwnedSemaphorePermit>,
+    large: Option<Hold>,
     /// Its permit among the large bodies of its project.
     place: Option<OwnedSemaphorePermit>,
 }
+
+/// The memory of a large body. It is free once all clones are dropped.
+pub(crate) type Hold = Arc<OwnedSemaphorePermit>;
 
 impl Budget {
     /// A budget of this many bytes, or of one request of the largest size if that is more. A large body waits
@@ -104,6 +107,11 @@ impl Share {
         self.large.is_some()
     }
 
+    /// The memory of a large body, for another one that holds its bytes.
+    pub(crate) fn hold(&self) -> Option<Hold> {
+        self.large.clone()
+    }
+
     /// Whether the body was admitted longer ago than others may wait for room, and others do wait.
     pub(crate) fn is_overdue(&self, admitted: Instant) -> bool {
         let shared = &self.budget.0;
@@ -128,7 +136,7 @@ impl Share {
         };
         let admitted = tokio::time::timeout(shared.large_timeout, admission).await.map_err(|_| ApiError::Overloaded)?;
         let (place, large) = admitted.map_err(ApiError::internal)?;
-        (self.place, self.large, self.small) = (Some(place), Some(large), None);
+        (self.place, self.large, self.small) = (Some(place), Some(Arc::new(large)), None);
         Ok(())
     }
 
@@ -163,7 +171,8 @@ impl Share {
     pub(crate) fn shrink_to(&mut self, bytes: usize) {
         let keep = kib(bytes);
         let spare = |held: &mut OwnedSemaphorePermit| drop(held.split(held.num_permits().saturating_sub(keep)));
-        self.small.iter_mut().flatten().chain(&mut self.large).for_each(spare);
+        let large = self.large.as_mut().and_then(Arc::get_mut);
+        self.small.iter_mut().flatten().chain(large).for_each(spare);
         self.place = None;
     }
 }

@@ -22,9 +22,10 @@ use tokio_util::io::StreamReader;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::ApiError;
-use crate::ingest::body::budget::{SMALL_BYTES, Share};
+use crate::ingest::body::budget::{Hold, SMALL_BYTES, Share};
 use crate::ingest::body::encoding::Encoding;
 use crate::ingest::body::pace::Pace;
+use crate::ingest::prepare::arriving::{Part, Parts};
 
 /// Bytes read at a time. After each read the limits are checked, and other tasks may run.
 const READ_BYTES: usize = 64 * 1024;
@@ -52,7 +53,17 @@ pub(crate) struct BodyRules {
     pub(crate) stop: CancellationToken,
 }
 
-/// Reads a whole body, decompressed.
+/// A body that was read.
+pub(crate) struct Collected {
+    /// All of it, unless it was passed on part by part.
+    pub(crate) body: Vec<u8>,
+    /// Its size after decompression.
+    pub(crate) bytes: usize,
+    pub(crate) share: Share,
+}
+
+/// Reads a whole body, decompressed. If it is large and `begin` returns who takes its parts, it is passed on while it
+/// arrives; `begin` gets the number of bytes that it probably has, and its memory.
 ///
 /// # Errors
 /// Only if the body is too large, too slow or broken, or its encoding is not supported; if there is no room
@@ -62,7 +73,8 @@ pub(crate) async fn collect(
     headers: &HeaderMap,
     rules: &BodyRules,
     share: Share,
-) -> Result<(Vec<u8>, Share), ApiError> {
+    begin: impl FnMut(usize, Hold) -> Option<Parts>,
+) -> Result<Collected, ApiError> {
     let encoding = Encoding::of_headers(headers)?;
     let stopping = async {
         rules.stop.cancelled().await;
@@ -70,7 +82,7 @@ pub(crate) async fn collect(
     };
     let mut frames = body.into_data_stream();
     let collected = tokio::select! {
-        collected = read(&mut frames, headers, encoding, rules, share) => collected,
+        collected = read(&mut frames, (headers, encoding), rules, share, begin) => collected,
         () = stopping => Err(ApiError::Stopping),
     };
     if matches!(collected, Err(ApiError::BodyTooLarge { .. } | ApiError::Overloaded)) {
@@ -97,18 +109,17 @@ async fn discard(mut frames: BodyDataStream) {
 
 async fn read(
     frames: &mut BodyDataStream,
-    headers: &HeaderMap,
-    encoding: Encoding,
+    (headers, encoding): (&HeaderMap, Encoding),
     rules: &BodyRules,
     mut share: Share,
-) -> Result<(Vec<u8>, Share), ApiError> {
+    begin: impl FnMut(usize, Hold) -> Option<Parts>,
+) -> Result<Collected, ApiError> {
     let length = content_length(headers);
-    let mut collected = Vec::with_capacity(length.unwrap_or(READ_BYTES).min(READ_BYTES));
-    if let Some(bytes) = announced_bytes(length, encoding, rules.max_bytes)? {
+    let announced = announced_bytes(length, encoding, rules.max_bytes)?;
+    let mut destination = Destination::new(begin, length.unwrap_or(READ_BYTES).min(READ_BYTES));
+    if let Some(bytes) = announced {
         share.admit(bytes).await?;
-        if encoding == Encoding::Identity {
-            collected.reserve_exact(bytes);
-        }
+        destination.becomes_large(&share, if encoding == Encoding::Identity { bytes } else { SMALL_BYTES });
     }
     let wire_bytes = Arc::new(AtomicU64::new(0));
     let counted = wire_bytes.clone();
@@ -128,7 +139,7 @@ async fn read(
     let mut reader: Box<dyn AsyncRead + Send + Unpin + '_> = encoding.reader(&mut source);
     let mut paid_bytes = 0;
     loop {
-        let mut window = (&mut collected).limit(READ_BYTES);
+        let mut window = (&mut destination.collected).limit(READ_BYTES);
         let read = arrived(&pace, reader.read_buf(&mut window), rules).await?;
         let arrived_bytes = wire_bytes.load(Ordering::Relaxed);
         pace.advance(arrived_bytes - paid_bytes);
@@ -136,27 +147,71 @@ async fn read(
         if read == 0 {
             break;
         }
+        destination.bytes += read;
         if share.is_overdue(began) {
             return Err(ApiError::BodyTimeout);
         }
-        if collected.len() > rules.max_bytes {
+        if destination.bytes > rules.max_bytes {
             return Err(ApiError::BodyTooLarge { limit: rules.max_bytes });
         }
-        if collected.len() > SMALL_BYTES && !share.is_admitted() {
+        if destination.bytes > SMALL_BYTES && !share.is_admitted() {
             share.admit(rules.max_bytes).await?;
+            destination.becomes_large(&share, SMALL_BYTES);
             pace = Pace::new(rate(&share, rules));
             began = Instant::now();
         }
-        share.grow_to(collected.len()).await?;
+        share.grow_to(destination.bytes).await?;
+        let waited = Instant::now();
+        destination.pass_on().await?;
         // A few compressed bytes can decompress to very many. Reading these never waits for the client, so
         // other tasks get their turn here.
         tokio::task::coop::consume_budget().await;
+        pace.exclude(waited.elapsed());
     }
     drop(reader);
     if !arrived(&pace, source.fill_buf(), rules).await?.is_empty() {
         return Err(ApiError::Body(format!("the body goes on after the end of its {encoding} data")));
     }
-    Ok((collected, share))
+    destination.end().await?;
+    Ok(Collected { body: destination.collected, bytes: destination.bytes, share })
+}
+
+/// Where the bytes go: into one piece of memory, or part by part to somebody else.
+struct Destination<B> {
+    begin: B,
+    collected: Vec<u8>,
+    /// All bytes so far.
+    bytes: usize,
+    parts: Option<Parts>,
+}
+
+impl<B: FnMut(usize, Hold) -> Option<Parts>> Destination<B> {
+    fn new(begin: B, capacity: usize) -> Self {
+        Self { begin, collected: Vec::with_capacity(capacity), bytes: 0, parts: None }
+    }
+
+    /// The body is one that may be passed on. It probably has as many bytes as `expected`.
+    fn becomes_large(&mut self, share: &Share, expected: usize) {
+        self.parts = share.hold().and_then(|hold| (self.begin)(expected, hold));
+        if self.parts.is_none() {
+            self.collected.reserve_exact(expected.saturating_sub(self.collected.len()));
+        }
+    }
+
+    /// Passes on what was collected, if somebody takes it.
+    async fn pass_on(&mut self) -> Result<(), ApiError> {
+        let Some(parts) = &self.parts else { return Ok(()) };
+        let part = std::mem::replace(&mut self.collected, Vec::with_capacity(READ_BYTES));
+        parts.send(Part::Bytes(part)).await.map_err(ApiError::internal)
+    }
+
+    /// There is no more.
+    async fn end(&mut self) -> Result<(), ApiError> {
+        match &self.parts {
+            Some(parts) => parts.send(Part::End).await.map_err(ApiError::internal),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Waits for more of the body for as long as its pace allows.

@@ -28,6 +28,11 @@ impl Pace {
         self.slack.saturating_sub(self.since.elapsed())
     }
 
+    /// Leaves out a time in which nobody waited for the client.
+    pub(crate) fn exclude(&mut self, time: Duration) {
+        self.since += time;
+    }
+
     /// Adds the time for bytes that have arrived.
     pub(crate) fn advance(&mut self, bytes: u64) {
         let bought = Duration::from_millis(bytes.saturating_mul(1000) / self.min_bytes_per_second.max(1));
@@ -55,6 +60,10 @@ mod tests {
             pace.advance(1);
         }
         assert!(pace.slack() < Duration::from_millis(1_100));
+        let left = pace.slack();
+        tokio::time::advance(Duration::from_secs(20)).await;
+        pace.exclude(Duration::from_secs(20));
+        assert_eq!(pace.slack(), left);
         tokio::time::advance(Duration::from_secs(2)).await;
         assert_eq!(pace.slack(), Duration::ZERO);
     }

@@ -54,7 +54,7 @@ fn compress(waiting: Receiver<Block>) -> io::Result<Vec<Chunk>> {
     for block in waiting {
         writer.push(&block.lines, block.events)?;
         if writer.is_full() {
-            chunks.push(std::mem::replace(&mut writer, ChunkWriter::new()?).finish()?);
+            chunks.push(writer.finish()?);
         }
     }
     if !writer.is_empty() {

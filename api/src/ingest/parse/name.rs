@@ -20,6 +20,11 @@ pub(crate) enum Name<'a> {
 }
 
 impl<'a> Name<'a> {
+    /// A name without escapes.
+    pub(crate) fn of_text(name: &'a str) -> Self {
+        known(name.as_bytes()).unwrap_or(Name::Other(Cow::Borrowed(name)))
+    }
+
     /// The name, if it is a text.
     pub(crate) fn text(self) -> Option<Cow<'a, str>> {
         match self {
@@ -39,6 +44,13 @@ pub(crate) enum NamesAs {
     /// As bytes. A name that is not a text is then a problem of its event only. The parser does not look for
     /// unescaped control characters in bytes, so the document must be known to be JSON.
     Bytes,
+}
+
+impl NamesAs {
+    /// Reads a JSON string; `None` if it cannot be read.
+    pub(crate) fn read(self, json: &str) -> Option<Name<'_>> {
+        self.deserialize(&mut serde_json::Deserializer::from_str(json)).ok()
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for NamesAs {
@@ -62,7 +74,7 @@ impl<'de> Visitor<'de> for NameVisitor {
     }
 
     fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-        Ok(known(name.as_bytes()).unwrap_or(Name::Other(Cow::Borrowed(name))))
+        Ok(Name::of_text(name))
     }
 
     fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {

@@ -1,7 +1,8 @@
 //! The payload: a body of one of four shapes, cut into events in one pass.
 //!
 //! JSON contains one event, an array of events, or an envelope `{"events":[…]}`. NDJSON contains one event per
-//! line. Each event is passed to a callback at once, so that no body is held in memory twice.
+//! line. Each event is passed to a callback at once, so that no body is held in memory twice. Usual bodies are read by
+//! [`quick`](super::quick) instead.
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use serde_json::value::RawValue;
 use tokio_util::sync::CancellationToken;
 
 use crate::ingest::parse::name::{Name, NamesAs};
+use crate::ingest::parse::quick::{QuickReader, Sink};
 use crate::ingest::parse::wire::{ReadEvent, WireEvent};
 
 /// Number of events between two checks for cancellation.
@@ -49,6 +51,21 @@ pub(crate) enum PayloadError {
     TooManyEvents,
     /// Nobody waits for the result any longer.
     Cancelled,
+    /// The quick reader does not know this body.
+    Unusual,
+}
+
+/// How thoroughly to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum How {
+    /// Usual bodies only.
+    Quick,
+    /// Every body that is JSON and has a meaning.
+    Whole,
+    /// The syntax of the whole body, and then of each event of an array, is checked before it is read. This takes
+    /// longer. A name or value that is well-formed but has no meaning, such as the number 1e999, then makes only its own
+    /// event invalid instead of the whole body.
+    OneByOne,
 }
 
 /// How to read a body, and how far.
@@ -56,26 +73,24 @@ pub(crate) enum PayloadError {
 pub(crate) struct Reading<'t> {
     pub(crate) format: Format,
     pub(crate) max_events: usize,
-    /// Whether the syntax of the whole body, and then of each event of an array, is checked before it is read.
-    /// This takes longer. A name or value that is well-formed but has no meaning, such as the number 1e999,
-    /// then makes only its own event invalid instead of the whole body.
-    pub(crate) one_by_one: bool,
+    pub(crate) how: How,
     /// Checked from time to time.
     pub(crate) cancel: &'t CancellationToken,
 }
 
 /// Passes every event of the body to `sink`, or the reason why that event cannot be read.
-pub(crate) fn read<'a>(
-    text: &'a str,
-    reading: Reading<'_>,
-    sink: &mut dyn FnMut(Result<WireEvent<'a>, String>),
-) -> Result<(), PayloadError> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut cutter = Cutter { sink, events: 0, reading, fault: None };
-    match reading.format {
-        Format::Ndjson => cutter.lines(text),
-        Format::Json => cutter.document(text),
+pub(crate) fn read<'a>(text: &'a str, reading: Reading<'_>, sink: Sink<'_, 'a>) -> Result<(), PayloadError> {
+    if reading.how == How::Quick || reading.format == Format::Ndjson {
+        return QuickReader::new(reading).advance(text, true, sink).map(drop);
     }
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    Cutter { sink, counter: Counter::new(reading), how: reading.how, fault: None }.document(text)
+}
+
+/// Reads the event of a line of NDJSON, or says why it is none.
+pub(crate) fn event_of_line(line: &str) -> Result<WireEvent<'_>, String> {
+    let event = ReadEvent(NamesAs::Strings).read(line).or_else(|_| check(line).and_then(|()| lenient(line)));
+    event.map_err(|error| format!("the line is not JSON: {error}"))
 }
 
 /// Reads an event from a text that is known to be JSON. Values other than objects are not read, because the
@@ -88,36 +103,56 @@ fn check(json: &str) -> serde_json::Result<()> {
     serde_json::from_str::<IgnoredAny>(json).map(drop)
 }
 
+/// Counts the events of a body.
+#[derive(Debug)]
+pub(crate) struct Counter<'t> {
+    events: usize,
+    max_events: usize,
+    cancel: &'t CancellationToken,
+}
+
+impl<'t> Counter<'t> {
+    pub(crate) fn new(reading: Reading<'t>) -> Self {
+        Self { events: 0, max_events: reading.max_events, cancel: reading.cancel }
+    }
+
+    /// Counts one more event.
+    ///
+    /// # Errors
+    /// [`PayloadError::TooManyEvents`] or [`PayloadError::Cancelled`].
+    pub(crate) fn count(&mut self) -> Result<(), PayloadError> {
+        self.events += 1;
+        if self.events > self.max_events {
+            return Err(PayloadError::TooManyEvents);
+        }
+        if self.events % EVENTS_PER_LOOK == 1 && self.cancel.is_cancelled() {
+            return Err(PayloadError::Cancelled);
+        }
+        Ok(())
+    }
+}
+
 /// Counts the events on their way to the sink.
 struct Cutter<'s, 'a> {
-    sink: &'s mut dyn FnMut(Result<WireEvent<'a>, String>),
-    events: usize,
-    reading: Reading<'s>,
+    sink: Sink<'s, 'a>,
+    counter: Counter<'s>,
+    how: How,
     /// Why the reading ended, unless it was a syntax error.
     fault: Option<PayloadError>,
 }
 
 impl<'a> Cutter<'_, 'a> {
-    fn lines(&mut self, text: &'a str) -> Result<(), PayloadError> {
-        for line in text.lines().filter(|line| !line.trim_ascii().is_empty()) {
-            self.count()?;
-            let event = ReadEvent(NamesAs::Strings).read(line).or_else(|_| check(line).and_then(|()| lenient(line)));
-            (self.sink)(event.map_err(|error| format!("the line is not JSON: {error}")));
-        }
-        Ok(())
-    }
-
     fn document(&mut self, text: &'a str) -> Result<(), PayloadError> {
         if text.trim_ascii().is_empty() {
             return Ok(());
         }
         // For a value of another type, the parser's error would repeat that value, however long it is.
         let is_container = text.trim_ascii_start().starts_with(['{', '[']);
-        if self.reading.one_by_one || !is_container {
+        if self.how == How::OneByOne || !is_container {
             check(text).map_err(|error| PayloadError::Syntax(error.to_string()))?;
         }
         if !is_container {
-            self.count()?;
+            self.counter.count()?;
             (self.sink)(Ok(WireEvent::no_object()));
             return Ok(());
         }
@@ -127,18 +162,6 @@ impl<'a> Cutter<'_, 'a> {
             (Some(fault), _) => Err(fault),
             (None, result) => result.map_err(|error| PayloadError::Syntax(error.to_string())),
         }
-    }
-
-    /// Counts one more event.
-    fn count(&mut self) -> Result<(), PayloadError> {
-        self.events += 1;
-        if self.events > self.reading.max_events {
-            return Err(PayloadError::TooManyEvents);
-        }
-        if self.events % EVENTS_PER_LOOK == 1 && self.reading.cancel.is_cancelled() {
-            return Err(PayloadError::Cancelled);
-        }
-        Ok(())
     }
 
     /// Records the fault and returns an error that makes the parser stop.
@@ -171,7 +194,7 @@ impl<'a> Visitor<'a> for Document<'_, '_, 'a> {
     }
 
     fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
-        let names = if self.0.reading.one_by_one { NamesAs::Bytes } else { NamesAs::Strings };
+        let names = if self.0.how == How::OneByOne { NamesAs::Bytes } else { NamesAs::Strings };
         let mut single = WireEvent::default();
         let mut is_envelope = false;
         while let Some(name) = map.next_key_seed(names)? {
@@ -179,7 +202,7 @@ impl<'a> Visitor<'a> for Document<'_, '_, 'a> {
                 is_envelope = true;
                 map.next_value_seed(Events(self.0))?;
             } else {
-                single.set(name, map.next_value()?);
+                single.set(name, map.next_value::<&RawValue>()?.into());
             }
         }
         match (is_envelope, single.any_name()) {
@@ -190,7 +213,7 @@ impl<'a> Visitor<'a> for Document<'_, '_, 'a> {
                 Err(self.0.fail(PayloadError::EnvelopeField(name)))
             }
             (false, _) => {
-                self.0.count().map_err(|fault| self.0.fail(fault))?;
+                self.0.counter.count().map_err(|fault| self.0.fail(fault))?;
                 (self.0.sink)(Ok(single));
                 Ok(())
             }
@@ -218,15 +241,15 @@ impl<'a> Visitor<'a> for Events<'_, '_, 'a> {
     }
 
     fn visit_seq<A: SeqAccess<'a>>(self, mut seq: A) -> Result<(), A::Error> {
-        if self.0.reading.one_by_one {
+        if self.0.how == How::OneByOne {
             while let Some(raw) = seq.next_element::<&RawValue>()? {
-                self.0.count().map_err(|fault| self.0.fail(fault))?;
+                self.0.counter.count().map_err(|fault| self.0.fail(fault))?;
                 (self.0.sink)(lenient(raw.get()).map_err(|error| format!("the event cannot be read: {error}")));
             }
             return Ok(());
         }
         while let Some(event) = seq.next_element_seed(ReadEvent(NamesAs::Strings))? {
-            self.0.count().map_err(|fault| self.0.fail(fault))?;
+            self.0.counter.count().map_err(|fault| self.0.fail(fault))?;
             (self.0.sink)(Ok(event));
         }
         Ok(())

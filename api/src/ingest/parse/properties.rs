@@ -11,14 +11,15 @@ use serde_json::value::RawValue;
 
 use crate::ingest::parse::agreement::same;
 use crate::ingest::parse::name::NamesAs;
+use crate::ingest::parse::raw::Raw;
 use crate::ingest::parse::text;
 
 /// Largest properties in bytes: a sixteenth of the largest message of 1 MB.
 pub(crate) const MAX_PROPERTIES_BYTES: usize = 64 * 1024;
 
 /// The entry with this name in a JSON object, if it is a string that can be stored.
-pub(crate) fn string_entry<'a>(object: &'a RawValue, wanted: &str) -> Option<Cow<'a, str>> {
-    let entries = entries(object.get())?;
+pub(crate) fn string_entry<'a>(object: &'a str, wanted: &str) -> Option<Cow<'a, str>> {
+    let entries = entries(object)?;
     let (_, value) = entries.into_iter().find(|(name, _)| name == wanted)?;
     text::decode(value.get()).filter(|text| value.get().starts_with('"') && !text.contains('\0'))
 }
@@ -51,7 +52,7 @@ fn entries(object: &str) -> Option<Vec<(Cow<'_, str>, &RawValue)>> {
 ///
 /// # Errors
 /// The name of an unknown field that was sent twice with different values. One of them would be lost.
-pub(crate) fn merge<'a, 'n>(object: &str, extra: &'n [(Cow<'_, str>, &RawValue)]) -> Result<Cow<'a, RawValue>, &'n str> {
+pub(crate) fn merge<'n>(object: &str, extra: &'n [(Cow<'_, str>, Raw<'_>)]) -> Result<String, &'n str> {
     let present = entries(object).unwrap_or_default();
     // The values of the fields that were added, and `None` for the entries of the object itself.
     let mut known: HashMap<&str, Option<&str>> = present.iter().map(|(name, _)| (name.as_ref(), None)).collect();
@@ -73,20 +74,19 @@ pub(crate) fn merge<'a, 'n>(object: &str, extra: &'n [(Cow<'_, str>, &RawValue)]
         merged.push_str(value.get());
     }
     merged.push('}');
-    Ok(owned(&merged))
+    Ok(one_line(&merged))
 }
 
 /// The value with a space instead of every line break between tokens, because an event is one line of a chunk.
 /// Strings in JSON contain no line breaks.
-pub(crate) fn without_line_breaks(value: &RawValue) -> Cow<'_, RawValue> {
-    if memchr::memchr2(b'\n', b'\r', value.get().as_bytes()).is_none() {
-        return Cow::Borrowed(value);
+pub(crate) fn without_line_breaks(value: Raw<'_>) -> Cow<'_, str> {
+    let json = value.get();
+    if !value.may_have_line_breaks() || memchr::memchr2(b'\n', b'\r', json.as_bytes()).is_none() {
+        return Cow::Borrowed(json);
     }
-    owned(value.get())
+    Cow::Owned(one_line(json))
 }
 
-fn owned<'a>(json: &str) -> Cow<'a, RawValue> {
-    let line = json.replace(['\n', '\r'], " ");
-    // It was JSON and still is, so this cannot fail.
-    RawValue::from_string(line).map_or_else(|_| Cow::Borrowed(RawValue::NULL), Cow::Owned)
+fn one_line(json: &str) -> String {
+    json.replace(['\n', '\r'], " ")
 }

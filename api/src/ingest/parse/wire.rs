@@ -13,13 +13,14 @@ use serde_json::value::RawValue;
 use crate::ingest::parse::agreement::agree;
 use crate::ingest::parse::name::{Name, NamesAs};
 use crate::ingest::parse::properties::MAX_PROPERTIES_BYTES;
+use crate::ingest::parse::raw::Raw;
 use crate::problem::clipped;
 
 /// A value with the name that the client used for the field.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Named<'a> {
     pub(crate) name: &'static str,
-    pub(crate) value: &'a RawValue,
+    pub(crate) value: Raw<'a>,
 }
 
 /// What is wrong with the names of an event's fields.
@@ -39,7 +40,7 @@ pub(crate) const MAX_FAULTS: usize = 20;
 pub(crate) struct WireEvent<'a> {
     fields: [Option<Named<'a>>; Field::COUNT],
     /// Unknown fields, in order.
-    pub(crate) extra: Vec<(Cow<'a, str>, &'a RawValue)>,
+    pub(crate) extra: Vec<(Cow<'a, str>, Raw<'a>)>,
     /// Bytes of the names and values of unknown fields. Beyond [`MAX_PROPERTIES_BYTES`] they are only counted.
     pub(crate) extra_bytes: usize,
     pub(crate) faults: Vec<Fault>,
@@ -69,7 +70,7 @@ impl<'a> WireEvent<'a> {
     }
 
     /// Adds one entry of the JSON object.
-    pub(crate) fn set(&mut self, name: Name<'a>, value: &'a RawValue) {
+    pub(crate) fn set(&mut self, name: Name<'a>, value: Raw<'a>) {
         let (field, name) = match name {
             Name::Known(field, name) => (field, name),
             Name::Other(name) => return self.set_extra(name, value),
@@ -88,7 +89,7 @@ impl<'a> WireEvent<'a> {
 
     /// Keeps only as many fields as the properties may hold, so that an event takes no more memory than its
     /// text, and counts the bytes of the others.
-    fn set_extra(&mut self, name: Cow<'a, str>, value: &'a RawValue) {
+    fn set_extra(&mut self, name: Cow<'a, str>, value: Raw<'a>) {
         self.extra_bytes = self.extra_bytes.saturating_add(name.len() + value.get().len() + r#""":,"#.len());
         if self.extra_bytes <= MAX_PROPERTIES_BYTES || self.extra.is_empty() {
             self.extra.push((name, value));
@@ -141,7 +142,7 @@ impl<'de> Visitor<'de> for ReadEvent {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut event = WireEvent::default();
         while let Some(name) = map.next_key_seed(self.0)? {
-            event.set(name, map.next_value()?);
+            event.set(name, map.next_value::<&RawValue>()?.into());
         }
         Ok(event)
     }

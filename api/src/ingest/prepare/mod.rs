@@ -1,8 +1,10 @@
 //! Preparation: a body becomes validated lines, few to share a message or many cut into chunks.
 //!
 //! This is pure computation. A large body keeps a core busy for a while, so it is prepared on a thread
-//! that may block. `batch` collects the valid events and the problems of the others.
+//! that may block, which begins before the body has arrived (`arriving`). `batch` collects the valid events and the problems
+//! of the others.
 
+pub(crate) mod arriving;
 mod batch;
 
 use std::thread;
@@ -16,7 +18,7 @@ use crate::error::ApiError;
 use crate::event_rules::{Check, Checking, EventRules, Violations};
 use crate::ingest::body::budget::Share;
 use crate::ingest::parse::batch_id::BatchId;
-use crate::ingest::parse::payload::{self, Format, PayloadError, Reading};
+use crate::ingest::parse::payload::{self, Format, How, PayloadError, Reading};
 use crate::ingest::parse::validate::Rules;
 use crate::ingest::prepare::batch::Batch;
 use crate::problem::Problem;
@@ -116,56 +118,66 @@ pub(crate) struct Preparation {
     pub(crate) event_rules: Option<EventRules>,
 }
 
+impl Preparation {
+    fn rules(&self) -> Rules<'_> {
+        let BatchIdentity { received_at_us, batch, ref chosen_key, .. } = self.identity;
+        Rules { received_at_us, batch, idempotency_key: chosen_key.as_deref(), horizon: self.horizon }
+    }
+}
+
 /// Parses and validates a body. A large body gets its own thread, which stops when this future is dropped
 /// because the client has disconnected or the process ends.
+///
+/// # Errors
+/// Only if the body as a whole cannot be read or takes too long to check; invalid events are counted in the result.
 pub(crate) async fn prepare_body(body: Vec<u8>, preparation: Preparation, share: Share) -> Result<(Prepared, Share), ApiError> {
-    let Preparation { format, limits, identity, horizon, event_rules } = preparation;
-    let is_large = body.len() > INLINE_BYTES || event_rules.as_ref().is_some_and(|rules| rules.take_long(body.len()));
-    let turn = match &event_rules {
+    let event_rules = preparation.event_rules.as_ref();
+    let is_large = body.len() > INLINE_BYTES || event_rules.is_some_and(|rules| rules.take_long(body.len()));
+    let turn = match event_rules {
         Some(rules) if is_large => rules.turn().await?,
         _ => None,
     };
     let cancel = CancellationToken::new();
     let _cancel_on_drop = cancel.clone().drop_guard();
     let work = move || {
-        let BatchIdentity { received_at_us, batch, chosen_key, .. } = &identity;
-        let rules = Rules { received_at_us: *received_at_us, batch: *batch, idempotency_key: chosen_key.as_deref(), horizon };
-        let prepared = prepare(&body, format, limits, rules, event_rules.as_ref(), &cancel);
+        let prepared = prepare_from(How::Quick, &body, &preparation, &cancel);
         drop(turn);
         // The thread holds the share as long as it holds the bytes, even after the request has ended.
         prepared.map(|prepared| (prepared, share))
     };
-    let (prepared, mut share) =
-        if is_large { tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)?? } else { work()? };
-    share.shrink_to(prepared.lines.bytes());
-    Ok((prepared, share))
+    if is_large { tokio::task::spawn_blocking(work).await.map_err(ApiError::internal)? } else { work() }
 }
 
-/// Reads and validates a whole body, unless it is cancelled.
-///
-/// # Errors
-/// Only if the body as a whole cannot be read or takes too long to check; invalid events are counted in the result.
-pub(crate) fn prepare(
+/// Reads and validates a whole body, unless it is cancelled. What is read in one way in vain is read in the next one.
+pub(crate) fn prepare_from(
+    first: How,
     body: &[u8],
-    format: Format,
-    limits: RequestLimits,
-    rules: Rules<'_>,
-    event_rules: Option<&EventRules>,
+    preparation: &Preparation,
     cancel: &CancellationToken,
 ) -> Result<Prepared, ApiError> {
-    let text = std::str::from_utf8(body)
-        .map_err(|error| ApiError::Body(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))?;
-    let reading = |one_by_one| Reading { format, max_events: limits.max_events, one_by_one, cancel };
-    let attempt = |one_by_one| match event_rules {
-        None => read(text, reading(one_by_one), rules, &mut ()),
-        Some(event_rules) => read_and_check(text, reading(one_by_one), rules, event_rules),
+    let Preparation { format, limits, event_rules, .. } = preparation;
+    let text = text_of(body)?;
+    let attempt = |how| {
+        let reading = Reading { format: *format, max_events: limits.max_events, how, cancel };
+        match event_rules {
+            None => read(text, reading, preparation.rules(), &mut ()),
+            Some(event_rules) => read_and_check(text, reading, preparation.rules(), event_rules),
+        }
     };
-    let read = match attempt(false) {
-        // The cause may be a single event.
-        Err(PayloadError::Syntax(_)) if format == Format::Json => attempt(true),
-        read => read,
-    };
-    read.map_err(|error| refusal(error, limits))?
+    let mut read = attempt(first);
+    if let Err(PayloadError::Unusual) = read {
+        read = attempt(How::Whole);
+    }
+    // The cause may be a single event.
+    if let Err(PayloadError::Syntax(_)) = read {
+        read = attempt(How::OneByOne);
+    }
+    read.map_err(|error| refusal(error, *limits))?
+}
+
+fn text_of(body: &[u8]) -> Result<&str, ApiError> {
+    std::str::from_utf8(body)
+        .map_err(|error| ApiError::Body(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))
 }
 
 /// Reads a body whose events must meet rules.
@@ -212,6 +224,7 @@ fn refusal(error: PayloadError, limits: RequestLimits) -> ApiError {
             "only events is allowed here; move this field into each event's properties",
         )),
         PayloadError::Cancelled => ApiError::Stopping,
+        PayloadError::Unusual => ApiError::internal("a body was read quickly only"),
     }
 }
 
@@ -229,9 +242,9 @@ mod tests {
         for (days, expected) in [(31, vec![("occurred_at", "expired")]), (30, vec![])] {
             let first = BatchIdentity::new(None, NOW - Duration::from_secs(days * 86_400));
             let again = BatchIdentity::new(Some(first.resend_key), NOW);
-            let rules = Rules { received_at_us: again.received_at_us, batch: again.batch, idempotency_key: None, horizon };
             let body = br#"[{"event_type":"t","user_id":"ada"}]"#;
-            let prepared = prepare(body, Format::Json, limits, rules, None, &CancellationToken::new()).unwrap();
+            let preparation = Preparation { format: Format::Json, limits, identity: again, horizon, event_rules: None };
+            let prepared = prepare_from(How::Quick, body, &preparation, &CancellationToken::new()).unwrap();
             let problems: Vec<_> = prepared.problems.iter().map(|problem| (problem.field.as_str(), problem.code)).collect();
             assert_eq!(problems, expected, "{days}");
         }

@@ -68,7 +68,7 @@ fn row(out: &mut Vec<u8>, new: &NewEvent<'_, '_>) {
     {
         optional(out, text.map(|text| text.0.as_bytes()));
     }
-    field(out, event.properties.get().as_bytes());
+    field(out, event.properties.as_bytes());
 }
 
 fn optional(out: &mut Vec<u8>, bytes: Option<impl AsRef<[u8]>>) {

@@ -21,7 +21,7 @@ pub(crate) async fn insert(connection: &mut PgConnection, events: &[NewEvent<'_,
         let id = &new.row.event.id;
         written.push(parse_uuid(&id.0).is_none().then(|| id.0.as_ref()));
     }
-    let properties: Vec<_> = events.iter().map(|new| new.row.event.properties.get()).collect();
+    let properties: Vec<_> = events.iter().map(|new| new.row.event.properties).collect();
     let inserted = sqlx::query_file!(
         "sql/store/insert_events.sql",
         &column(events, |new| new.row.identity.project.0),
