@@ -194,7 +194,7 @@ impl Archiver<'_> {
                 self.progress.advance(ROWS_PER_ADVANCE);
             }
             if read % ROWS_PER_REST == 0 {
-                self.pace.rest().await;
+                self.pace.rest_in_transaction().await;
             }
             let row = stored.row()?;
             if known.contains(stored.identity()?, row.undated) || !part.push(&row) {

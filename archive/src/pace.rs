@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A transaction is open during a rest, and holds the cleaning of rows back. So no rest is longer.
-const MAX_REST: Duration = Duration::from_secs(2);
+/// The longest rest.
+const MAX_REST: Duration = Duration::from_secs(60);
+/// The longest rest in a transaction, which holds vacuum back.
+const MAX_REST_IN_TRANSACTION: Duration = Duration::from_secs(2);
 
 /// How much of its time work takes.
 #[derive(Debug, Clone)]
@@ -35,7 +37,16 @@ impl Pace {
 
     /// Rests for as long as the work since the last rest demands.
     pub(crate) async fn rest(&mut self) {
-        let rest = self.rest_after(self.working_since.elapsed());
+        self.rest_up_to(MAX_REST).await;
+    }
+
+    /// Rests while a transaction is open.
+    pub(crate) async fn rest_in_transaction(&mut self) {
+        self.rest_up_to(MAX_REST_IN_TRANSACTION).await;
+    }
+
+    async fn rest_up_to(&mut self, longest: Duration) {
+        let rest = self.rest_after(self.working_since.elapsed()).min(longest);
         if !rest.is_zero() {
             tokio::time::sleep(rest).await;
         }
@@ -43,7 +54,7 @@ impl Pace {
     }
 
     fn rest_after(&self, worked: Duration) -> Duration {
-        (worked * (100 - self.duty_cycle_percent) / self.duty_cycle_percent).min(MAX_REST)
+        worked * (100 - self.duty_cycle_percent) / self.duty_cycle_percent
     }
 }
 
@@ -53,7 +64,7 @@ mod tests {
 
     #[test]
     fn work_and_rest_make_the_duty_cycle() {
-        for (percent, worked_ms, rest_ms) in [(25, 20, 60), (50, 20, 20), (100, 20, 0), (25, 60_000, 2_000), (0, 10, 990)] {
+        for (percent, worked_ms, rest_ms) in [(25, 20, 60), (50, 20, 20), (100, 20, 0), (0, 10, 990)] {
             let rest = Pace::new(percent).rest_after(Duration::from_millis(worked_ms));
             assert_eq!(rest, Duration::from_millis(rest_ms), "{percent} % of {worked_ms} ms");
         }

@@ -30,7 +30,7 @@ returns table (project_id int, first_day date, last_day date) language sql immut
 $$;
 comment on function active_user_spans_of is 'The week and the month that contain a day.';
 
-create function forget_active_user_spans() returns trigger language plpgsql as $$
+create function forget_active_user_spans() returns trigger language plpgsql set search_path from current as $$
 declare
     changed active_users := case when tg_op = 'DELETE' then old else new end;
 begin
@@ -46,6 +46,14 @@ end
 $$;
 comment on function forget_active_user_spans is 'Trigger of active_users.';
 
+create function forget_all_active_user_spans() returns trigger language plpgsql set search_path from current as $$
+begin
+    delete from active_user_spans;
+    return null;
+end
+$$;
+comment on function forget_all_active_user_spans is 'Trigger of active_users.';
+
 create trigger forget_active_user_spans
 after insert or update on active_users
 for each row when (new.event_type_id = 0)
@@ -55,6 +63,11 @@ create trigger forget_active_user_spans_of_deleted_days
 after delete on active_users
 for each row when (old.event_type_id = 0)
 execute function forget_active_user_spans();
+
+create trigger forget_all_active_user_spans
+after truncate on active_users
+for each statement
+execute function forget_all_active_user_spans();
 
 insert into active_user_spans (project_id, first_day, last_day)
 select distinct spans.*

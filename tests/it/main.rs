@@ -10,6 +10,7 @@ mod archive_drop;
 mod archive_duty;
 mod archive_faults;
 mod archive_s3;
+mod arriving;
 mod audit_log;
 mod auth;
 mod backpressure;

@@ -1,7 +1,6 @@
 //! The unions of weeks and months: they serve the active users by week and month, and are never behind the days.
 
-use rollcall_tests::archive::TestArchive;
-use rollcall_tests::{App, days_ago, event};
+use rollcall_tests::{App, TestArchive, days_ago, event};
 use serde_json::{Value, json};
 
 const WEEKS: &str = "/stats/dau?from=2025-09-29&to=2025-10-26&granularity=week";

@@ -6,4 +6,4 @@ where bitmap is null
   and last_day < current_date - 1
   and lacking_since <= now() - make_interval(secs => $1)
 order by last_day
-limit $2
+limit 10000

@@ -29,6 +29,8 @@ use crate::ingest::prepare::arriving::{Part, Parts};
 
 /// Bytes read at a time. After each read the limits are checked, and other tasks may run.
 const READ_BYTES: usize = 64 * 1024;
+/// Least number of bytes that are passed on at a time.
+const PART_BYTES: usize = READ_BYTES / 2;
 /// A compressed body is treated as large if it would be large after growing by this factor.
 const USUAL_RATIO: usize = 8;
 /// The compressed bytes of a body may be this many times its limit of decompressed bytes. A compressor adds
@@ -167,6 +169,7 @@ async fn read(
         // other tasks get their turn here.
         tokio::task::coop::consume_budget().await;
         pace.exclude(waited.elapsed());
+        began += waited.elapsed();
     }
     drop(reader);
     if !arrived(&pace, source.fill_buf(), rules).await?.is_empty() {
@@ -198,19 +201,18 @@ impl<B: FnMut(usize, Hold) -> Option<Parts>> Destination<B> {
         }
     }
 
-    /// Passes on what was collected, if somebody takes it.
+    /// Passes on what was collected, if somebody takes it and it is enough.
     async fn pass_on(&mut self) -> Result<(), ApiError> {
-        let Some(parts) = &self.parts else { return Ok(()) };
-        let part = std::mem::replace(&mut self.collected, Vec::with_capacity(READ_BYTES));
+        let Some(parts) = self.parts.as_ref().filter(|_| self.collected.len() >= PART_BYTES) else { return Ok(()) };
+        let part = std::mem::replace(&mut self.collected, Vec::with_capacity(PART_BYTES + READ_BYTES));
         parts.send(Part::Bytes(part)).await.map_err(ApiError::internal)
     }
 
     /// There is no more.
     async fn end(&mut self) -> Result<(), ApiError> {
-        match &self.parts {
-            Some(parts) => parts.send(Part::End).await.map_err(ApiError::internal),
-            None => Ok(()),
-        }
+        let Some(parts) = &self.parts else { return Ok(()) };
+        parts.send(Part::Bytes(std::mem::take(&mut self.collected))).await.map_err(ApiError::internal)?;
+        parts.send(Part::End).await.map_err(ApiError::internal)
     }
 }
 

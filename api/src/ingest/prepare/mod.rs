@@ -139,8 +139,10 @@ pub(crate) async fn prepare_body(body: Vec<u8>, preparation: Preparation, share:
     };
     let cancel = CancellationToken::new();
     let _cancel_on_drop = cancel.clone().drop_guard();
+    // Checking the events takes most of the time then, and should not have to be repeated.
+    let first = if event_rules.is_some() { How::Whole } else { How::Quick };
     let work = move || {
-        let prepared = prepare_from(How::Quick, &body, &preparation, &cancel);
+        let prepared = prepare_from(first, &body, &preparation, &cancel);
         drop(turn);
         // The thread holds the share as long as it holds the bytes, even after the request has ended.
         prepared.map(|prepared| (prepared, share))
