@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
 use futures::StreamExt;
 use futures::future::join_all;
 use futures::stream;
@@ -16,7 +15,9 @@ const EVENTS: usize = 4_000;
 
 /// An event of about 130 bytes.
 fn event(number: usize) -> String {
-    format!(r#"{{"event_id":"e{number}","event_type":"é","user_id":{number},"properties":{{"path":"/ä/{number}","n":[1,{{"a":"]"}}]}}}}"#)
+    format!(
+        r#"{{"event_id":"e{number}","event_type":"é","user_id":{number},"properties":{{"path":"/ä/{number}","n":[1,{{"a":"]"}}]}}}}"#
+    )
 }
 
 fn envelope(events: &[String]) -> Vec<u8> {
@@ -28,16 +29,16 @@ fn events(prefix: usize) -> Vec<String> {
 }
 
 /// Sends a body in pieces, with a pause after each; returns the status and the answer.
-async fn trickle(app: &App, query: &str, body: Vec<u8>, piece: usize, pause: Duration) -> (StatusCode, Value) {
+async fn trickle(app: &App, key: &str, query: &str, body: Vec<u8>, piece: usize, pause: Duration) -> (u16, Value) {
     let pieces: Vec<Vec<u8>> = body.chunks(piece).map(<[u8]>::to_vec).collect();
     let pieces = stream::iter(pieces).then(move |piece| async move {
         tokio::time::sleep(pause).await;
         Ok::<_, std::io::Error>(piece)
     });
-    let request = app.http.post(format!("{}/events{query}", app.url)).header("X-API-Key", KEY);
+    let request = app.http.post(format!("{}/events{query}", app.url)).header("X-API-Key", key);
     let request = request.header("Content-Type", "application/json").body(Body::wrap_stream(pieces));
     let answer = request.send().await.unwrap();
-    (answer.status(), answer.json().await.unwrap())
+    (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
 async fn stored(app: &App) -> i64 {
@@ -49,8 +50,8 @@ async fn stored(app: &App) -> i64 {
 async fn a_body_in_pieces_of_any_size_is_accepted_as_a_whole() {
     let app = App::start().await;
     for (round, piece) in [7_001, 65_536, 300_000].into_iter().enumerate() {
-        let (status, answer) = trickle(&app, "", envelope(&events(round)), piece, Duration::from_millis(1)).await;
-        assert_eq!((status.as_u16(), &answer["events_count"]), (202, &json!(EVENTS)), "{answer}");
+        let (status, answer) = trickle(&app, KEY, "", envelope(&events(round)), piece, Duration::from_millis(1)).await;
+        assert_eq!((status, &answer["events_count"]), (202, &json!(EVENTS)), "{answer}");
     }
     assert_eq!(stored(&app).await, 3 * EVENTS as i64);
     // Sent again at once, all of them are duplicates.
@@ -83,9 +84,9 @@ async fn what_is_wrong_is_said_as_of_a_body_that_arrives_at_once_and_nothing_is_
         ("invalid events among others", with(3_000, r#"{"event_type":"t"}"#), "?partial=true"),
     ];
     for (what, body, query) in cases {
-        let (status, slow) = trickle(&app, query, body.clone(), 50_000, Duration::ZERO).await;
+        let (status, slow) = trickle(&app, KEY, query, body.clone(), 50_000, Duration::ZERO).await;
         let (expected, at_once) = app.post(&format!("/events{query}"), &[], body).await;
-        assert_eq!(status.as_u16(), expected, "{what}: {slow}");
+        assert_eq!(status, expected, "{what}: {slow}");
         let without_ids = |mut answer: Value| {
             for id in ["batch_id", "request_id", "instance"] {
                 answer.as_object_mut().unwrap().remove(id);
@@ -100,12 +101,17 @@ async fn what_is_wrong_is_said_as_of_a_body_that_arrives_at_once_and_nothing_is_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn more_bodies_at_once_than_have_threads_are_all_accepted() {
-    let variables = vec![("REQUESTS_PER_PROJECT", "100".to_owned())];
-    let app = App::start_with(AppOptions { variables, ..AppOptions::default() }).await;
-    let bodies = (0..12).map(|round| envelope(&events(round)));
-    let sent = bodies.map(|body| trickle(&app, "", body, 40_000, Duration::from_millis(20)));
+    // Each project has two large bodies at a time.
+    let app =
+        App::start_with(AppOptions { variables: vec![("MAX_BODY_BYTES", "4000000".to_owned())], ..AppOptions::default() }).await;
+    let keys: Vec<String> = (0..6).map(|number| format!("key-{number}")).collect();
+    for key in &keys {
+        app.add_key(&format!("project-{key}"), key, &["ingest"]).await;
+    }
+    let sent =
+        (0..12).map(|round| trickle(&app, &keys[round / 2], "", envelope(&events(round)), 40_000, Duration::from_millis(20)));
     for (status, answer) in join_all(sent).await {
-        assert_eq!(status.as_u16(), 202, "{answer}");
+        assert_eq!(status, 202, "{answer}");
     }
     assert_eq!(stored(&app).await, 12 * EVENTS as i64);
 }
@@ -115,13 +121,13 @@ async fn clients_that_leave_in_the_middle_leave_nothing_behind() {
     let app = App::start().await;
     for round in 0..20 {
         let body = envelope(&events(round));
-        let gone = trickle(&app, "", body, 100_000, Duration::from_millis(30));
+        let gone = trickle(&app, KEY, "", body, 100_000, Duration::from_millis(30));
         assert!(tokio::time::timeout(Duration::from_millis(100), gone).await.is_err(), "it takes longer to send");
     }
     // Memory, places and threads are free again.
     for round in 20..24 {
-        let (status, answer) = trickle(&app, "", envelope(&events(round)), 100_000, Duration::ZERO).await;
-        assert_eq!(status.as_u16(), 202, "{answer}");
+        let (status, answer) = trickle(&app, KEY, "", envelope(&events(round)), 100_000, Duration::ZERO).await;
+        assert_eq!(status, 202, "{answer}");
     }
     assert_eq!(stored(&app).await, 4 * EVENTS as i64);
 }

@@ -40,12 +40,12 @@ pub const ENCODING: &str = "zstd";
 /// Lines are compressed in frames of about this many bytes, and the payload is one frame after another, which every
 /// decompressor reads as one stream. With whole frames, the compressor needs no copy of the lines; its tables fit into
 /// the cache, and the payload is one per cent larger than as one frame.
-const FRAME_BYTES: usize = 128 * 1024;
+pub const FRAME_BYTES: usize = 128 * 1024;
 /// The compression level. Higher ones take longer and save little.
 const LEVEL: i32 = 1;
 
-/// A chunk is full when its frames have this many bytes. At most one frame and the lines of one push follow, so even a
-/// payload of random bytes stays below 512 KiB. The server's `max_payload` is 1 MB.
+/// A chunk is full when its frames have this many bytes. At most the lines of one push and one frame more follow, so even a
+/// payload of random bytes stays below 640 KiB. The server's `max_payload` is 1 MB.
 const TARGET_PAYLOAD_BYTES: usize = 192 * 1024;
 
 /// A chunk is full when its lines have this many bytes, however well they compress. This limits the memory that a
@@ -272,8 +272,8 @@ mod tests {
     fn a_chunk_of_random_bytes_still_fits_a_message() {
         let mut writer = ChunkWriter::new().unwrap();
         let mut numbers = 0_u32..;
-        // The second largest push is one of 64 KiB and the largest event.
-        for digests in [1024, 4 * 1024, 4 * 1024 + 1] {
+        // The largest push is one frame and the largest event.
+        for digests in [1024, 4 * 1024 - 1, 6 * 1024 + 1] {
             while !writer.is_full() {
                 let noise = numbers.by_ref().take(digests).flat_map(|number| Sha256::digest(number.to_be_bytes()));
                 writer.push(&noise.collect::<Vec<u8>>(), 1).unwrap();

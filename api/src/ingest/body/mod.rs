@@ -30,7 +30,7 @@ use crate::ingest::prepare::arriving::{Part, Parts};
 /// Bytes read at a time. After each read the limits are checked, and other tasks may run.
 const READ_BYTES: usize = 64 * 1024;
 /// Least number of bytes that are passed on at a time.
-const PART_BYTES: usize = READ_BYTES / 2;
+const PART_BYTES: usize = 2 * READ_BYTES;
 /// A compressed body is treated as large if it would be large after growing by this factor.
 const USUAL_RATIO: usize = 8;
 /// The compressed bytes of a body may be this many times its limit of decompressed bytes. A compressor adds

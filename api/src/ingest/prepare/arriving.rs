@@ -21,7 +21,7 @@ use crate::ingest::parse::quick::QuickReader;
 /// threads, further bodies are read once they are complete.
 const MAX_AT_ONCE: usize = 8;
 /// Parts of a body that wait to be read.
-const MAX_WAITING: usize = 32;
+const MAX_WAITING: usize = 16;
 
 /// A part of a body.
 #[derive(Debug)]

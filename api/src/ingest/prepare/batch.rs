@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::thread::Scope;
 
+use rollcall_shared::queue::chunk::FRAME_BYTES;
+
 use super::{Lines, MAX_LISTED_IDS, Prepared};
 use crate::error::ApiError;
 use crate::event_rules::{Check, MAX_LOCATED, Violations};
@@ -15,6 +17,8 @@ use crate::problem::{EventPlace, Problem};
 const MAX_LISTED_EVENTS: usize = MAX_LOCATED;
 /// Lines up to this size share a message with other requests; a larger batch is published in separate chunks.
 const MAX_SHARED_BYTES: usize = 64 * 1024;
+/// Most last lines of a block need no more.
+const ROOM_FOR_ONE_MORE: usize = 1024;
 
 /// A batch while it is read.
 pub(super) struct Batch<'r, 'scope, 'env, C> {
@@ -74,14 +78,15 @@ impl<'r, 'scope, 'env, C: Check> Batch<'r, 'scope, 'env, C> {
             self.prepared.event_ids.push(id.into_owned());
         }
         self.events += 1;
-        if self.lines.len() > MAX_SHARED_BYTES {
+        let enough = if self.compressor.is_some() { FRAME_BYTES } else { MAX_SHARED_BYTES + 1 };
+        if self.lines.len() >= enough {
             self.hand_over();
         }
     }
 
     fn hand_over(&mut self) {
         let compressor = self.compressor.get_or_insert_with(|| Compressor::start(self.scope));
-        let room = Vec::with_capacity(self.lines.capacity());
+        let room = Vec::with_capacity(FRAME_BYTES + ROOM_FOR_ONE_MORE);
         compressor.push(std::mem::replace(&mut self.lines, room), std::mem::take(&mut self.events));
     }
 
