@@ -84,7 +84,6 @@ pub async fn export(
     let to = selection.to.map_or(until, |to| until.min(to.saturating_add(1.day())));
     let from = selection.from.unwrap_or(FIRST_DATE);
     let mut days = rows::days(archiver.lock.connection(), &Table::Events, (from, to)).await?;
-    archiver.pace.rest().await;
     days.retain(|(day, _)| selection.contains(&day.project, day.date));
     let registered = by_day(registry::all(archiver.lock.connection()).await?);
     let mut exported = Exported::default();
@@ -95,6 +94,7 @@ pub async fn export(
     let mut waiting = days.len() as u64;
     progress.wait_for_days(waiting);
     for (day, _) in days {
+        archiver.pace.rest().await;
         match archiver.archive(&Table::Events, &day, registered.get(&day)).await {
             Ok(Archived { added: 0, .. }) => exported.unchanged += 1,
             Ok(Archived { added, manifest }) => {
@@ -236,7 +236,6 @@ impl Archiver<'_> {
         for (part, finished) in parts.iter().zip(finished) {
             self.store.write(&manifest.path_of(part), finished.file, finished.bytes).await?;
             verify::part(self.store, manifest, part).await?;
-            self.pace.rest().await;
         }
         manifest.generation = generation;
         manifest.add(parts);

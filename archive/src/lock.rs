@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::ArchiveError;
 
-/// The number of the lock. Those of workers are 7031 to 7037.
+/// The number of the lock. Those of workers are in `lock.rs` of their maintenance.
 const KEY: i64 = 7041;
 
 /// How long to wait for the lock. PostgreSQL gives back that of a process which has just ended after a moment.

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use rollcall_shared::settings::{Environment, Secret};
 
+use crate::Pace;
+
 /// All settings of the archive.
 #[derive(Debug, Clone)]
 pub struct ArchiveSettings {
@@ -13,6 +15,8 @@ pub struct ArchiveSettings {
     pub location: Location,
     /// How many days after its end a day is archived.
     pub after_days: i32,
+    /// For how many percent of the time archiving works; it rests in between.
+    pub duty_cycle_percent: u32,
     /// The store, if it is not that of AWS; empty for that of AWS.
     pub endpoint: String,
     /// Its region.
@@ -38,7 +42,7 @@ pub enum Location {
 }
 
 impl ArchiveSettings {
-    /// Reads `ARCHIVE_URL`, `ARCHIVE_AFTER_DAYS`, and what AWS's own tools read.
+    /// Reads `ARCHIVE_URL`, `ARCHIVE_AFTER_DAYS`, `ARCHIVE_DUTY_CYCLE_PERCENT`, and what AWS's own tools read.
     pub fn from_env(environment: &mut Environment) -> Self {
         let settings = Self {
             location: environment.read(
@@ -52,6 +56,12 @@ impl ArchiveSettings {
                 0..=36_500,
                 "days after its end, in UTC, at which a day is archived; events that come later are archived by the next run",
             ) as i32,
+            duty_cycle_percent: environment.read_in(
+                "ARCHIVE_DUTY_CYCLE_PERCENT",
+                Pace::DEFAULT_PERCENT.into(),
+                1..=100,
+                "percent of the time for which archiving works; it rests in between, so that ingestion has the processors",
+            ) as u32,
             endpoint: environment.read(
                 "AWS_ENDPOINT_URL",
                 String::new(),

@@ -1,6 +1,7 @@
 //! The unions of weeks and months: they serve the active users by week and month, and are never behind the days.
 
-use rollcall_tests::{App, TestArchive, days_ago, event};
+use rollcall_tests::{App, TestArchive, days_ago, event, wait_until};
+use rollcall_worker::bulk::Loader;
 use serde_json::{Value, json};
 
 const WEEKS: &str = "/stats/dau?from=2025-09-29&to=2025-10-26&granularity=week";
@@ -91,6 +92,35 @@ async fn a_rebuild_makes_the_unions_from_the_days() {
     assert_eq!(numbers(&app, WEEKS).await, [2, 1, 0, 0]);
     app.wait_until_united().await;
     assert_eq!(numbers(&app, WEEKS).await, [2, 1, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_by_somebody_who_takes_no_lock_is_not_missed() {
+    let app = october().await;
+    execute(&app, "update active_user_spans set users_count = null, bitmap = null").await;
+    // Somebody repairs the first days by hand while a worker unites them.
+    let mut repair = app.pool.begin().await.unwrap();
+    let statement = "update active_users a set (users_count, bitmap) = (select users_count, bitmap from active_users other \
+                     where other.event_type_id = 0 and other.day = '2025-10-07') \
+                     where a.event_type_id = 0 and a.day < '2025-10-07'";
+    assert_eq!(sqlx::query(statement).execute(&mut *repair).await.unwrap().rows_affected(), 2);
+    let loader = Loader::new(app.pool.clone());
+    let uniting = tokio::spawn(async move { loader.compact().await });
+    wait_until("a worker waits for the repair", || async {
+        let waiting: i64 = sqlx::query_scalar(
+            "select count(*) from pg_stat_activity \
+             where datname = current_database() and wait_event_type = 'Lock' and query like '%active_user_spans%'",
+        )
+        .fetch_one(&app.pool)
+        .await
+        .ok()?;
+        (waiting > 0).then_some(())
+    })
+    .await;
+    repair.commit().await.unwrap();
+    uniting.await.unwrap().unwrap();
+    app.wait_until_united().await;
+    assert_eq!(numbers(&app, WEEKS).await, [1, 1, 0, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

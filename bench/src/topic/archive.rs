@@ -109,6 +109,7 @@ fn settings(folder: &Path) -> ArchiveSettings {
     ArchiveSettings {
         location: Location::Folder(folder.to_owned()),
         after_days: 0,
+        duty_cycle_percent: Pace::DEFAULT_PERCENT,
         endpoint: String::new(),
         region: String::new(),
         access_key_id: None,

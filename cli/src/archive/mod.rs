@@ -43,9 +43,9 @@ enum Command {
     Run {
         #[command(flatten)]
         selected: Selected,
-        /// Work for so many percent of the time and rest in between, so that ingestion has the processors; 100 never rests
-        #[arg(long, value_name = "PERCENT", default_value_t = Pace::DEFAULT_PERCENT, value_parser = clap::value_parser!(u32).range(1..=100))]
-        duty_cycle: u32,
+        /// Work for so many percent of the time and rest in between, instead of ARCHIVE_DUTY_CYCLE_PERCENT; 100 never rests
+        #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(1..=100))]
+        duty_cycle: Option<u32>,
     },
     /// List the archived days
     List {
@@ -74,7 +74,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     opened
         .unless_stopped(async {
             match arguments.command {
-                Command::Run { selected, duty_cycle } => archive(&opened, selected, Pace::new(duty_cycle)).await,
+                Command::Run { selected, duty_cycle } => archive(&opened, selected, duty_cycle).await,
                 Command::List { selected, json } => list(&opened, selected, json).await,
                 Command::Verify(selected) => verify_all(&opened, selected).await,
                 Command::Drop { older_than_days, dry_run } => drop_rows(&opened, older_than_days, dry_run).await,
@@ -83,9 +83,10 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         .await
 }
 
-async fn archive(opened: &Opened, selected: Selected, pace: Pace) -> anyhow::Result<()> {
+async fn archive(opened: &Opened, selected: Selected, duty_cycle: Option<u32>) -> anyhow::Result<()> {
     let (selection, bar) = (selected.into(), Bar::new());
     let mut lock = Lock::take(&opened.pool).await?;
+    let pace = Pace::new(duty_cycle.unwrap_or(opened.settings.duty_cycle_percent));
     let exporting = Exporting { selection: &selection, after_days: opened.settings.after_days, pace };
     let exported = export(&opened.pool, &opened.store, &mut lock, exporting, &bar).await?;
     bar.finish();

@@ -85,7 +85,7 @@ impl Archivist<'_> {
         let due = Exporting {
             selection: &Selection::default(),
             after_days: self.duty.archive.after_days,
-            pace: Pace::new(Pace::DEFAULT_PERCENT),
+            pace: Pace::new(self.duty.archive.duty_cycle_percent),
         };
         let exported = export(&self.pool, &store, &mut lock, due, &Recorded).await?;
         for failure in &exported.failures {

@@ -23,8 +23,8 @@ const PERIOD: Duration = Duration::from_secs(10);
 /// Events may come late for weeks, a few with every batch. So that a month is not united for each of them, this much time
 /// passes after the first change.
 const QUIET: Duration = Duration::from_secs(60);
-/// After so many failures, a run ends.
-const MAX_FAILURES: usize = 3;
+/// What cannot be united is tried again after so long, so that it does not keep others waiting.
+const DELAY_AFTER_FAILURE: Duration = Duration::from_secs(600);
 
 /// A week or month of a project.
 #[derive(Debug, Clone, Copy)]
@@ -40,14 +40,13 @@ pub(crate) async fn run(pool: &PgPool, reply_timeout: Duration, stop: &Cancellat
     every("unite", PERIOD, stop, unite).await;
 }
 
-/// Unites what changed at least `quiet` ago, unless another worker does. What cannot be united does not keep others waiting.
+/// Unites what changed at least `quiet` ago, unless another worker does. What cannot be united is put off.
 ///
 /// # Errors
-/// The last of several failures: PostgreSQL did not answer, or a bitmap cannot be read.
+/// PostgreSQL did not answer.
 pub(crate) async fn unite(pool: &PgPool, quiet: Duration, reply_timeout: Duration) -> Result<(), StoreError> {
     let spans =
         sqlx::query_file_as!(Span, "sql/maintenance/select_lacking_spans.sql", quiet.as_secs_f64()).fetch_all(pool).await?;
-    let mut failures = 0;
     for span in spans {
         let started = Instant::now();
         let mut lease = Lease::acquire(pool).await?;
@@ -59,16 +58,21 @@ pub(crate) async fn unite(pool: &PgPool, quiet: Duration, reply_timeout: Duratio
                 return Ok(());
             }
             Err(error) => {
-                failures += 1;
                 tracing::warn!(?span, error = &error as &dyn std::error::Error, "days were not united");
-                if failures == MAX_FAILURES {
-                    return Err(error);
-                }
+                drop(lease);
+                put_off(pool, span).await?;
             }
         }
         // The compactor has waited for as long.
         tokio::time::sleep(started.elapsed() * 2).await;
     }
+    Ok(())
+}
+
+async fn put_off(pool: &PgPool, span: Span) -> Result<(), StoreError> {
+    let Span { project_id, first_day, last_day } = span;
+    let secs = DELAY_AFTER_FAILURE.as_secs_f64();
+    sqlx::query_file!("sql/maintenance/put_span_off.sql", project_id, first_day as _, last_day as _, secs).execute(pool).await?;
     Ok(())
 }
 

@@ -183,3 +183,41 @@ impl Arrived {
         self.look_at = self.bytes.len() + (self.bytes.len() - self.read);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ingest::parse::payload::Format;
+    use crate::ingest::prepare::BatchIdentity;
+    use crate::settings::RequestLimits;
+
+    fn preparation() -> Preparation {
+        let limits = RequestLimits { max_body_bytes: 1_000, max_events: 10 };
+        let identity = BatchIdentity::new(None, Duration::from_secs(1_795_975_200));
+        Preparation { format: Format::Json, limits, identity, horizon: None, event_rules: None }
+    }
+
+    fn hold() -> Hold {
+        Arc::new(Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn places_are_limited_and_free_again_when_the_client_has_gone_or_the_body_is_prepared() {
+        let places = Places::new();
+        let start = || places.start(preparation(), 0, hold());
+        let mut begun: Vec<_> = (0..MAX_AT_ONCE).map(|_| start().unwrap()).collect();
+        assert!(start().is_none());
+        let (parts, arriving) = begun.pop().unwrap();
+        for part in [Part::Bytes(br#"[{"event_type":"t","us"#.to_vec()), Part::Bytes(br#"er_id":1}]"#.to_vec()), Part::End] {
+            parts.send(part).await.unwrap();
+        }
+        let prepared = arriving.prepared().await.unwrap();
+        assert_eq!((prepared.events, prepared.invalid_events), (1, 0));
+        begun[0].0.send(Part::Bytes(b"[".to_vec())).await.unwrap();
+        drop(begun);
+        let all = places.0.acquire_many(MAX_AT_ONCE as u32);
+        tokio::time::timeout(Duration::from_secs(30), all).await.unwrap().unwrap();
+    }
+}

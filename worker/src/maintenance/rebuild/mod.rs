@@ -3,7 +3,8 @@
 //! What is compared and replaced at a time is one day of a project (`day`), or all of its sessions or users (`summaries`),
 //! each in one transaction that sees one snapshot: rows, base and deltas of the same batches. The compactor of the rollup
 //! waits meanwhile, so nobody else changes the base; batches that commit later only append deltas, which the snapshot does
-//! not show and which stay. Nothing is written where rollups and rows agree.
+//! not show and which stay. Nothing is written where rollups and rows agree, but for the unions of weeks and
+//! months, which are not compared: workers make those of the selected days anew.
 //!
 //! Days are those of the project's time zone. `project` finds them, and refuses those whose rows are not all there. The
 //! `turn` keeps everybody from deleting or moving rows. A run may be killed at any moment: a day is as before, or right.
@@ -95,7 +96,10 @@ async fn rebuild_project(
     progress(RebuildProgress { project: &project.name, days_done: rebuilt.days, days: rebuilt.days, rows: rebuilt.rows });
     if !rebuild.dry_run {
         let mut transaction = turn.begin(&[AdvisoryLock::ActiveUsers]).await?;
-        sqlx::query_file!("sql/maintenance/rebuild/forget_spans.sql", project.id).execute(&mut *transaction).await?;
+        let [from, to] = [rebuild.from, rebuild.to].map(|day| day.map(ToSqlx::to_sqlx));
+        sqlx::query_file!("sql/maintenance/rebuild/forget_spans.sql", project.id, from as _, to as _)
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
         turn.unlock(&[AdvisoryLock::ActiveUsers]).await?;
     }
