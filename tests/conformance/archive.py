@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 EVENTS = 20_000
+LATER_EVENTS = 700
 FIRST, LAST = "2026-03-01", "2026-03-07"
 PERIOD = f"from={FIRST}&to={LAST}"
 COLUMNS = {
@@ -46,24 +47,27 @@ def main(url, key, program, folder):
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)["data"]
 
-    rollcall("generate", "--events", str(EVENTS), "--from", FIRST, "--to", LAST, "--send")
-    deadline = time.monotonic() + 60
-    while sum(row["count"] for row in ask(f"/stats/top-events?{PERIOD}&limit=100")) < EVENTS:
-        assert time.monotonic() < deadline, "the events are not stored in time"
-        time.sleep(0.1)
+    def store(events, total):
+        rollcall("generate", "--events", str(events), "--seed", str(total), "--from", FIRST, "--to", LAST, "--send")
+        deadline = time.monotonic() + 60
+        while sum(row["count"] for row in ask(f"/stats/top-events?{PERIOD}&limit=100")) < total:
+            assert time.monotonic() < deadline, "the events are not stored in time"
+            time.sleep(0.1)
+        top = {row["event_type"]: row["count"] for row in ask(f"/stats/top-events?{PERIOD}&limit=100")}
+        return top, {row["date"]: row["unique_users"] for row in ask(f"/stats/dau?{PERIOD}")}
+
+    stats = store(EVENTS, EVENTS)
     rollcall("archive", "run", "--from", FIRST, "--to", LAST)
+    compare("polars", with_polars(folder), stats)
+    compare("pyarrow", with_pyarrow(folder), stats)
+    compare("DuckDB", with_duckdb(duckdb.connect(), folder), stats)
 
-    top = {row["event_type"]: row["count"] for row in ask(f"/stats/top-events?{PERIOD}&limit=100")}
-    dau = {row["date"]: row["unique_users"] for row in ask(f"/stats/dau?{PERIOD}")}
-    compare("polars", with_polars(folder), (top, dau))
-    compare("pyarrow", with_pyarrow(folder), (top, dau))
-    compare("DuckDB", with_duckdb(duckdb.connect(), folder), (top, dau))
-
-    # Another archive gets every day anew.
+    # Every day has later events, so it is due again, and an archive that does not have the day gets all of it.
     bucket = os.environ["BUCKET_URL"]
+    stats = store(LATER_EVENTS, EVENTS + LATER_EVENTS)
     rollcall("archive", "run", "--from", FIRST, "--to", LAST, archive=bucket)
-    compare("DuckDB over S3", with_duckdb(duckdb_for_s3(), bucket), (top, dau))
-    compare("polars over S3", with_polars(bucket, storage_options=polars_for_s3()), (top, dau))
+    compare("DuckDB over S3", with_duckdb(duckdb_for_s3(), bucket), stats)
+    compare("polars over S3", with_polars(bucket, storage_options=polars_for_s3()), stats)
     print(f"polars, pyarrow and DuckDB count {EVENTS} events as /stats does, in a folder and over S3")
 
 
