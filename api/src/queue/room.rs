@@ -22,6 +22,8 @@ const RESERVED_ONE_IN: u64 = 8;
 const TIMES_FREE: u64 = 7;
 /// How long an answer of the queue is trusted. What this process publishes meanwhile is counted; what others do is not.
 const TTL: Duration = Duration::from_secs(1);
+/// What says that there is no room is not trusted for longer than this, because workers may have made room meanwhile.
+const TTL_OF_FULL: Duration = Duration::from_millis(100);
 /// How long the queue may take to answer.
 const STATE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -52,8 +54,9 @@ impl Room {
         // All requests of the project wait for one answer, and those of other projects do not.
         let mut share = share.lock().await;
         sizes.iter().for_each(|size| share.note(*size));
-        let known = share.left.filter(|(at, _)| at.elapsed() < TTL);
-        let (at, left) = match known {
+        let bytes: u64 = sizes.iter().map(|size| *size as u64).sum();
+        let is_trusted = |(at, left): &(Instant, u64)| at.elapsed() < if bytes > *left { TTL_OF_FULL } else { TTL };
+        let (at, left) = match share.left.filter(is_trusted) {
             Some(known) => known,
             None => {
                 let answer = self.ask(project, share.message_bytes);
@@ -61,7 +64,7 @@ impl Room {
                 (Instant::now(), left)
             }
         };
-        let after = left.checked_sub(sizes.iter().map(|size| *size as u64).sum());
+        let after = left.checked_sub(bytes);
         share.left = Some((at, after.unwrap_or(left)));
         after.is_some()
     }

@@ -1,7 +1,7 @@
 //! Projects: made and changed as the API has them, and events are deleted only after it was typed.
 
 use reqwest::Method;
-use rollcall_tests::{App, Dashboard, Look, event};
+use rollcall_tests::{App, Dashboard, Look, event, wait_until};
 use serde_json::{Value, json};
 
 use super::reading::{assert_no_barriers, fill, is_enabled, rows, wait_for_rows, wait_for_text};
@@ -114,8 +114,10 @@ async fn a_time_zone_is_shown_everywhere_and_is_final_after_the_first_event() {
     change("Asia/Tokyo").await;
     wait_for_text(&dashboard, "The project default was changed.").await;
     assert_eq!(project(&app, "default").await["time_zone"], "Asia/Tokyo");
-    let menu = dashboard.browser.text(".project").await;
-    assert!(menu.contains("Asia/Tokyo"), "{menu}");
+    wait_until("the menu shows the time zone", async || {
+        dashboard.browser.text(".project").await.contains("Asia/Tokyo").then_some(())
+    })
+    .await;
     dashboard.check().await;
     app.send(&json!([event("e", "u", "t", "2026-03-01T10:00:00Z")])).await;
     app.wait_until_stored().await;
