@@ -25,8 +25,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// A tenth of the time, for work beside ingestion: still ten thousand rows a second and more.
-    pub const DEFAULT_PERCENT: u32 = 10;
+    /// A quarter of the time, for work beside ingestion.
+    pub const DEFAULT_PERCENT: u32 = 25;
 
     /// Works for so many percent of the time, of which there are 1 to 100.
     #[must_use]
