@@ -218,6 +218,6 @@ mod tests {
         begun[0].0.send(Part::Bytes(b"[".to_vec())).await.unwrap();
         drop(begun);
         let all = places.0.acquire_many(MAX_AT_ONCE as u32);
-        tokio::time::timeout(Duration::from_secs(30), all).await.unwrap().unwrap();
+        drop(tokio::time::timeout(Duration::from_secs(30), all).await.unwrap().unwrap());
     }
 }
