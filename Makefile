@@ -38,7 +38,9 @@ build: ## Build the programs for release
 # Prints what begins and how long it took: $(call timed,what,command).
 timed = echo "make: $(1)"; begin=$$(date +%s); $(2) && echo "make: $(1): $$(($$(date +%s) - begin)) s"
 
+# A backtrace of asynchronous code says little, and fills the end of the log, where CI shows which tests failed and why.
 .PHONY: test
+test: export RUST_BACKTRACE = 0
 test: prepare prepare-s3 browser ## Run every test, against real servers
 	@$(call timed,build the programs,$(CARGO) build --locked --workspace --bins)
 	@$(call timed,build the tests,$(CARGO) test --locked --workspace --no-run)

@@ -75,11 +75,19 @@ pub(crate) fn post(path: &str, body: &[u8]) -> Vec<u8> {
 
 /// The same with another key.
 pub(crate) fn post_as(key: &str, path: &str, body: &[u8]) -> Vec<u8> {
+    request(key, "Content-Type: application/json", path, body)
+}
+
+/// A `POST` request with these headers instead of the type of JSON.
+pub(crate) fn post_with(headers: &str, path: &str, body: &[u8]) -> Vec<u8> {
+    request(KEY, headers, path, body)
+}
+
+fn request(key: &str, headers: &str, path: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
-    let mut request = format!(
-        "POST {path} HTTP/1.1\r\nHost: bench\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
-    )
-    .into_bytes();
+    let mut request =
+        format!("POST {path} HTTP/1.1\r\nHost: bench\r\nX-API-Key: {key}\r\n{headers}\r\nContent-Length: {length}\r\n\r\n")
+            .into_bytes();
     request.extend_from_slice(body);
     request
 }

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use rollcall_shared::event::identity;
 use rollcall_shared::queue::priority::Priority;
 use rollcall_shared::queue::stream::{STREAM, consumers};
-use rollcall_tests::{App, AppOptions, Pause, Poison, Stranger, event, metric, wait_until};
+use rollcall_tests::{App, AppOptions, Pause, Poison, Stranger, event, metric, wait_until, wait_until_or};
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
 
@@ -44,6 +44,18 @@ async fn sessions(app: &App, condition: &str) -> i64 {
          where datname = current_database() and application_name = 'rollcall-worker' and {condition}"
     );
     sqlx::query_scalar(AssertSqlSafe(count)).fetch_one(&app.pool).await.unwrap()
+}
+
+/// Waits for a session of a worker of which the condition is true.
+async fn wait_for_session(app: &App, condition: &str) {
+    let ask = async || (sessions(app, condition).await > 0).then_some(());
+    wait_until_or(condition, ask, async || {
+        let all = "select format(E'\\n%s, %s, %s', state, wait_event, query) from pg_stat_activity \
+                   where datname = current_database() and application_name = 'rollcall-worker'";
+        let sessions: Vec<String> = sqlx::query_scalar(all).fetch_all(&app.pool).await.unwrap();
+        format!("; sessions:{}", sessions.concat())
+    })
+    .await;
 }
 
 async fn wait_until_sessions_wait(app: &App, sessions_that_wait: i64) {
@@ -216,17 +228,12 @@ async fn a_worker_that_stands_still_in_a_transaction_keeps_no_locks() {
     let (mut still, url) = app.process("worker");
     still.start();
     app.send(&json!([event("e", "u", "t", &now.to_string())])).await;
-    wait_until("its transaction waits to write the row", async || {
-        (sessions(&app, "wait_event_type = 'Lock' and query ilike '%insert into events %'").await == 1).then_some(())
-    })
-    .await;
+    let writes = "query ilike '%insert into events %'";
+    wait_for_session(&app, &format!("wait_event_type = 'Lock' and {writes}")).await;
     still.signal(Signal::SIGSTOP);
     stranger.let_go().await.unwrap();
-    wait_until("its transaction holds the identity", async || {
-        // Whatever else the worker was at when it stopped may be idle in a transaction as well.
-        (sessions(&app, "state = 'idle in transaction' and query ilike '%insert into events %'").await == 1).then_some(())
-    })
-    .await;
+    // Whatever else the worker was at when it stopped may be idle in a transaction as well.
+    wait_for_session(&app, &format!("state = 'idle in transaction' and {writes}")).await;
     let (mut other, _) = app.process("worker");
     other.start();
     app.wait_until_stored().await;

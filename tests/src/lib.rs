@@ -78,7 +78,19 @@ pub const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 ///
 /// # Panics
 /// If it is not within [`WAIT_TIMEOUT`].
-pub async fn wait_until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+pub async fn wait_until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl FnMut() -> F) -> T {
+    wait_until_or(what, ask, async || String::new()).await
+}
+
+/// The same. If the time is over, the message ends with what `explain` says.
+///
+/// # Panics
+/// If it is not within [`WAIT_TIMEOUT`].
+pub async fn wait_until_or<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut ask: impl FnMut() -> F,
+    explain: impl AsyncFnOnce() -> String,
+) -> T {
     let started = Instant::now();
     let mut tick = tokio::time::interval(Duration::from_millis(20));
     while started.elapsed() < WAIT_TIMEOUT {
@@ -87,5 +99,5 @@ pub async fn wait_until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: i
             return answer;
         }
     }
-    panic!("{what}: not within {WAIT_TIMEOUT:?}");
+    panic!("{what}: not within {WAIT_TIMEOUT:?}{}", explain().await);
 }

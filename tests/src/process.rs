@@ -13,7 +13,10 @@ use nix::unistd::Pid;
 /// How long a service that was asked to stop may take.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A service's process. Dropping it kills the process.
+/// Lines of its log that are shown when a test fails.
+const LOG_LINES: usize = 15;
+
+/// A service's process. Dropping it kills the process, and shows the end of its log if a test has failed.
 #[derive(Debug)]
 pub struct Process {
     /// For messages, and of the log file.
@@ -130,5 +133,10 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("the end of the log of {}:\n{}", self.name, lines[lines.len().saturating_sub(LOG_LINES)..].join("\n"));
+        }
     }
 }

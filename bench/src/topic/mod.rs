@@ -1,6 +1,7 @@
 //! Topics: groups of rows of the report that are measured together.
 //!
 //! - `request` sends one large request and waits until it is stored, with empty tables at the beginning.
+//! - `forms` sends as many events as gzip, as NDJSON and in many requests.
 //! - `growth` stores the same events at every stage, also right after a checkpoint, and measures the size on
 //!   disk.
 //! - `indexes` measures the cost of each index and of sessions when events are stored and when their day is
@@ -22,6 +23,7 @@ mod archive;
 mod clients;
 mod delay;
 mod fairness;
+mod forms;
 mod growth;
 mod indexes;
 mod lists;
@@ -43,6 +45,7 @@ use crate::outcome::Outcome;
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum Topic {
     Request,
+    Forms,
     Growth,
     Indexes,
     Reads,
@@ -77,6 +80,7 @@ impl Topic {
     pub(crate) async fn run(self, bench: &Bench, outcome: &mut Outcome) -> anyhow::Result<()> {
         match self {
             Self::Request => request::run(bench, outcome).await,
+            Self::Forms => forms::run(bench, outcome).await,
             Self::Growth => growth::run(bench, outcome).await,
             Self::Indexes => indexes::run(bench, outcome).await,
             Self::Reads => reads::run(bench, outcome).await,
