@@ -16,6 +16,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use rollcall_shared::database::Lease;
 use sqlx::PgPool;
+use tokio::time::Instant;
 
 use crate::identities::Identities;
 use crate::manifest::{self, Manifest, Part};
@@ -184,6 +185,7 @@ impl Archiver<'_> {
     /// Reads the rows that the archive does not have, in one snapshot.
     async fn read(&mut self, table: &Table, day: &ArchiveDay, known: &Identities) -> Result<NewRows, ArchiveError> {
         let mut lease = Lease::acquire(self.pool).await?;
+        let began = Instant::now();
         sqlx::raw_sql(include_str!("../sql/begin_snapshot.sql")).execute(&mut *lease).await?;
         let here = rows::fingerprint(&mut lease, table, day).await?;
         let (mut parts, mut part, mut read) = (Vec::new(), PartWriter::new(day)?, 0);
@@ -194,7 +196,7 @@ impl Archiver<'_> {
                 self.progress.advance(ROWS_PER_ADVANCE);
             }
             if read % ROWS_PER_REST == 0 {
-                self.pace.rest_in_transaction().await;
+                self.pace.rest_in_transaction(began).await;
             }
             let row = stored.row()?;
             if known.contains(stored.identity()?, row.undated) || !part.push(&row) {

@@ -230,9 +230,9 @@ async fn a_worker_that_stands_still_in_a_transaction_keeps_no_locks() {
     app.send(&json!([event("e", "u", "t", &now.to_string())])).await;
     let writes = "query ilike '%insert into events %'";
     wait_for_session(&app, &format!("wait_event_type = 'Lock' and {writes}")).await;
-    still.signal(Signal::SIGSTOP);
+    still.stand_still();
     stranger.let_go().await.unwrap();
-    // Whatever else the worker was at when it stopped may be idle in a transaction as well.
+    // Whatever else the worker was at may be idle in a transaction as well.
     wait_for_session(&app, &format!("state = 'idle in transaction' and {writes}")).await;
     let (mut other, _) = app.process("worker");
     other.start();

@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{self, Signal};
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
 /// How long a service that was asked to stop may take.
@@ -89,6 +90,18 @@ impl Process {
             // It fails only if the process is gone, which the supervisor will see.
             let _ = signal::kill(pid, signal);
         }
+    }
+
+    /// Stops it with SIGSTOP until it gets SIGCONT, and returns when no thread of it runs any more. The signal alone
+    /// reaches one thread at first, and on a busy machine the others may go on for milliseconds.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn stand_still(&self) {
+        self.signal(Signal::SIGSTOP);
+        let pid = self.pid().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
+        let status = waitpid(pid, Some(WaitPidFlag::WUNTRACED));
+        assert!(matches!(status, Ok(WaitStatus::Stopped(..))), "{} does not stand still: {status:?}", self.name);
     }
 
     /// Asks it to stop with SIGTERM and waits for its end. It is killed if that does not come in time.

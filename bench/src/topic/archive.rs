@@ -36,7 +36,7 @@ const MAX_ROWS: u64 = 1_000_000;
 const DAYS_AGO: i64 = 70;
 /// The project that gets the replayed events.
 const COPY: &str = "copy";
-/// Requests before the export of the copy begins.
+/// Requests before the export of the copy begins, and after it.
 const REQUESTS_ALONE: usize = 8;
 /// Number of users in the events that are ingested beside the export.
 const USERS: u32 = 50_000;
@@ -143,7 +143,8 @@ async fn there_and_back(pool: &PgPool, store: &Store, rows: u64, rates: &mut Rat
     Ok(())
 }
 
-/// Ingests requests alone, and then for as long as the copy is exported, at the pace at which a worker does it.
+/// Ingests requests for as long as the copy is exported, at the pace at which a worker does it; and before and after that
+/// alone, because requests take longer as the days fill that they are for.
 async fn beside(bench: &Bench, service: &Service, folder: &Path, pool: PgPool, row: &mut Row) -> anyhow::Result<()> {
     let mut seed = bench.first_seed + BESIDE_SEED;
     let mut ingest = async || {
@@ -175,6 +176,10 @@ async fn beside(bench: &Bench, service: &Service, folder: &Path, pool: PgPool, r
     }
     let exported = export.await??;
     ensure!(exported.failures.is_empty(), "not all days were archived");
+    for _ in 0..REQUESTS_ALONE {
+        service.quiet().await?;
+        alone.push(ingest().await?);
+    }
     if !beside.is_empty() {
         row.ours.push(beside.median());
         row.yardsticks[0].measurements.push(alone.median());
