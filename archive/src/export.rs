@@ -11,12 +11,10 @@
 
 use std::collections::HashMap;
 
-use futures::TryStreamExt;
 use jiff::ToSpan;
 use jiff::civil::Date;
 use rollcall_shared::database::Lease;
 use sqlx::PgPool;
-use tokio::time::Instant;
 
 use crate::identities::Identities;
 use crate::manifest::{self, Manifest, Part};
@@ -27,11 +25,6 @@ use crate::{ArchiveDay, ArchiveError, Lock, Pace, Progress, Selection, Store, cl
 
 /// A part ends after this many rows: some hundred megabytes at most, which a reader can get at once.
 const PART_ROWS: u64 = 2_000_000;
-
-/// Rows between two rests: some milliseconds of work.
-const ROWS_PER_REST: u64 = 2_000;
-/// Rows between two moves of the progress bar.
-const ROWS_PER_ADVANCE: u64 = 10_000;
 
 /// The first date that events can have.
 pub(crate) const FIRST_DATE: Date = jiff::civil::date(1970, 1, 1);
@@ -182,36 +175,35 @@ impl Archiver<'_> {
         }
     }
 
-    /// Reads the rows that the archive does not have, in one snapshot.
+    /// Reads the rows that the archive does not have, all of one snapshot.
     async fn read(&mut self, table: &Table, day: &ArchiveDay, known: &Identities) -> Result<NewRows, ArchiveError> {
         let mut lease = Lease::acquire(self.pool).await?;
-        let began = Instant::now();
         sqlx::raw_sql(include_str!("../sql/begin_snapshot.sql")).execute(&mut *lease).await?;
         let here = rows::fingerprint(&mut lease, table, day).await?;
+        rows::declare(&mut lease, table, day).await?;
+        sqlx::raw_sql("commit").execute(&mut *lease).await?;
         let (mut parts, mut part, mut read) = (Vec::new(), PartWriter::new(day)?, 0);
-        let mut rows = rows::select(&mut lease, table, day);
-        while let Some(stored) = rows.try_next().await? {
-            read += 1;
-            if read % ROWS_PER_ADVANCE == 0 {
-                self.progress.advance(ROWS_PER_ADVANCE);
+        loop {
+            let rows = rows::fetch(&mut lease).await?;
+            if rows.is_empty() {
+                break;
             }
-            if read % ROWS_PER_REST == 0 {
-                self.pace.rest_in_transaction(began).await;
+            read += rows.len() as u64;
+            for stored in &rows {
+                let row = stored.row()?;
+                if !known.contains(stored.identity()?, row.undated) && part.push(&row) {
+                    part = part.flush().await?;
+                }
             }
-            let row = stored.row()?;
-            if known.contains(stored.identity()?, row.undated) || !part.push(&row) {
-                continue;
-            }
-            part = part.flush().await?;
             if part.rows() >= PART_ROWS {
                 parts.push(part.finish().await?);
                 part = PartWriter::new(day)?;
             }
+            self.progress.advance(rows.len() as u64);
+            self.pace.rest().await;
         }
-        drop(rows);
-        sqlx::raw_sql("commit").execute(&mut *lease).await?;
+        rows::close(&mut lease).await?;
         lease.give_back();
-        self.progress.advance(read % ROWS_PER_ADVANCE);
         if read != here.rows {
             return Err(ArchiveError::Disagreement { what: day.to_string(), expected: here.rows, found: read });
         }

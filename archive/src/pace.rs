@@ -1,18 +1,13 @@
 //! Pace: work that nobody waits for rests often, so that the rest of the service has the processors.
 //!
-//! PostgreSQL rests too: it waits until its rows are fetched.
+//! PostgreSQL rests too: it waits until its rows are fetched, and holds no snapshot meanwhile.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 /// The longest rest.
-const MAX_REST: Duration = Duration::from_secs(60);
-/// The longest rest in a transaction, which holds vacuum back.
-const MAX_REST_IN_TRANSACTION: Duration = Duration::from_secs(2);
-/// A transaction that has taken longer rests no more.
-const MAX_TRANSACTION: Duration = Duration::from_secs(600);
-
+const MAX_REST: Duration = Duration::from_secs(10);
 /// Work that takes no longer does not rest.
 const SHORT: Duration = Duration::from_secs(1);
 
@@ -44,18 +39,9 @@ impl Pace {
 
     /// Rests for as long as the work since the last rest demands.
     pub(crate) async fn rest(&mut self) {
-        self.rest_up_to(MAX_REST).await;
-    }
-
-    /// Rests while a transaction is open that began at this time.
-    pub(crate) async fn rest_in_transaction(&mut self, began: Instant) {
-        self.rest_up_to(longest_rest_after(began.elapsed())).await;
-    }
-
-    async fn rest_up_to(&mut self, longest: Duration) {
         let worked = self.working_since.elapsed();
         self.worked += worked;
-        let rest = self.rest_after(worked).min(longest);
+        let rest = self.rest_after(worked).min(MAX_REST);
         if self.worked > SHORT && !rest.is_zero() {
             tokio::time::sleep(rest).await;
         }
@@ -67,11 +53,6 @@ impl Pace {
     }
 }
 
-/// How long a transaction may rest that has been open for so long.
-fn longest_rest_after(open: Duration) -> Duration {
-    if open < MAX_TRANSACTION { MAX_REST_IN_TRANSACTION } else { Duration::ZERO }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,13 +62,6 @@ mod tests {
         for (percent, worked_ms, rest_ms) in [(25, 20, 60), (50, 20, 20), (100, 20, 0), (0, 10, 990)] {
             let rest = Pace::new(percent).rest_after(Duration::from_millis(worked_ms));
             assert_eq!(rest, Duration::from_millis(rest_ms), "{percent} % of {worked_ms} ms");
-        }
-    }
-
-    #[test]
-    fn a_transaction_that_has_been_open_for_long_rests_no_more() {
-        for (open_secs, rest_secs) in [(0, 2), (599, 2), (600, 0), (7_200, 0)] {
-            assert_eq!(longest_rest_after(Duration::from_secs(open_secs)), Duration::from_secs(rest_secs), "{open_secs}");
         }
     }
 }

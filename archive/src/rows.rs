@@ -5,8 +5,6 @@
 
 use std::fmt;
 
-use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
 use jiff::civil::Date;
 use jiff_sqlx::ToSqlx;
 use sqlx::postgres::PgRow;
@@ -150,19 +148,28 @@ fn fingerprint_of(row: &PgRow) -> Result<Fingerprint, sqlx::Error> {
     Ok(Fingerprint { rows: u64::try_from(rows).unwrap_or_default(), ids: row.try_get("ids")? })
 }
 
-/// The rows of one day, sorted by person and time.
-pub(crate) fn select<'c>(
-    connection: &'c mut PgConnection,
-    table: &Table,
-    day: &ArchiveDay,
-) -> BoxStream<'c, Result<StoredRow, sqlx::Error>> {
+/// Opens a cursor over the rows of one day, sorted by person and time. It is there until it is closed, also after the commit.
+pub(crate) async fn declare(connection: &mut PgConnection, table: &Table, day: &ArchiveDay) -> Result<(), sqlx::Error> {
     let (from, to) = day.span();
-    sqlx::query(table.statement(include_str!("../sql/select_rows.sql")))
+    sqlx::query(table.statement(include_str!("../sql/declare_rows.sql")))
+        .persistent(false)
         .bind(day.project_id.0)
         .bind(from.to_sqlx())
         .bind(to.to_sqlx())
         .bind(day.date.to_sqlx())
-        .fetch(connection)
-        .map_ok(StoredRow)
-        .boxed()
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// The next rows of the cursor; none after the last ones.
+pub(crate) async fn fetch(connection: &mut PgConnection) -> Result<Vec<StoredRow>, sqlx::Error> {
+    // The columns of a statement that was prepared before are those of an earlier cursor.
+    let rows = sqlx::query(include_str!("../sql/fetch_rows.sql")).persistent(false).fetch_all(connection).await?;
+    Ok(rows.into_iter().map(StoredRow).collect())
+}
+
+/// Closes the cursor.
+pub(crate) async fn close(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql("close archived_rows").execute(connection).await.map(drop)
 }

@@ -26,7 +26,7 @@ const SETTINGS: [(&str, &str); 11] = [
     ("unix_socket_directories", ""),
     // Tests run in parallel, and each has its own connection pools.
     ("max_connections", "200"),
-    ("shared_buffers", "1GB"),
+    ("shared_buffers", "256MB"),
     // A bulk load would otherwise cause a checkpoint every few seconds.
     ("max_wal_size", "4GB"),
     ("checkpoint_timeout", "15min"),
