@@ -1,6 +1,6 @@
 //! The archive as a duty of workers: by setting only, by one of them at a time, and abandoned when a worker is to stop.
 
-use rollcall_tests::{App, KEY, Process, TestArchive, event, metric, stored_rows, wait_until};
+use rollcall_tests::{App, KEY, Process, TestArchive, binary, event, metric, stored_rows, wait_until};
 use serde_json::{Value, json};
 use sqlx::Connection;
 
@@ -149,4 +149,25 @@ async fn a_worker_that_is_to_stop_abandons_a_run_and_the_next_one_goes_on() {
     .await;
     assert_eq!(archive.rows("default", DAY).await, stored_rows(&app.pool, "default", DAY).await);
     archive.must(&app, &["archive", "verify"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_an_export_rests_it_holds_no_snapshot() {
+    let (app, archive) = (App::start().await, TestArchive::in_folder());
+    for request in 0..4 {
+        let at = |n: usize| event(&format!("{request}-{n}"), &format!("u{n}"), "t", &format!("{DAY}T10:00:00Z"));
+        app.send(&(0..20_000).map(at).collect::<Value>()).await;
+    }
+    app.wait_until_stored().await;
+    let mut export = Process::new("export".to_owned(), binary("rollcall"), archive.variables(&app), archive.path().to_owned())
+        .with_arguments(&["archive", "run", "--duty-cycle", "1"]);
+    export.start();
+    wait_until("it has fetched some rows and is in no transaction", async || {
+        let resting = "select count(*) from pg_stat_activity where datname = current_database() \
+                       and query ilike '%fetch 2000 from archived_rows%' and state = 'idle' and backend_xmin is null";
+        let count: i64 = sqlx::query_scalar(resting).fetch_one(&app.pool).await.unwrap();
+        (count > 0).then_some(())
+    })
+    .await;
+    assert!(export.ended().is_none(), "{}", export.log());
 }
