@@ -1,7 +1,7 @@
 -- A cursor over the rows of one day of one project, with names instead of numbers, sorted by person and time. rows.rs puts
 -- the name of the table in place of events. The sort compares bytes, so the order does not depend on the database's
--- language. With "with hold", the commit writes the rows into a temporary file: they can then be fetched slowly without a
--- snapshot, which would hold vacuum back.
+-- language. With "with hold", the commit keeps the rows, in a temporary file if they are many: they can then be fetched
+-- slowly without a snapshot, which would hold vacuum back.
 declare archived_rows no scroll cursor with hold for
 select
     e.event_id as identity,

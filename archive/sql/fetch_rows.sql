@@ -1,2 +1,2 @@
--- The next rows of the cursor, some milliseconds of work.
-fetch 2000 from archived_rows
+-- The next rows of the cursor: few, because each may have 64 KiB of properties.
+fetch 200 from archived_rows

@@ -2,7 +2,7 @@
 //!
 //! One day is archived in these steps, each of which may be the last before a crash:
 //!
-//! 1. Rows that the archive does not have are read in one snapshot and written into temporary files.
+//! 1. The rows of one snapshot that the archive does not have are written into temporary files.
 //! 2. Files that no manifest names, left by an earlier run, are deleted; the new ones are written and read back.
 //! 3. The manifest with the new parts replaces the old one. From here on, the day is archived.
 //! 4. The registry records it.
@@ -72,6 +72,8 @@ pub async fn export(
     progress: &dyn Progress,
 ) -> Result<Exported, ArchiveError> {
     let mut archiver = Archiver { pool, store, lock, pace, progress };
+    // Nobody waits for an export: it takes one processor of the server and leaves the others.
+    sqlx::raw_sql("set max_parallel_workers_per_gather = 0").execute(archiver.lock.connection()).await?;
     rows::check_project(archiver.lock.connection(), selection).await?;
     frozen::finish_all(&mut archiver).await?;
     let until = clock::today(archiver.lock.connection()).await?.saturating_sub(after_days.days());

@@ -14,9 +14,6 @@ use crate::ArchiveError;
 /// The number of the lock. Those of workers are in `lock.rs` of their maintenance.
 const KEY: i64 = 7041;
 
-/// Nobody waits for the archive: it takes one processor of the server and leaves the others.
-const ONE_PROCESSOR: (&str, &str) = ("max_parallel_workers_per_gather", "0");
-
 /// How long to wait for the lock. PostgreSQL gives back that of a process which has just ended after a moment.
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// Time between two attempts.
@@ -34,8 +31,7 @@ impl Lock {
     /// # Errors
     /// [`ArchiveError::Busy`] if another process has it; or PostgreSQL does not answer.
     pub async fn take(pool: &PgPool) -> Result<Self, ArchiveError> {
-        let options = PgConnectOptions::clone(&pool.connect_options()).options([ONE_PROCESSOR]);
-        let mut connection = PgConnection::connect_with(&options).await?;
+        let mut connection = PgConnection::connect_with(&PgConnectOptions::clone(&pool.connect_options())).await?;
         let until = Instant::now() + TIMEOUT;
         while !sqlx::query_file!("sql/try_lock.sql", KEY).fetch_one(&mut connection).await?.locked {
             if Instant::now() >= until {

@@ -1,13 +1,13 @@
 //! Pace: work that nobody waits for rests often, so that the rest of the service has the processors.
 //!
-//! PostgreSQL rests too: it waits until its rows are fetched, and holds no snapshot meanwhile.
+//! PostgreSQL has sorted the rows of a day by then, and holds no snapshot.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 /// The longest rest.
-const MAX_REST: Duration = Duration::from_secs(10);
+const MAX_REST: Duration = Duration::from_secs(60);
 /// Work that takes no longer does not rest.
 const SHORT: Duration = Duration::from_secs(1);
 

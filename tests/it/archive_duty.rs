@@ -164,7 +164,8 @@ async fn while_an_export_rests_it_holds_no_snapshot() {
     export.start();
     wait_until("it has fetched some rows and is in no transaction", async || {
         let resting = "select count(*) from pg_stat_activity where datname = current_database() \
-                       and query ilike '%fetch 2000 from archived_rows%' and state = 'idle' and backend_xmin is null";
+                       and application_name = 'rollcall-archive' \
+                       and query ilike '%fetch 200 from archived_rows%' and state = 'idle'";
         let count: i64 = sqlx::query_scalar(resting).fetch_one(&app.pool).await.unwrap();
         (count > 0).then_some(())
     })

@@ -98,8 +98,8 @@ impl Process {
     /// # Panics
     /// If it does not run.
     pub fn stand_still(&self) {
+        let pid = self.pid().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw).expect("it was started");
         self.signal(Signal::SIGSTOP);
-        let pid = self.pid().and_then(|pid| i32::try_from(pid).ok()).map(Pid::from_raw);
         let status = waitpid(pid, Some(WaitPidFlag::WUNTRACED));
         assert!(matches!(status, Ok(WaitStatus::Stopped(..))), "{} does not stand still: {status:?}", self.name);
     }
